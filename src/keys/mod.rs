@@ -1,0 +1,1 @@
+//! Key files, card tokens, check values.

@@ -1,0 +1,10 @@
+#![doc = include_str!("ARCHITECTURE.md")]
+
+pub mod journal;
+pub mod keys;
+pub mod ledger;
+pub mod message;
+pub mod source;
+pub mod spec;
+pub mod terms;
+pub mod wire;

@@ -1,0 +1,1 @@
+//! One ISO 8583 message: decode without copying, encode, describe with secrets masked.

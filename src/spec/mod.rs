@@ -1,0 +1,1 @@
+//! What a dialect says about every field, as flat tables, loaded from specs/*.toml.

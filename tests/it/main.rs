@@ -1,0 +1,4 @@
+//! One test binary: every test that looks at the project from outside.
+
+mod layers;
+mod tidy;
