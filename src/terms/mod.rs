@@ -1,1 +1,16 @@
 //! What is said in every room: money with its unit, percent, time and Jalali days, ids, cards that are never printed.
+
+pub mod card;
+pub mod iban;
+pub mod ids;
+pub mod money;
+pub mod person;
+pub mod time;
+
+pub use card::{Pan, Token};
+pub use iban::Iban;
+pub use ids::{
+    AcquirerId, ClubId, MemberId, PersonId, PurseId, RuleId, Sequence, SetNumber, ShopId, UnitId,
+};
+pub use money::{Overflow, Percent, Rate, Rials, Times};
+pub use time::{Day, JalaliDate, Local, Moment, TimeOfDay, Zone};
