@@ -1,1 +1,22 @@
 //! What everybody owns and owes: accounts, lots, postings, entries, and the book they fold into.
+
+pub mod account;
+pub mod effects;
+pub mod entry;
+pub mod input;
+pub mod lot;
+pub mod names;
+pub mod posting;
+
+pub use account::{Account, PurseKey, PurseKind};
+pub use effects::{Effects, Exception, MemberChange, Visit};
+pub use entry::{Entry, Head};
+pub use input::{
+    Asked, EnrolWish, Function, Input, Key, Mode, OriginalRef, Redeem, Request, Wishes,
+};
+pub use lot::{Lot, LotId, LotMove, LotTerms};
+pub use names::{Named, Names, Party, TierId};
+pub use posting::{Posting, Reason};
+
+pub mod told;
+pub use told::{Told, Verdict};

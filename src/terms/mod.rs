@@ -14,3 +14,6 @@ pub use ids::{
 };
 pub use money::{Overflow, Percent, Rate, Rials, Times};
 pub use time::{Day, JalaliDate, Local, Moment, TimeOfDay, Zone};
+
+/// The hash table of the house: fast, seeded at random at every start. Nothing may depend on its order.
+pub type Map<K, V> = hashbrown::HashMap<K, V, foldhash::fast::RandomState>;

@@ -304,7 +304,7 @@ mod tests {
         assert_eq!(pointed(29_013, 2), "290.13");
         assert_eq!(pointed(-5, 2), "-0.05");
         assert_eq!(grouped(2_755_555, 0), "2,755,555");
-        assert_eq!(grouped(-123_456_78, 2), "-123,456.78");
+        assert_eq!(grouped(-12_345_678, 2), "-123,456.78");
         assert_eq!(grouped(999, 0), "999");
         assert_eq!(Rials(1_000).to_string(), "1,000");
     }

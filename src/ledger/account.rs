@@ -1,0 +1,91 @@
+//! Accounts. Purses and debts belong to members and can refuse; all others only add up.
+
+use crate::terms::{AcquirerId, ClubId, MemberId, PersonId, PurseId, ShopId};
+
+/// What a purse holds and who owes it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum PurseKind {
+    /// Points of a club, in a unit of their own.
+    Points,
+    /// Rials that the club keeps for the member.
+    ClubCredit,
+    /// Rials that one shop owes the member; one balance a shop.
+    MerchantCredit,
+}
+
+impl PurseKind {
+    /// Every kind, with its name in rule files.
+    pub const ALL: [(PurseKind, &'static str); 3] = [
+        (PurseKind::Points, "points"),
+        (PurseKind::ClubCredit, "club-credit"),
+        (PurseKind::MerchantCredit, "merchant-credit"),
+    ];
+
+    /// The name in rule files.
+    pub fn name(self) -> &'static str {
+        PurseKind::ALL
+            .iter()
+            .find(|(kind, _)| *kind == self)
+            .map_or("", |(_, name)| name)
+    }
+}
+
+/// One balance of one member.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct PurseKey {
+    /// Whose it is.
+    pub member: MemberId,
+    /// Which purse of the club.
+    pub purse: PurseId,
+    /// The shop, for merchant credit; none for the others.
+    pub shop: Option<ShopId>,
+}
+
+/// A place that value comes from or goes to. A balance is what came in less what went out; all balances of a unit add up to zero.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Account {
+    /// What a member has: the sum of the lots of that purse.
+    Purse(PurseKey),
+    /// What a member owes his purse after spent earnings were taken back; zero or below.
+    Debt(PurseKey),
+    /// The other side of all purses of one name (and shop): what their debtor has promised, as a negative balance.
+    Outstanding {
+        /// The purse.
+        purse: PurseId,
+        /// The shop that owes, for merchant credit.
+        shop: Option<ShopId>,
+    },
+    /// What the bank cards paid at a shop, due from the acquirer (negative: the acquirer holds it for the shop).
+    Pool {
+        /// Who holds the money.
+        acquirer: AcquirerId,
+        /// For which shop.
+        shop: ShopId,
+    },
+    /// What is owed to the shop. The shop's own share of a discount and its own redeemed credit never get here.
+    Shop(ShopId),
+    /// What is owed to a marketer or another person.
+    Person(PersonId),
+    /// What the club pays from its own account: its share of discounts, redeemed credit and points, fees. Negative.
+    Club(ClubId),
+    /// Money set aside at the club for credit that shops funded.
+    Reserve(ClubId),
+    /// The club owner's part of splits.
+    Owner(ClubId),
+    /// What a split saves for the shop.
+    Saving(ShopId),
+    /// The switch operator's fees.
+    Operator,
+    /// Odd rials that points were worth over what they paid.
+    Rounding(ClubId),
+}
+
+impl Account {
+    /// The purse of a member that this is, where it is one.
+    pub fn purse(self) -> Option<PurseKey> {
+        match self {
+            Account::Purse(key) => Some(key),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! A posting moves an amount from one account to another: balanced by its shape, in one unit.
+
+use crate::ledger::Account;
+use crate::terms::UnitId;
+
+/// Why value moved. A reversal books the same reasons with `from` and `to` exchanged.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Reason {
+    /// The bank card paid: from the acquirer's pool to the shop.
+    CardPaid,
+    /// The club's share of a discount: from the club to the shop.
+    ClubDiscount,
+    /// A purse was spent: from the purse to what is outstanding.
+    Spent,
+    /// The club pays the shop for what was spent there.
+    RedeemPaid,
+    /// The odd rial of points over what they paid: from the club to its rounding account.
+    Rounding,
+    /// A purse was credited: from what is outstanding to the purse.
+    Earned,
+    /// The shop pays for credit that it funded: from the shop to the club's reserve.
+    Funded,
+    /// A part of the split: from the shop to the party.
+    Split,
+    /// The fee: from its payer to the operator.
+    Fee,
+    /// Earnings spent before they were taken back: from the debt to the purse.
+    DebtBooked,
+    /// New earnings pay an old debt: from the purse to the debt.
+    DebtPaid,
+    /// An opening balance: from what is outstanding to the purse.
+    Opened,
+}
+
+impl Reason {
+    /// Every reason, with its name for people and files.
+    pub const ALL: [(Reason, &'static str); 12] = [
+        (Reason::CardPaid, "card-paid"),
+        (Reason::ClubDiscount, "club-discount"),
+        (Reason::Spent, "spent"),
+        (Reason::RedeemPaid, "redeem-paid"),
+        (Reason::Rounding, "rounding"),
+        (Reason::Earned, "earned"),
+        (Reason::Funded, "funded"),
+        (Reason::Split, "split"),
+        (Reason::Fee, "fee"),
+        (Reason::DebtBooked, "debt-booked"),
+        (Reason::DebtPaid, "debt-paid"),
+        (Reason::Opened, "opened"),
+    ];
+
+    /// The name.
+    pub fn name(self) -> &'static str {
+        Reason::ALL
+            .iter()
+            .find(|(reason, _)| *reason == self)
+            .map_or("", |(_, name)| name)
+    }
+}
+
+/// One movement.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Posting {
+    /// Whose balance goes down.
+    pub from: Account,
+    /// Whose balance goes up.
+    pub to: Account,
+    /// How much, in smallest units; above zero.
+    pub amount: i64,
+    /// Of what.
+    pub unit: UnitId,
+    /// Why.
+    pub reason: Reason,
+}
+
+impl Posting {
+    /// The movement that undoes this one.
+    pub fn undone(self) -> Posting {
+        Posting {
+            from: self.to,
+            to: self.from,
+            ..self
+        }
+    }
+}
