@@ -1,1 +1,12 @@
 //! A TOML file as its author sees it: typed reading with places; every fault with line, column and mend.
+//!
+//! A [`File`] is parsed once into a tree that knows where each key and value stands. [`Table`] and [`Value`] walk it;
+//! what they find wrong goes to a [`FaultLog`], so that one run tells every fault of every file.
+
+mod fault;
+mod read;
+mod tree;
+
+pub use fault::{Fault, FaultLog, Faults, Place, Severity, Source};
+pub use read::{Entry, Shape, Table, Value, counted, nearest};
+pub use tree::{File, Language};

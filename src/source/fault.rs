@@ -1,0 +1,300 @@
+//! A fault and how it is shown: what, where, the line, why, how to mend.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use annotate_snippets::renderer::{AnsiColor, Effects, Style};
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use unicode_width::UnicodeWidthStr;
+
+/// One thing wrong with a file, or worth a note.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The number of the check, such as `R08`: documentation and tests go by it.
+    pub code: &'static str,
+    /// Errors stop a load, notes do not.
+    pub severity: Severity,
+    /// What is wrong, in one line.
+    pub title: String,
+    /// Where.
+    pub place: Place,
+    /// Stands beside the carets; may be empty.
+    pub label: String,
+    /// The reason, when the title does not give it.
+    pub why: Option<String>,
+    /// What to write in its stead.
+    pub mend: Option<String>,
+}
+
+impl Fault {
+    /// An error at a place; label, reason and cure are added by the methods below.
+    pub fn error(code: &'static str, place: Place, title: impl Into<String>) -> Fault {
+        Fault {
+            code,
+            severity: Severity::Error,
+            title: title.into(),
+            place,
+            label: String::new(),
+            why: None,
+            mend: None,
+        }
+    }
+
+    /// The same as a note, which does not stop a load.
+    pub fn note(code: &'static str, place: Place, title: impl Into<String>) -> Fault {
+        Fault {
+            severity: Severity::Note,
+            ..Fault::error(code, place, title)
+        }
+    }
+
+    /// The words beside the carets.
+    pub fn label(mut self, label: impl Into<String>) -> Fault {
+        self.label = label.into();
+        self
+    }
+
+    /// The reason.
+    pub fn why(mut self, why: impl Into<String>) -> Fault {
+        self.why = Some(why.into());
+        self
+    }
+
+    /// The cure.
+    pub fn mend(mut self, mend: impl Into<String>) -> Fault {
+        self.mend = Some(mend.into());
+        self
+    }
+
+    /// `did you mean "supermarkets"?`, when there is something near.
+    pub fn meant(mut self, near: Option<&str>) -> Fault {
+        if let Some(near) = near {
+            self.mend = Some(format!("did you mean \"{near}\"?"));
+        }
+        self
+    }
+
+    /// The fault with its line and carets, ending in a line feed. Escape codes only when `colour`.
+    pub fn drawn(&self, colour: bool) -> String {
+        let (level, word, style) = match self.severity {
+            Severity::Error => (Level::ERROR, "error", AnsiColor::BrightRed),
+            Severity::Note => (Level::NOTE, "note", AnsiColor::BrightGreen),
+        };
+        let renderer = if colour {
+            Renderer::styled().hyperlink(false)
+        } else {
+            Renderer::plain()
+        };
+        let title = level
+            .with_name(format!("{word} {}", self.code))
+            .primary_title(&self.title);
+        let mut group = Group::with_title(title);
+        let mut gutter = String::new();
+        if let Some((line, text, carets)) = self.place.excerpt() {
+            gutter = " ".repeat(line.to_string().len());
+            let label = (!self.label.is_empty()).then_some(self.label.as_str());
+            let carets = AnnotationKind::Primary.span(carets).label(label);
+            let snippet = Snippet::source(text).line_start(line).path(None::<&str>);
+            group = group.element(snippet.annotation(carets));
+        }
+        // The place is put in by us: the renderer counts columns by characters, not as displayed.
+        let drawn = renderer.render(&[group]);
+        let (head, excerpt) = drawn.split_once('\n').unwrap_or((&drawn, ""));
+        let mut out = format!("{head}\n{gutter}--> {}\n", self.place);
+        if !excerpt.is_empty() {
+            out.push_str(&format!("{excerpt}\n{gutter} |\n"));
+        }
+        for (word, text) in [("why ", &self.why), ("mend", &self.mend)] {
+            let Some(text) = text else { continue };
+            let word = if colour {
+                let style = Style::new()
+                    .fg_color(Some(style.into()))
+                    .effects(Effects::BOLD);
+                format!("{style}{word}{style:#}")
+            } else {
+                word.to_owned()
+            };
+            out.push_str(&format!(" {word} {}\n", text.replace('\n', "\n      ")));
+        }
+        out
+    }
+}
+
+/// One line: `file:line:column: what is wrong; how to mend`.
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.title)?;
+        if let Some(mend) = &self.mend {
+            write!(f, "; {}", mend.replace('\n', " "))?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether a fault stops a load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// Stops it.
+    Error,
+    /// Is shown and lets it go on.
+    Note,
+}
+
+/// A stretch of a file.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The file.
+    pub source: Arc<Source>,
+    /// From and to in bytes of the text; `None` means the file as a whole.
+    pub span: Option<Range<usize>>,
+}
+
+/// The name and the text of a file, as faults quote them.
+#[derive(PartialEq, Eq)]
+pub struct Source {
+    /// As the author knows it: the path below the folder that was named.
+    pub name: String,
+    /// The whole text.
+    pub text: String,
+}
+
+impl Place {
+    /// The file as a whole, for a file that could not be read.
+    pub fn file(name: impl Into<String>) -> Place {
+        let source = Source {
+            name: name.into(),
+            text: String::new(),
+        };
+        Place {
+            source: Arc::new(source),
+            span: None,
+        }
+    }
+
+    /// The line, from 1; 0 for the file as a whole.
+    pub fn line(&self) -> usize {
+        let Some(span) = &self.span else { return 0 };
+        let before = &self.source.text.as_bytes()[..span.start.min(self.source.text.len())];
+        before.iter().filter(|byte| **byte == b'\n').count() + 1
+    }
+
+    /// The column as displayed, from 1; 0 for the file as a whole.
+    pub fn column(&self) -> usize {
+        let Some((_, line, carets)) = self.excerpt() else {
+            return 0;
+        };
+        line[..carets.start].width() + 1
+    }
+
+    /// The line number, the first line that the span touches, and the part of it to point at.
+    fn excerpt(&self) -> Option<(usize, &str, Range<usize>)> {
+        let span = self.span.as_ref()?;
+        let text = self.source.text.as_str();
+        let start = floor(text, span.start);
+        let from = text[..start].rfind('\n').map_or(0, |at| at + 1);
+        let to = text[start..].find('\n').map_or(text.len(), |at| start + at);
+        let line = text[from..to].trim_end_matches('\r');
+        let start = (start - from).min(line.len());
+        let end = (floor(text, span.end) - from).clamp(start, line.len());
+        Some((self.line(), line, start..end))
+    }
+}
+
+/// The nearest character boundary at or before a byte.
+fn floor(text: &str, at: usize) -> usize {
+    let mut at = at.min(text.len());
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
+}
+
+/// `clubs/golestan.toml:190:41`.
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.span {
+            Some(_) => write!(f, "{}:{}:{}", self.source.name, self.line(), self.column()),
+            None => f.write_str(&self.source.name),
+        }
+    }
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Where readers put what they find; shared by all readers of one load.
+#[derive(Debug, Default)]
+pub struct FaultLog {
+    found: RefCell<Vec<Fault>>,
+}
+
+impl FaultLog {
+    /// Keeps a fault.
+    pub fn add(&self, fault: Fault) {
+        self.found.borrow_mut().push(fault);
+    }
+
+    /// True once there is an error; notes do not count.
+    pub fn has_errors(&self) -> bool {
+        let found = self.found.borrow();
+        found.iter().any(|f| f.severity == Severity::Error)
+    }
+
+    /// All that was found, in the order of files and lines.
+    pub fn into_faults(self) -> Faults {
+        let mut found = self.found.into_inner();
+        found.sort_by(|a, b| {
+            let key = |f: &Fault| f.place.span.as_ref().map_or(0, |s| s.start);
+            (&a.place.source.name, key(a)).cmp(&(&b.place.source.name, key(b)))
+        });
+        found.dedup();
+        Faults(found)
+    }
+}
+
+/// All faults of a load, in the order of files and lines.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Faults(pub Vec<Fault>);
+
+impl Faults {
+    /// How many of them stop the load.
+    pub fn errors(&self) -> usize {
+        let errors = self.0.iter().filter(|f| f.severity == Severity::Error);
+        errors.count()
+    }
+
+    /// How many do not.
+    pub fn notes(&self) -> usize {
+        self.0.len() - self.errors()
+    }
+
+    /// Every fault with its line and carets, a blank line between them.
+    pub fn drawn(&self, colour: bool) -> String {
+        let drawn: Vec<String> = self.0.iter().map(|f| f.drawn(colour)).collect();
+        drawn.join("\n")
+    }
+}
+
+/// One line a fault.
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, fault) in self.0.iter().enumerate() {
+            let line = if at == 0 { "" } else { "\n" };
+            write!(f, "{line}{fault}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Faults {}
+
+impl From<Fault> for Faults {
+    fn from(fault: Fault) -> Faults {
+        Faults(vec![fault])
+    }
+}

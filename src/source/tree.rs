@@ -1,0 +1,219 @@
+//! Text → a tree of values that know their place. The only file that knows `toml_edit`.
+
+use std::fs;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use toml_edit::{Document, Item, Value as TomlValue};
+
+use super::fault::{Fault, FaultLog, Place, Source};
+use super::read::Value;
+
+/// A parsed file.
+#[derive(Debug)]
+pub struct File {
+    pub(super) language: &'static Language,
+    pub(super) source: Arc<Source>,
+    pub(super) root: Node,
+}
+
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} ({} bytes)", self.name, self.text.len())
+    }
+}
+
+/// What a kind of file calls itself, and the numbers its faults go by.
+#[derive(Debug)]
+pub struct Language {
+    /// "the rule language": stands in faults about keys that are not built.
+    pub name: &'static str,
+    /// The file cannot be read or is not TOML.
+    pub syntax: &'static str,
+    /// Unknown or missing key.
+    pub unknown: &'static str,
+    /// Wrong type or form; a name that is not one of the allowed.
+    pub form: &'static str,
+    /// Percent out of range.
+    pub percent: &'static str,
+    /// Not a day, or a doubtful way to write one.
+    pub date: &'static str,
+    /// Not a time of day, or a weekday that does not exist.
+    pub hours: &'static str,
+    /// A name that is not made of `[a-z0-9-]`, or stands twice.
+    pub name_form: &'static str,
+}
+
+/// A value and where it stands.
+#[derive(Debug)]
+pub(super) struct Node {
+    pub(super) span: Range<usize>,
+    pub(super) kind: Kind,
+}
+
+/// What a value is. Floats keep no number: no key of ours takes one.
+#[derive(Debug)]
+pub(super) enum Kind {
+    Text(String),
+    Integer(i64),
+    Float,
+    Bool(bool),
+    /// Year, month, day of a bare date; `None` when there is a time in it.
+    Date(Option<(u16, u8, u8)>),
+    List(Vec<Node>),
+    Table(Vec<Member>),
+}
+
+/// A key with its value, in file order.
+#[derive(Debug)]
+pub(super) struct Member {
+    pub(super) key: String,
+    pub(super) key_span: Range<usize>,
+    pub(super) value: Node,
+}
+
+impl File {
+    /// Reads and parses a file; `name` is what faults call it.
+    pub fn read(path: &Path, name: &str, language: &'static Language) -> Result<File, Fault> {
+        let text = fs::read(path).map_err(|error| {
+            Fault::error(
+                language.syntax,
+                Place::file(name),
+                format!("the file cannot be read: {error}"),
+            )
+        })?;
+        let text = String::from_utf8(text).map_err(|error| {
+            let good =
+                String::from_utf8_lossy(&error.as_bytes()[..error.utf8_error().valid_up_to()]);
+            let source = Source {
+                name: name.to_owned(),
+                text: good.into_owned(),
+            };
+            let end = source.text.len();
+            let place = Place {
+                source: Arc::new(source),
+                span: Some(end..end),
+            };
+            Fault::error(language.syntax, place, "the text is not UTF-8")
+                .label("the first byte that is not stands here")
+                .mend("save the file as UTF-8")
+        })?;
+        File::parse(name, text, language)
+    }
+
+    /// Parses a text. The parser gives up at its first syntax error.
+    pub fn parse(
+        name: &str,
+        text: impl Into<String>,
+        language: &'static Language,
+    ) -> Result<File, Fault> {
+        let source = Arc::new(Source {
+            name: name.to_owned(),
+            text: text.into(),
+        });
+        match Document::parse(source.text.as_str()) {
+            Ok(document) => {
+                let whole = 0..0;
+                let root = table(document.as_table().iter(), document.as_table(), &whole);
+                Ok(File {
+                    language,
+                    source,
+                    root: Node {
+                        span: whole,
+                        kind: root,
+                    },
+                })
+            }
+            Err(error) => {
+                let place = Place {
+                    source: Arc::clone(&source),
+                    span: Some(error.span().unwrap_or(0..0)),
+                };
+                Err(Fault::error(language.syntax, place, "this is not TOML").label(error.message()))
+            }
+        }
+    }
+
+    /// The name that faults use.
+    pub fn name(&self) -> &str {
+        &self.source.name
+    }
+
+    /// The text as it was read.
+    pub fn text(&self) -> &str {
+        &self.source.text
+    }
+
+    /// The whole file as one table; faults found while reading it go to `log`.
+    pub fn root<'f>(&'f self, log: &'f FaultLog) -> Value<'f> {
+        Value {
+            file: self,
+            log,
+            key: "",
+            node: &self.root,
+        }
+    }
+}
+
+/// The members of a table of either make, in file order.
+fn table<'a>(
+    items: impl Iterator<Item = (&'a str, &'a Item)>,
+    keys: &'a dyn toml_edit::TableLike,
+    around: &Range<usize>,
+) -> Kind {
+    let members = items.map(|(name, item)| {
+        let span = keys.key(name).and_then(toml_edit::Key::span);
+        let key_span = span.unwrap_or_else(|| around.clone());
+        Member {
+            key: name.to_owned(),
+            value: node(item, &key_span),
+            key_span,
+        }
+    });
+    Kind::Table(members.collect())
+}
+
+/// An item as a node; one without a span of its own (an implied table) gets its key's.
+fn node(item: &Item, key_span: &Range<usize>) -> Node {
+    let span = item.span().unwrap_or_else(|| key_span.clone());
+    let kind = match item {
+        Item::None => Kind::Table(Vec::new()),
+        Item::Value(value) => return value_node(value, key_span),
+        Item::Table(inner) => table(inner.iter(), inner, &span),
+        Item::ArrayOfTables(list) => {
+            let tables = list.iter().map(|inner| {
+                let span = inner.span().unwrap_or_else(|| key_span.clone());
+                Node {
+                    kind: table(inner.iter(), inner, &span),
+                    span,
+                }
+            });
+            Kind::List(tables.collect())
+        }
+    };
+    Node { span, kind }
+}
+
+fn value_node(value: &TomlValue, key_span: &Range<usize>) -> Node {
+    let span = value.span().unwrap_or_else(|| key_span.clone());
+    let kind = match value {
+        TomlValue::String(text) => Kind::Text(text.value().clone()),
+        TomlValue::Integer(number) => Kind::Integer(*number.value()),
+        TomlValue::Float(_) => Kind::Float,
+        TomlValue::Boolean(flag) => Kind::Bool(*flag.value()),
+        TomlValue::Datetime(moment) => {
+            let moment = moment.value();
+            let date = moment.date.filter(|_| moment.time.is_none());
+            Kind::Date(date.map(|d| (d.year, d.month, d.day)))
+        }
+        TomlValue::Array(list) => {
+            Kind::List(list.iter().map(|item| value_node(item, &span)).collect())
+        }
+        TomlValue::InlineTable(inner) => {
+            let keys: &dyn toml_edit::TableLike = inner;
+            table(keys.iter(), keys, &span)
+        }
+    };
+    Node { span, kind }
+}
