@@ -4,6 +4,7 @@
 //! what they find wrong goes to a [`FaultLog`], so that one run tells every fault of every file.
 
 mod fault;
+mod moments;
 mod read;
 mod tree;
 

@@ -5,7 +5,11 @@
 use std::time::Duration;
 
 use super::fault::{Fault, FaultLog, Place};
-use super::tree::{File, Kind, Member, Node};
+use super::tree::{File, Kind, Language, Member, Node};
+use crate::terms::Rials;
+
+/// Sums and products of amounts up to this stay within their types.
+const MOST_RIALS: i64 = 999_999_999_999_999;
 
 /// The keys a table may have: what the reader accepts, and what faults and documentation say about it.
 #[derive(Debug)]
@@ -202,12 +206,16 @@ impl<'f> Value<'f> {
         }
     }
 
-    /// Whole rials, from 0.
-    pub fn rials(self) -> Option<i64> {
+    /// Whole rials, from 0, at most fifteen digits.
+    pub fn rials(self) -> Option<Rials> {
         let title = format!("`{}` must be whole rials", self.key);
         let fault = self.fault(self.file.language.form, title);
         match self.node.kind {
-            Kind::Integer(rials) if rials >= 0 => Some(rials),
+            Kind::Integer(rials) if (0..=MOST_RIALS).contains(&rials) => Some(Rials(rials)),
+            Kind::Integer(rials) if rials > 0 => {
+                self.report(fault.label("more than there is"));
+                None
+            }
             Kind::Integer(_) => {
                 self.report(fault.label("this is less than nothing"));
                 None
@@ -388,6 +396,11 @@ impl<'f> Value<'f> {
         false
     }
 
+    /// What the file calls its kind, and the numbers of its faults.
+    pub fn language(&self) -> &'static Language {
+        self.file.language
+    }
+
     fn members(&self) -> Option<&'f [Member]> {
         match &self.node.kind {
             Kind::Table(members) => Some(members),
@@ -451,7 +464,7 @@ impl<'f> Value<'f> {
     }
 
     /// What stands there, in words.
-    fn found(&self) -> &'static str {
+    pub(super) fn found(&self) -> &'static str {
         match self.node.kind {
             Kind::Text(_) => "this is text",
             Kind::Integer(_) => "this is a whole number",

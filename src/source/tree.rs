@@ -75,31 +75,37 @@ pub(super) struct Member {
 
 impl File {
     /// Reads and parses a file; `name` is what faults call it.
-    pub fn read(path: &Path, name: &str, language: &'static Language) -> Result<File, Fault> {
-        let text = fs::read(path).map_err(|error| {
-            Fault::error(
-                language.syntax,
-                Place::file(name),
-                format!("the file cannot be read: {error}"),
-            )
-        })?;
-        let text = String::from_utf8(text).map_err(|error| {
-            let good =
-                String::from_utf8_lossy(&error.as_bytes()[..error.utf8_error().valid_up_to()]);
-            let source = Source {
-                name: name.to_owned(),
-                text: good.into_owned(),
-            };
-            let end = source.text.len();
-            let place = Place {
-                source: Arc::new(source),
-                span: Some(end..end),
-            };
+    pub fn read(
+        path: &Path,
+        name: &str,
+        language: &'static Language,
+        log: &FaultLog,
+    ) -> Option<File> {
+        let bytes = match fs::read(path) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                let title = format!("the file cannot be read: {error}");
+                log.add(Fault::error(language.syntax, Place::file(name), title));
+                return None;
+            }
+        };
+        let error = match String::from_utf8(bytes) {
+            Ok(text) => return File::parse(name, text, language, log),
+            Err(error) => error,
+        };
+        let good = error.utf8_error().valid_up_to();
+        let text = String::from_utf8_lossy(&error.as_bytes()[..good]).into_owned();
+        let name = name.to_owned();
+        let place = Place {
+            source: Arc::new(Source { name, text }),
+            span: Some(good..good),
+        };
+        log.add(
             Fault::error(language.syntax, place, "the text is not UTF-8")
                 .label("the first byte that is not stands here")
-                .mend("save the file as UTF-8")
-        })?;
-        File::parse(name, text, language)
+                .mend("save the file as UTF-8"),
+        );
+        None
     }
 
     /// Parses a text. The parser gives up at its first syntax error.
@@ -107,32 +113,28 @@ impl File {
         name: &str,
         text: impl Into<String>,
         language: &'static Language,
-    ) -> Result<File, Fault> {
+        log: &FaultLog,
+    ) -> Option<File> {
         let source = Arc::new(Source {
             name: name.to_owned(),
             text: text.into(),
         });
-        match Document::parse(source.text.as_str()) {
+        let error = match Document::parse(source.text.as_str()) {
             Ok(document) => {
-                let whole = 0..0;
-                let root = table(document.as_table().iter(), document.as_table(), &whole);
-                Ok(File {
+                let span = 0..0;
+                let kind = table(document.as_table().iter(), document.as_table(), &span);
+                return Some(File {
                     language,
                     source,
-                    root: Node {
-                        span: whole,
-                        kind: root,
-                    },
-                })
+                    root: Node { span, kind },
+                });
             }
-            Err(error) => {
-                let place = Place {
-                    source: Arc::clone(&source),
-                    span: Some(error.span().unwrap_or(0..0)),
-                };
-                Err(Fault::error(language.syntax, place, "this is not TOML").label(error.message()))
-            }
-        }
+            Err(error) => error,
+        };
+        let span = Some(error.span().unwrap_or(0..0));
+        let place = Place { source, span };
+        log.add(Fault::error(language.syntax, place, "this is not TOML").label(error.message()));
+        None
     }
 
     /// The name that faults use.

@@ -31,13 +31,10 @@ fn check(text: &str, read: impl Fn(Value<'_>) -> Option<()>, wanted: &[&str]) {
 
 fn check_table(text: &str, read: impl Fn(&Table<'_>) -> Option<()>, wanted: &[&str]) {
     let log = FaultLog::default();
-    match File::parse("t.toml", text, &LANGUAGE) {
-        Ok(file) => {
-            let read = file.root(&log).table(&SHAPE).and_then(|table| read(&table));
-            let full = log.has_errors();
-            assert!(read.is_some() || full, "nothing read, no fault: {text}");
-        }
-        Err(fault) => log.add(fault),
+    if let Some(file) = File::parse("t.toml", text, &LANGUAGE, &log) {
+        let read = file.root(&log).table(&SHAPE).and_then(|table| read(&table));
+        let full = log.has_errors();
+        assert!(read.is_some() || full, "nothing read, no fault: {text}");
     }
     let faults: Vec<String> = log.into_faults().0.iter().map(|f| f.to_string()).collect();
     assert_eq!(faults, wanted, "{text}");
@@ -45,9 +42,9 @@ fn check_table(text: &str, read: impl Fn(&Table<'_>) -> Option<()>, wanted: &[&s
 
 fn check_drawn(text: &str, read: impl Fn(Value<'_>) -> Option<()>, wanted: &str) {
     let log = FaultLog::default();
-    match File::parse("t.toml", text, &LANGUAGE) {
-        Ok(file) => drop(file.root(&log).table(&SHAPE).map(|t| t.required("a", read))),
-        Err(fault) => log.add(fault),
+    if let Some(file) = File::parse("t.toml", text, &LANGUAGE, &log) {
+        let table = file.root(&log).table(&SHAPE);
+        assert_eq!(table.and_then(|t| t.required("a", read)), None);
     }
     let drawn = log.into_faults().drawn(false);
     assert_eq!(drawn.trim_end(), wanted.trim_end(), "\n{drawn}");
@@ -113,6 +110,11 @@ fn rials_are_whole_and_not_negative() {
     );
     check(
         "a = -1",
+        |v| v.rials().map(drop),
+        &["t.toml:1:5: `a` must be whole rials"],
+    );
+    check(
+        "a = 1_000_000_000_000_000",
         |v| v.rials().map(drop),
         &["t.toml:1:5: `a` must be whole rials"],
     );
@@ -247,7 +249,13 @@ fn a_name_has_small_letters_digits_and_hyphens() {
 #[test]
 fn lengths_of_time_and_sizes_have_units() {
     let log = FaultLog::default();
-    let file = File::parse("t.toml", "a = ['250ms', '5m', '1d', '64 MiB']", &LANGUAGE).unwrap();
+    let file = File::parse(
+        "t.toml",
+        "a = ['250ms', '5m', '1d', '64 MiB']",
+        &LANGUAGE,
+        &log,
+    )
+    .unwrap();
     let table = file.root(&log).table(&SHAPE).unwrap();
     let values = table.required("a", |v| v.list()).unwrap();
     assert_eq!(values[0].duration(), Some(Duration::from_millis(250)));
@@ -268,6 +276,169 @@ fn lengths_of_time_and_sizes_have_units() {
         "a = '64MB'",
         |v| v.bytes().map(drop),
         &["t.toml:1:5: `a` must be a size; a = \"64 MiB\""],
+    );
+}
+
+#[test]
+fn a_percent_is_quoted_and_exact() {
+    check("a = '2.5%'", |v| v.percent().map(drop), &[]);
+    check("a = '100%'", |v| v.percent().map(drop), &[]);
+    for (text, fault) in [
+        ("a = 5.0", "a percent must be quoted text; a = \"5%\""),
+        ("a = 5", "a percent must be quoted text; a = \"5%\""),
+        ("a = true", "a percent must be quoted text; a = \"5%\""),
+        ("a = '5'", "\"5\" is not a percent; a = \"5%\""),
+        ("a = 'all'", "\"all\" is not a percent; a = \"5%\""),
+        ("a = '100.0001%'", "100.0001% is out of range"),
+        ("a = '-1%'", "-1% is out of range"),
+        ("a = '0.00001%'", "0.00001% is too fine"),
+    ] {
+        let fault = format!("t.toml:1:5: {fault}");
+        check(text, |v| v.percent().map(drop), &[&fault]);
+    }
+}
+
+#[test]
+fn a_multiplier_is_quoted_and_exact() {
+    check("a = '1.2'", |v| v.times().map(drop), &[]);
+    for (text, mend) in [("a = 1.2", "1.2"), ("a = '0'", "1.5"), ("a = 2", "2")] {
+        let fault = format!("t.toml:1:5: `a` must be a multiplier in quotes; a = \"{mend}\"");
+        check(text, |v| v.times().map(drop), &[&fault]);
+    }
+}
+
+#[test]
+fn a_day_is_jalali_in_quotes_or_gregorian_without() {
+    check("a = '1405/09/01'", |v| v.day().map(drop), &[]);
+    check("a = 2026-11-22", |v| v.day().map(drop), &[]);
+    for (text, fault) in [
+        (
+            "a = '1406/12/30'",
+            "1406/12/30 is not a day; \"1406/12/29\"",
+        ),
+        (
+            "a = '1405/07/31'",
+            "1405/07/31 is not a day; \"1405/07/30\"",
+        ),
+        ("a = '1405/13/01'", "1405/13/01 is not a day"),
+        ("a = '1600/01/01'", "1600/01/01 is not a day"),
+        (
+            "a = '2026/11/22'",
+            "\"2026/11/22\" has a Gregorian year in quotes; without quotes: 2026-11-22",
+        ),
+        (
+            "a = '۱۴۰۵/۰۹/۰۱'",
+            "\"۱۴۰۵/۰۹/۰۱\" is not written with the digits 0-9; \"1405/09/01\"",
+        ),
+        (
+            "a = '1405-9-1'",
+            "\"1405-9-1\" is not a date; \"1405/09/01\"",
+        ),
+        ("a = 'soon'", "\"soon\" is not a date; \"1405/09/01\""),
+        (
+            "a = 1405-09-01",
+            "1405-09-01 is not a day of this age; \"1405/09/01\"",
+        ),
+        (
+            "a = 2026-11-22T10:00:00",
+            "`a` must be a date; \"1405/09/01\"",
+        ),
+        ("a = 14050901", "`a` must be a date; \"1405/09/01\""),
+    ] {
+        let fault = format!("t.toml:1:5: {fault}");
+        check(text, |v| v.day().map(drop), &[&fault]);
+    }
+}
+
+#[test]
+fn a_day_that_is_not_says_why() {
+    check_drawn(
+        "a = '1406/12/30'",
+        |v| v.day().map(drop),
+        "\
+error T05: 1406/12/30 is not a day
+ --> t.toml:1:5
+  |
+1 | a = '1406/12/30'
+  |     ^^^^^^^^^^^^ Esfand 1406 has 29 days (1408 is the next leap year)
+  |
+ mend \"1406/12/29\"
+",
+    );
+}
+
+#[test]
+fn times_of_day_and_hours_are_of_one_day() {
+    check("a = '23:59:30'", |v| v.time_of_day().map(drop), &[]);
+    check(
+        "a = '24:00'",
+        |v| v.time_of_day().map(drop),
+        &["t.toml:1:5: \"24:00\" is not a time of day; \"08:00\""],
+    );
+    check("a = '08:00-12:00'", |v| v.hours().map(drop), &[]);
+    check("a = '20:00-24:00'", |v| v.hours().map(drop), &[]);
+    for (text, fault) in [
+        ("a = '8 to 12'", "\"8 to 12\" are no hours; \"08:00-12:00\""),
+        (
+            "a = '08:00-25:00'",
+            "\"08:00-25:00\" are no hours; \"08:00-12:00\"",
+        ),
+        (
+            "a = '08:00-08:00'",
+            "the hours \"08:00-08:00\" are empty; \"00:00-24:00\" is the whole day",
+        ),
+        (
+            "a = '22:00-02:00'",
+            "the hours \"22:00-02:00\" end before they begin; \"22:00-24:00\", \"00:00-02:00\"",
+        ),
+    ] {
+        let fault = format!("t.toml:1:5: {fault}");
+        check(text, |v| v.hours().map(drop), &[&fault]);
+    }
+}
+
+#[test]
+fn a_weekday_has_three_letters() {
+    check("a = 'fri'", |v| v.weekday().map(drop), &[]);
+    check(
+        "a = 'Friday'",
+        |v| v.weekday().map(drop),
+        &["t.toml:1:5: \"Friday\" is not a weekday; did you mean \"fri\"?"],
+    );
+    check(
+        "a = 'shanbe'",
+        |v| v.weekday().map(drop),
+        &["t.toml:1:5: \"shanbe\" is not a weekday"],
+    );
+}
+
+#[test]
+fn a_day_with_its_time() {
+    check("a = '1405/09/02 10:15'", |v| v.local().map(drop), &[]);
+    check(
+        "a = '1405/09/02'",
+        |v| v.local().map(drop),
+        &["t.toml:1:5: \"1405/09/02\" is not a day and a time; \"1405/09/02 10:15\""],
+    );
+}
+
+#[test]
+fn an_iban_has_check_digits() {
+    let iban = "IR460170000000112233445566";
+    check(&format!("a = '{iban}'"), |v| v.iban("T12").map(drop), &[]);
+    check(
+        "a = 'ir46 0170 0000 0011 2233 4455 66'",
+        |v| v.iban("T12").map(drop),
+        &[&format!(
+            "t.toml:1:5: \"ir46 0170 0000 0011 2233 4455 66\" is not an IBAN; \"{iban}\""
+        )],
+    );
+    check(
+        "a = 'IR470170000000112233445566'",
+        |v| v.iban("T12").map(drop),
+        &[
+            "t.toml:1:5: \"IR470170000000112233445566\" is not an IBAN; copy it again from the bank's paper",
+        ],
     );
 }
 
@@ -321,11 +492,14 @@ error T02: `b` is not a key of a thing
 
 #[test]
 fn a_file_that_is_not_there_is_a_fault() {
-    let fault = File::read("/does/not/exist.toml".as_ref(), "exist.toml", &LANGUAGE).unwrap_err();
-    let text = "exist.toml: the file cannot be read: No such file or directory (os error 2)";
-    assert_eq!(fault.to_string(), text);
+    let log = FaultLog::default();
+    let path = "/does/not/exist.toml".as_ref();
+    assert!(File::read(path, "exist.toml", &LANGUAGE, &log).is_none());
+    let faults = log.into_faults();
+    let title = "the file cannot be read: No such file or directory (os error 2)";
+    assert_eq!(faults.to_string(), format!("exist.toml: {title}"));
     assert_eq!(
-        fault.drawn(false),
-        "error T01: the file cannot be read: No such file or directory (os error 2)\n--> exist.toml\n"
+        faults.drawn(false),
+        format!("error T01: {title}\n--> exist.toml\n")
     );
 }
