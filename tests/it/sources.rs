@@ -43,8 +43,10 @@ fn check_table(text: &str, read: impl Fn(&Table<'_>) -> Option<()>, wanted: &[&s
 fn check_drawn(text: &str, read: impl Fn(Value<'_>) -> Option<()>, wanted: &str) {
     let log = FaultLog::default();
     if let Some(file) = File::parse("t.toml", text, &LANGUAGE, &log) {
-        let table = file.root(&log).table(&SHAPE);
-        assert_eq!(table.and_then(|t| t.required("a", read)), None);
+        let _ = file
+            .root(&log)
+            .table(&SHAPE)
+            .and_then(|table| table.required("a", read));
     }
     let drawn = log.into_faults().drawn(false);
     assert_eq!(drawn.trim_end(), wanted.trim_end(), "\n{drawn}");
