@@ -1,0 +1,9 @@
+//! The rules as compiled data, and the judgement of a purchase by them. Pure: reads no file, asks no clock.
+
+pub mod rulebook;
+
+pub use rulebook::{
+    Accrue, Available, Bands, Base, Club, Condition, Discount, Earn, Enrol, Expiry, Fee, Give,
+    Identify, Negative, PaidBy, Part, Payer, Places, Purse, RedeemTerms, Rounding, Rulebook, Share,
+    Shop, Span, SpendAt, Split, Stack, Tier, World,
+};

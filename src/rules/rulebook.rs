@@ -1,0 +1,453 @@
+//! A rule set as it is judged by: every name resolved, every list sorted, every ratio exact.
+
+use crate::ledger::{Named, Party, PurseKind, TierId};
+use crate::terms::{
+    ClubId, Day, Map, Percent, PersonId, PurseId, Rate, Rials, RuleId, SetNumber, ShopId,
+    TimeOfDay, Times, UnitId, Zone,
+};
+
+/// One rule set. Immutable; a purchase that began with it ends with it.
+#[derive(Clone, Debug)]
+pub struct Rulebook {
+    /// Its number; 0 until an entry has given it one.
+    pub number: SetNumber,
+    /// SHA-256 over its files.
+    pub sha256: [u8; 32],
+    /// What every club refers to.
+    pub world: World,
+    /// The clubs, in the order of their files.
+    pub clubs: Vec<Club>,
+    /// Names that the table it was compiled against did not have, or not so; they go into the entry that puts it in force.
+    pub names: Vec<Named>,
+}
+
+impl Rulebook {
+    /// The club of an id.
+    pub fn club(&self, id: ClubId) -> Option<&Club> {
+        self.clubs.iter().find(|club| club.id == id)
+    }
+}
+
+/// Calendar, shops, people.
+#[derive(Clone, Debug)]
+pub struct World {
+    /// The zone of all times in rules.
+    pub zone: Zone,
+    /// When the business date turns, in that zone.
+    pub cut_over: TimeOfDay,
+    /// Banks' weekend, a bit a weekday (bit 0 is Saturday).
+    pub weekend: u8,
+    /// Holidays, rising.
+    pub holidays: Vec<Day>,
+    /// The shops that are open, by acceptor number (unpadded).
+    pub shops: Map<String, Shop>,
+}
+
+impl World {
+    /// Neither weekend nor holiday.
+    pub fn is_business_day(&self, day: Day) -> bool {
+        self.weekend & (1 << day.weekday().0) == 0 && self.holidays.binary_search(&day).is_err()
+    }
+}
+
+/// A shop.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Shop {
+    /// Its id.
+    pub id: ShopId,
+    /// Its category code, where a message has none; 0 for none.
+    pub mcc: u16,
+    /// Who brought it in.
+    pub marketer: Option<PersonId>,
+}
+
+/// A set of shops: those of a list, and all of some category codes.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Places {
+    /// Listed shops, rising.
+    pub shops: Vec<ShopId>,
+    /// Category codes, rising.
+    pub mccs: Vec<u16>,
+}
+
+impl Places {
+    /// Whether a purchase at this shop, of this category, is within.
+    pub fn contains(&self, shop: ShopId, mcc: u16) -> bool {
+        self.shops.binary_search(&shop).is_ok() || self.mccs.binary_search(&mcc).is_ok()
+    }
+}
+
+/// One condition of `when`; all of a list must hold.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Condition {
+    /// The bill is from `min` to `max`, both included.
+    Amount {
+        /// At least.
+        min: Rials,
+        /// At most.
+        max: Rials,
+    },
+    /// The shop is one of these (rising).
+    Shops(Vec<ShopId>),
+    /// The shop is in one of these groups.
+    Groups(Places),
+    /// The category code is one of these (rising).
+    Mcc(Vec<u16>),
+    /// The day is from `from` to `to`, both included.
+    Dates {
+        /// First day.
+        from: Day,
+        /// Last day.
+        to: Day,
+    },
+    /// The time is within one of these spans, each from its start up to, not including, its end. A span may pass midnight.
+    Hours(Vec<(TimeOfDay, TimeOfDay)>),
+    /// The weekday is one of these, a bit each (bit 0 is Saturday).
+    Weekdays(u8),
+    /// It is a business day, or (`false`) it is none.
+    BusinessDay(bool),
+    /// The member's tier is one of these.
+    Tiers(Vec<TierId>),
+    /// All of at least one of these lists hold.
+    Any(Vec<Vec<Condition>>),
+    /// Not all of these hold.
+    Not(Vec<Condition>),
+}
+
+/// How the rules of a stage go together.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stack {
+    /// Every rule that applies gives.
+    All,
+    /// The first rule that applies gives.
+    First,
+    /// The one that gives most gives; of equals the first.
+    Best,
+}
+
+/// Who pays for a benefit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Payer {
+    /// The shop.
+    Merchant,
+    /// The club.
+    Club,
+}
+
+/// A share of a benefit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Share {
+    /// This share, rounded down to a rial.
+    Percent(Percent),
+    /// What the others leave.
+    Rest,
+}
+
+/// One payer of a discount, with his share.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PaidBy {
+    /// Who.
+    pub payer: Payer,
+    /// How much of it.
+    pub share: Share,
+}
+
+/// Percents by amount. The first band begins at 0; each begins above the one before.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Bands {
+    /// From which amount on, which percent.
+    pub steps: Vec<(Rials, Percent)>,
+    /// `true`: each part of the amount has the percent of its band; `false`: the whole has the percent of the band it ends in.
+    pub each_part: bool,
+}
+
+/// What a discount gives.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Give {
+    /// A share of the bill.
+    Percent(Percent),
+    /// An amount.
+    Fixed(Rials),
+    /// A share by bands.
+    Bands(Bands),
+}
+
+/// A rule of the discount stage.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Discount {
+    /// Its id.
+    pub id: RuleId,
+    /// When it applies.
+    pub when: Vec<Condition>,
+    /// What it gives.
+    pub give: Give,
+    /// At most this.
+    pub max: Option<Rials>,
+    /// Who pays it; shares add up to the whole.
+    pub paid_by: Vec<PaidBy>,
+}
+
+/// What an amount is reckoned of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Base {
+    /// The bill.
+    Gross,
+    /// The bill after discount.
+    Net,
+    /// What the bank card pays.
+    Paid,
+}
+
+/// What an accrual gives, in smallest units of its purse.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Earn {
+    /// So much for every so many rials.
+    Per(Rate),
+    /// So much.
+    Fixed(i64),
+    /// A share of the base (purses kept in rials).
+    Percent(Percent),
+    /// A share by bands (purses kept in rials).
+    Bands(Bands),
+}
+
+/// A rule of the accrue stage.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Accrue {
+    /// Its id.
+    pub id: RuleId,
+    /// When it applies.
+    pub when: Vec<Condition>,
+    /// What it reckons of.
+    pub base: Base,
+    /// Where it goes.
+    pub purse: PurseId,
+    /// How much.
+    pub earn: Earn,
+    /// Whether the tier's multiplier counts.
+    pub tiered: bool,
+    /// Who pays for it.
+    pub funded_by: Payer,
+}
+
+/// When earnings can be spent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Available {
+    /// At once.
+    Now,
+    /// From 00:00 of the next business date.
+    NextDay,
+    /// From so many seconds later, exactly.
+    AfterSeconds(i64),
+    /// From 00:00 of the day so many days later.
+    AfterDays(i32),
+}
+
+/// A span of the calendar.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Span {
+    /// Days.
+    Days(i32),
+    /// Jalali months; clipped to the last day.
+    Months(i32),
+    /// Jalali years; clipped to the last day.
+    Years(i32),
+}
+
+/// To which end a date of expiry is moved.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Rounding {
+    /// It stays.
+    None,
+    /// The last day of its Jalali month.
+    EndOfMonth,
+    /// The last day of its Jalali year.
+    EndOfYear,
+}
+
+/// When earnings die. Usable to the end of that day.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Expiry {
+    /// Never.
+    Never,
+    /// After a span from the day of the purchase, then rounded up.
+    After(Span, Rounding),
+    /// On this day.
+    On(Day),
+}
+
+/// Where a purse can be spent.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum SpendAt {
+    /// At every shop of the club.
+    Anywhere,
+    /// Within these groups.
+    Groups(Places),
+    /// Only where it was earned.
+    SameMerchant,
+}
+
+/// What happens when spent earnings are taken back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Negative {
+    /// Who funded them bears it.
+    Forbid,
+    /// The member owes it; his next earnings pay it first.
+    Recover,
+    /// The purse goes below zero.
+    Allow,
+}
+
+/// A purse of a club.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Purse {
+    /// Its id.
+    pub id: PurseId,
+    /// Its kind.
+    pub kind: PurseKind,
+    /// What it is counted in.
+    pub unit: UnitId,
+    /// Decimals of one whole.
+    pub decimals: u8,
+    /// Rials for smallest units; none for purses kept in rials, and for points without a value.
+    pub value: Option<Rate>,
+    /// When earnings can be spent.
+    pub available: Available,
+    /// When they die.
+    pub expiry: Expiry,
+    /// Where they can be spent.
+    pub spend_at: SpendAt,
+    /// What happens when spent ones are taken back.
+    pub negative: Negative,
+}
+
+/// A tier of a club.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Tier {
+    /// Its id.
+    pub id: TierId,
+    /// Multiplies tiered earnings.
+    pub earn_times: Times,
+}
+
+/// Spending from purses.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RedeemTerms {
+    /// Purses, in the order they are spent.
+    pub from: Vec<PurseId>,
+    /// As much as allowed is taken unasked.
+    pub automatic: bool,
+    /// A PIN is needed.
+    pub pin: bool,
+    /// Of the bill after discount.
+    pub at_most: Percent,
+    /// At least this.
+    pub min: Rials,
+    /// In steps of this; 0 for any amount.
+    pub step: Rials,
+    /// Not in these categories (rising).
+    pub not_mcc: Vec<u16>,
+    /// At most this a member and day.
+    pub member_day_max: Option<Rials>,
+}
+
+/// A part of a split.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Part {
+    /// An amount.
+    Fixed(Rials),
+    /// A share of the base, rounded down.
+    Percent(Percent),
+    /// What the others leave.
+    Rest,
+}
+
+/// How a purchase is split.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Split {
+    /// When it applies; the first split that does is taken.
+    pub when: Vec<Condition>,
+    /// What the percents are taken of.
+    pub of: Base,
+    /// Who gets what, in file order. Exactly one is the rest, or the percents are 100 %.
+    pub parts: Vec<(Party, Part)>,
+    /// Parts under this join the rest.
+    pub min_part: Rials,
+}
+
+/// The operator's fee.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Fee {
+    /// What the percent is taken of.
+    pub of: Base,
+    /// The share.
+    pub percent: Percent,
+    /// At least this.
+    pub min: Rials,
+    /// At most this.
+    pub max: Option<Rials>,
+    /// Who pays.
+    pub payer: Payer,
+}
+
+/// How somebody becomes a member.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Enrol {
+    /// By an enrolment message.
+    pub at_pos: bool,
+    /// By his first purchase with a card.
+    pub on_first_purchase: bool,
+}
+
+/// By what a member of the club may be named.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Identify {
+    /// Bank card.
+    pub card: bool,
+    /// Mobile number.
+    pub mobile: bool,
+    /// National code.
+    pub national_code: bool,
+    /// Club number.
+    pub number: bool,
+}
+
+/// One customer club.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Club {
+    /// Its id.
+    pub id: ClubId,
+    /// Its name in messages (tag 16) and files.
+    pub name: String,
+    /// Its shops.
+    pub places: Places,
+    /// By what a member may be named.
+    pub identify: Identify,
+    /// How somebody becomes a member.
+    pub enrol: Enrol,
+    /// Its purses.
+    pub purses: Vec<Purse>,
+    /// Its tiers, lowest first; the first is the tier of who has none by hand.
+    pub tiers: Vec<Tier>,
+    /// How discounts go together.
+    pub discount_stack: Stack,
+    /// Discounts, in file order.
+    pub discounts: Vec<Discount>,
+    /// Spending; none where the club has no redeem block.
+    pub redeem: Option<RedeemTerms>,
+    /// How accruals go together.
+    pub accrue_stack: Stack,
+    /// Accruals, in file order.
+    pub accruals: Vec<Accrue>,
+    /// Splits, in file order.
+    pub splits: Vec<Split>,
+    /// The fee.
+    pub fee: Option<Fee>,
+}
+
+impl Club {
+    /// A purse of this club.
+    pub fn purse(&self, id: PurseId) -> Option<&Purse> {
+        self.purses.iter().find(|purse| purse.id == id)
+    }
+}
