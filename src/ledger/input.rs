@@ -106,6 +106,8 @@ pub struct OriginalRef {
     pub local: Option<u32>,
     /// Its retrieval reference.
     pub rrn: Option<[u8; 12]>,
+    /// Whether only a part of it is to be undone.
+    pub partial: bool,
 }
 
 /// The part of a request that is kept in its entry. No card, no token, no mobile gets here.

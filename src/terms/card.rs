@@ -67,6 +67,17 @@ impl Drop for Pan {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Token(pub [u8; 16]);
 
+/// What a token stands for. It is part of what the token is made of, so that kinds do not collide.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum TokenKind {
+    /// A card number, as its digits.
+    Card,
+    /// A mobile number in its stored form.
+    Mobile,
+    /// A national code of ten digits.
+    NationalCode,
+}
+
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("token")

@@ -7,7 +7,7 @@ pub mod money;
 pub mod person;
 pub mod time;
 
-pub use card::{Pan, Token};
+pub use card::{Pan, Token, TokenKind};
 pub use iban::Iban;
 pub use ids::{
     AcquirerId, ClubId, MemberId, PersonId, PurseId, RuleId, Sequence, SetNumber, ShopId, UnitId,
