@@ -7,5 +7,6 @@ pub mod message;
 pub mod rules;
 pub mod source;
 pub mod spec;
+pub mod store;
 pub mod terms;
 pub mod wire;
