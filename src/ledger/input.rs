@@ -2,7 +2,7 @@
 
 use crate::terms::card::Token;
 use crate::terms::person::Identity;
-use crate::terms::{AcquirerId, Day, Rials, Sequence, SetNumber};
+use crate::terms::{AcquirerId, Day, Rials, SetNumber};
 
 /// What a message wants.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -240,7 +240,3 @@ pub enum Input {
         sha256: [u8; 32],
     },
 }
-
-/// An entry that a decision needs and memory does not hold.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Needed(pub Sequence);

@@ -7,6 +7,8 @@ pub mod input;
 pub mod lot;
 pub mod names;
 pub mod posting;
+pub mod record;
+pub mod told;
 
 pub use account::{Account, PurseKey, PurseKind};
 pub use effects::{Effects, Exception, MemberChange, Visit};
@@ -18,5 +20,4 @@ pub use lot::{Lot, LotId, LotMove, LotTerms};
 pub use names::{Named, Names, Party, TierId};
 pub use posting::{Posting, Reason};
 
-pub mod told;
 pub use told::{Told, Verdict};

@@ -1,0 +1,581 @@
+//! Entries as bytes, and back. Format 1: numbers are LEB128, signed ones zigzag first; texts and lists carry their length before
+//! them; every choice is a tag byte that is never given to something else. What an older version wrote stays readable.
+
+use crate::ledger::told::{PurseAmount, ToldBalance};
+use crate::ledger::{
+    Account, Asked, Effects, Entry, Exception, Function, Head, Input, Key, Lot, LotId, LotMove,
+    LotTerms, MemberChange, Mode, Named, OriginalRef, Party, Posting, PurseKey, PurseKind, Reason,
+    TierId, Told, Verdict, Visit,
+};
+use crate::terms::person::Identity;
+use crate::terms::{
+    AcquirerId, ClubId, Day, Iban, MemberId, Moment, PersonId, PurseId, Rials, RuleId, Sequence,
+    SetNumber, ShopId, Token, UnitId,
+};
+
+/// The version every entry begins with.
+pub const FORMAT: u8 = 1;
+
+/// Bytes that are no record of ours.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum BadRecord {
+    /// They end too early.
+    #[error("a record ends before its last field")]
+    Short,
+    /// A tag, length or number that no version has written.
+    #[error("a record holds {0}, which this version does not know")]
+    Unknown(&'static str),
+    /// Something is left over.
+    #[error("a record has bytes after its last field")]
+    Long,
+}
+
+/// A value that has a place in a record.
+pub trait Recorded: Sized {
+    /// Appends it.
+    fn put(&self, out: &mut Vec<u8>);
+    /// Takes it off the front.
+    fn take(from: &mut &[u8]) -> Result<Self, BadRecord>;
+}
+
+/// Appends an entry with its length (four bytes, little-endian) before it.
+pub fn encode(entry: &Entry, out: &mut Vec<u8>) {
+    let start = out.len();
+    out.extend_from_slice(&[0; 4]);
+    out.push(FORMAT);
+    entry.put(out);
+    let length = (out.len() - start - 4) as u32;
+    out[start..start + 4].copy_from_slice(&length.to_le_bytes());
+}
+
+/// The bytes of the entries of a group, one by one, each without its length.
+pub fn split(mut group: &[u8]) -> impl Iterator<Item = Result<&[u8], BadRecord>> {
+    std::iter::from_fn(move || {
+        if group.is_empty() {
+            return None;
+        }
+        let Some((length, rest)) = group.split_first_chunk::<4>() else {
+            group = &[];
+            return Some(Err(BadRecord::Short));
+        };
+        let length = u32::from_le_bytes(*length) as usize;
+        let Some((entry, rest)) = rest.split_at_checked(length) else {
+            group = &[];
+            return Some(Err(BadRecord::Short));
+        };
+        group = rest;
+        Some(Ok(entry))
+    })
+}
+
+/// Reads one entry (without its length).
+pub fn decode(mut bytes: &[u8]) -> Result<Entry, BadRecord> {
+    match u8::take(&mut bytes)? {
+        FORMAT => {}
+        _ => return Err(BadRecord::Unknown("a format")),
+    }
+    let entry = Entry::take(&mut bytes)?;
+    if bytes.is_empty() {
+        Ok(entry)
+    } else {
+        Err(BadRecord::Long)
+    }
+}
+
+fn put_number(mut value: u64, out: &mut Vec<u8>) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+fn take_number(from: &mut &[u8]) -> Result<u64, BadRecord> {
+    let mut value = 0u64;
+    for at in 0..10 {
+        let byte = u8::take(from)?;
+        value |= u64::from(byte & 0x7f) << (7 * at);
+        if byte & 0x80 == 0 {
+            return Ok(value);
+        }
+    }
+    Err(BadRecord::Unknown("a number of more than 64 bits"))
+}
+
+fn take_bytes<'a>(from: &mut &'a [u8], count: usize) -> Result<&'a [u8], BadRecord> {
+    let (bytes, rest) = from.split_at_checked(count).ok_or(BadRecord::Short)?;
+    *from = rest;
+    Ok(bytes)
+}
+
+impl Recorded for u8 {
+    fn put(&self, out: &mut Vec<u8>) {
+        out.push(*self);
+    }
+    fn take(from: &mut &[u8]) -> Result<u8, BadRecord> {
+        let (first, rest) = from.split_first().ok_or(BadRecord::Short)?;
+        *from = rest;
+        Ok(*first)
+    }
+}
+
+impl Recorded for bool {
+    fn put(&self, out: &mut Vec<u8>) {
+        out.push(u8::from(*self));
+    }
+    fn take(from: &mut &[u8]) -> Result<bool, BadRecord> {
+        match u8::take(from)? {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err(BadRecord::Unknown("a yes or no")),
+        }
+    }
+}
+
+macro_rules! recorded_numbers {
+    ($($of:ty),*) => {$(
+        impl Recorded for $of {
+            fn put(&self, out: &mut Vec<u8>) {
+                put_number(u64::from(*self), out);
+            }
+            fn take(from: &mut &[u8]) -> Result<$of, BadRecord> {
+                <$of>::try_from(take_number(from)?).map_err(|_| BadRecord::Unknown("a number too large for its field"))
+            }
+        }
+    )*};
+}
+recorded_numbers!(u16, u32, u64);
+
+macro_rules! recorded_signed {
+    ($($of:ty),*) => {$(
+        impl Recorded for $of {
+            fn put(&self, out: &mut Vec<u8>) {
+                let wide = i64::from(*self);
+                put_number(((wide << 1) ^ (wide >> 63)) as u64, out);
+            }
+            fn take(from: &mut &[u8]) -> Result<$of, BadRecord> {
+                let raw = take_number(from)?;
+                let wide = (raw >> 1) as i64 ^ -((raw & 1) as i64);
+                <$of>::try_from(wide).map_err(|_| BadRecord::Unknown("a number too large for its field"))
+            }
+        }
+    )*};
+}
+recorded_signed!(i32, i64);
+
+impl<const N: usize> Recorded for [u8; N] {
+    fn put(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self);
+    }
+    fn take(from: &mut &[u8]) -> Result<[u8; N], BadRecord> {
+        let (bytes, rest) = from.split_first_chunk::<N>().ok_or(BadRecord::Short)?;
+        *from = rest;
+        Ok(*bytes)
+    }
+}
+
+impl Recorded for String {
+    fn put(&self, out: &mut Vec<u8>) {
+        put_number(self.len() as u64, out);
+        out.extend_from_slice(self.as_bytes());
+    }
+    fn take(from: &mut &[u8]) -> Result<String, BadRecord> {
+        let length = take_number(from)?;
+        let length = usize::try_from(length).map_err(|_| BadRecord::Short)?;
+        let bytes = take_bytes(from, length)?;
+        String::from_utf8(bytes.to_vec())
+            .map_err(|_| BadRecord::Unknown("a text that is not UTF-8"))
+    }
+}
+
+impl<T: Recorded> Recorded for Vec<T> {
+    fn put(&self, out: &mut Vec<u8>) {
+        put_number(self.len() as u64, out);
+        for item in self {
+            item.put(out);
+        }
+    }
+    fn take(from: &mut &[u8]) -> Result<Vec<T>, BadRecord> {
+        let count = take_number(from)?;
+        // Every item takes a byte at least: a longer list than bytes is a lie, and must not cost memory.
+        if count > from.len() as u64 {
+            return Err(BadRecord::Short);
+        }
+        (0..count).map(|_| T::take(from)).collect()
+    }
+}
+
+impl<T: Recorded> Recorded for Option<T> {
+    fn put(&self, out: &mut Vec<u8>) {
+        match self {
+            None => out.push(0),
+            Some(value) => {
+                out.push(1);
+                value.put(out);
+            }
+        }
+    }
+    fn take(from: &mut &[u8]) -> Result<Option<T>, BadRecord> {
+        Ok(if bool::take(from)? {
+            Some(T::take(from)?)
+        } else {
+            None
+        })
+    }
+}
+
+impl<A: Recorded, B: Recorded> Recorded for (A, B) {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.0.put(out);
+        self.1.put(out);
+    }
+    fn take(from: &mut &[u8]) -> Result<(A, B), BadRecord> {
+        Ok((A::take(from)?, B::take(from)?))
+    }
+}
+
+/// A type of one field, recorded as that field.
+macro_rules! recorded_newtypes {
+    ($($of:ident),* $(,)?) => {$(
+        impl Recorded for $of {
+            fn put(&self, out: &mut Vec<u8>) {
+                self.0.put(out);
+            }
+            fn take(from: &mut &[u8]) -> Result<$of, BadRecord> {
+                Ok($of(Recorded::take(from)?))
+            }
+        }
+    )*};
+}
+recorded_newtypes!(
+    AcquirerId, ClubId, Day, LotId, MemberId, Moment, PersonId, PurseId, Rials, RuleId, Sequence,
+    SetNumber, ShopId, TierId, Token, UnitId,
+);
+
+/// A struct, recorded field by field in the order given here.
+macro_rules! recorded_structs {
+    ($($of:ident { $($field:ident),* $(,)? })*) => {$(
+        impl Recorded for $of {
+            fn put(&self, out: &mut Vec<u8>) {
+                $(self.$field.put(out);)*
+            }
+            fn take(from: &mut &[u8]) -> Result<$of, BadRecord> {
+                Ok($of { $($field: Recorded::take(from)?),* })
+            }
+        }
+    )*};
+}
+recorded_structs! {
+    Asked {
+        function, mode, key, digest, processing, amount, currency, transmitted, rrn, mcc,
+        last_four, bill, original,
+    }
+    Effects {
+        told, club, shop, member, original, reverses, postings, lots, members, visit, names,
+        exception,
+    }
+    Entry { head, input, effects }
+    Head { sequence, at, business_day, acquirer, rule_set }
+    Key { acquirer, terminal, acceptor, stan, local, kind }
+    Lot { id, terms, amount }
+    LotMove { key, lot, terms, amount }
+    LotTerms { rule, booked, usable_from, dies }
+    OriginalRef { kind, stan, transmitted, local, rrn, partial }
+    Posting { from, to, amount, unit, reason }
+    PurseAmount { purse, amount, worth }
+    PurseKey { member, purse, shop }
+    Told {
+        verdict, pays, approval, rrn, member, discount, fee, redeemed, earned, split, rules,
+        balances,
+    }
+    ToldBalance { purse, shop, amount }
+    Visit { member, shop, day, spent, redeemed }
+}
+
+/// An enum, each variant under the tag given here.
+macro_rules! recorded_enums {
+    ($($of:ident ($what:literal) {
+        $($tag:literal => $variant:ident $(($inner:ident))? $({ $($field:ident),* $(,)? })?),* $(,)?
+    })*) => {$(
+        impl Recorded for $of {
+            fn put(&self, out: &mut Vec<u8>) {
+                match self {
+                    $($of::$variant $(($inner))? $({ $($field),* })? => {
+                        out.push($tag);
+                        $($inner.put(out);)?
+                        $($($field.put(out);)*)?
+                    })*
+                }
+            }
+            fn take(from: &mut &[u8]) -> Result<$of, BadRecord> {
+                Ok(match u8::take(from)? {
+                    $($tag => {
+                        $(let $inner = Recorded::take(from)?;)?
+                        $($(let $field = Recorded::take(from)?;)*)?
+                        $of::$variant $(($inner))? $({ $($field),* })?
+                    })*
+                    _ => return Err(BadRecord::Unknown($what)),
+                })
+            }
+        }
+    )*};
+}
+recorded_enums! {
+    Account ("a kind of account") {
+        1 => Purse(key),
+        2 => Debt(key),
+        3 => Outstanding { purse, shop },
+        4 => Pool { acquirer, shop },
+        5 => Shop(id),
+        6 => Person(id),
+        7 => Club(id),
+        8 => Reserve(id),
+        9 => Owner(id),
+        10 => Saving(id),
+        11 => Operator,
+        12 => Rounding(id),
+    }
+    Exception ("an exception") {
+        1 => OrphanReversal,
+        2 => AmbiguousReversal,
+        3 => AmountDiffers,
+        4 => PartialReversal,
+        5 => AdviceTooOld,
+        6 => AdviceOfUnknownShop,
+        7 => RedeemedOverBalance,
+        8 => SplitCut,
+        9 => WithoutClub,
+        10 => KeyConflict,
+    }
+    Function ("a function") {
+        1 => Purchase,
+        2 => Quote,
+        3 => Balance,
+        4 => Reversal,
+        5 => Enrol,
+    }
+    Identity ("an identity") {
+        1 => Card(token),
+        2 => Mobile(token),
+        3 => NationalCode(token),
+        4 => Number(member),
+    }
+    Input ("an input") {
+        1 => Request(asked),
+        2 => DayTurned { acquirer, closed, opened },
+        3 => RulesLoaded { number, sha256 },
+        4 => Opened { reason, sha256 },
+    }
+    MemberChange ("a change of a member") {
+        1 => Enrolled { member, club, joined, identities, marketer, introducer, tier },
+        2 => KnownBy { member, identity },
+        3 => Tier { member, tier },
+        4 => Marketer { member, marketer },
+    }
+    Mode ("a mode") {
+        1 => Ask,
+        2 => Advise,
+    }
+    Named ("a name") {
+        1 => Operator { title, alias, iban },
+        2 => Acquirer { id, code },
+        3 => Club { id, name, title, alias, iban },
+        4 => Purse { id, club, name, kind, unit, decimals },
+        5 => Shop { id, code, title, iban },
+        6 => Person { id, name, title, iban },
+        7 => Rule { id, club, name },
+        8 => Tier { id, club, name },
+    }
+    Party ("a party") {
+        1 => Marketer,
+        2 => MerchantMarketer,
+        3 => ClubOwner,
+        4 => AcceptorSaving,
+        5 => Merchant,
+    }
+    PurseKind ("a kind of purse") {
+        1 => Points,
+        2 => ClubCredit,
+        3 => MerchantCredit,
+    }
+    Reason ("a reason") {
+        1 => CardPaid,
+        2 => ClubDiscount,
+        3 => Spent,
+        4 => RedeemPaid,
+        5 => Rounding,
+        6 => Earned,
+        7 => Funded,
+        8 => Split,
+        9 => Fee,
+        10 => DebtBooked,
+        11 => DebtPaid,
+        12 => Opened,
+    }
+}
+
+impl Recorded for Verdict {
+    fn put(&self, out: &mut Vec<u8>) {
+        out.push(*self as u8);
+    }
+    fn take(from: &mut &[u8]) -> Result<Verdict, BadRecord> {
+        let number = usize::from(u8::take(from)?);
+        Verdict::ALL
+            .get(number)
+            .map(|(verdict, _)| *verdict)
+            .ok_or(BadRecord::Unknown("a verdict"))
+    }
+}
+
+impl Recorded for Iban {
+    fn put(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.as_str().as_bytes());
+    }
+    fn take(from: &mut &[u8]) -> Result<Iban, BadRecord> {
+        let text: [u8; 26] = Recorded::take(from)?;
+        std::str::from_utf8(&text)
+            .ok()
+            .and_then(|text| Iban::parse(text).ok())
+            .ok_or(BadRecord::Unknown("an IBAN"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn an_entry() -> Entry {
+        let key = PurseKey {
+            member: MemberId(7),
+            purse: PurseId(1),
+            shop: Some(ShopId(300)),
+        };
+        let told = Told {
+            pays: Some(Rials(2_417_778)),
+            approval: Some(*b"00002A"),
+            rrn: Some(*b"000000000042"),
+            discount: Some(Rials(137_777)),
+            redeemed: vec![PurseAmount {
+                purse: PurseId(1),
+                amount: 23_334,
+                worth: Rials(35_000),
+            }],
+            split: vec![
+                (Party::Marketer, Rials(6_888)),
+                (Party::Merchant, Rials(2_581_158)),
+            ],
+            rules: vec![RuleId(0), RuleId(4)],
+            balances: vec![ToldBalance {
+                purse: PurseId(1),
+                shop: None,
+                amount: 88_729,
+            }],
+            ..Told::only(Verdict::Approved)
+        };
+        Entry {
+            head: Head {
+                sequence: Sequence(42),
+                at: Moment(1_795_416_300_123_456_789),
+                business_day: Day(20_780),
+                acquirer: Some(AcquirerId(0)),
+                rule_set: SetNumber(3),
+            },
+            input: Input::Request(Asked {
+                function: Function::Purchase,
+                mode: Mode::Ask,
+                key: Key {
+                    acquirer: AcquirerId(0),
+                    terminal: *b"T0000001",
+                    acceptor: *b"m-1001         ",
+                    stan: 999_999,
+                    local: 1_123_101_500,
+                    kind: 20,
+                },
+                digest: u64::MAX,
+                processing: 0,
+                amount: Some(Rials(2_755_555)),
+                currency: 364,
+                transmitted: Some(1_123_064_500),
+                rrn: None,
+                mcc: 5411,
+                last_four: Some(*b"1234"),
+                bill: Some("F-1".to_owned()),
+                original: Some(OriginalRef {
+                    stan: Some(1),
+                    partial: true,
+                    ..OriginalRef::default()
+                }),
+            }),
+            effects: Effects {
+                member: Some(MemberId(7)),
+                postings: vec![Posting {
+                    from: Account::Outstanding {
+                        purse: PurseId(1),
+                        shop: None,
+                    },
+                    to: Account::Purse(key),
+                    amount: 29_013,
+                    unit: UnitId(2),
+                    reason: Reason::Earned,
+                }],
+                lots: vec![LotMove {
+                    key,
+                    lot: LotId(9),
+                    terms: LotTerms {
+                        rule: Some(RuleId(2)),
+                        booked: Day(20_780),
+                        usable_from: Moment(-1),
+                        dies: Some(Day(-3)),
+                    },
+                    amount: -29_013,
+                }],
+                members: vec![MemberChange::KnownBy {
+                    member: MemberId(7),
+                    identity: Identity::Card(Token([9; 16])),
+                }],
+                names: vec![Named::Acquirer {
+                    id: AcquirerId(0),
+                    code: "581672031".to_owned(),
+                }],
+                exception: Some(Exception::SplitCut),
+                ..Effects::told(told)
+            },
+        }
+    }
+
+    #[test]
+    fn an_entry_reads_back_as_it_was() {
+        let entry = an_entry();
+        let mut group = Vec::new();
+        encode(&entry, &mut group);
+        encode(&entry, &mut group);
+        let read: Vec<Entry> = split(&group)
+            .map(|bytes| decode(bytes.unwrap()).unwrap())
+            .collect();
+        assert_eq!(read, [entry.clone(), entry]);
+    }
+
+    #[test]
+    fn cut_anywhere_it_is_an_error_and_no_panic() {
+        let mut group = Vec::new();
+        encode(&an_entry(), &mut group);
+        let body = &group[4..];
+        for end in 0..body.len() {
+            assert!(decode(&body[..end]).is_err(), "cut at {end}");
+        }
+        assert_eq!(decode(&[body, &[0]].concat()), Err(BadRecord::Long));
+    }
+
+    #[test]
+    fn a_flipped_byte_never_panics() {
+        let mut group = Vec::new();
+        encode(&an_entry(), &mut group);
+        for at in 4..group.len() {
+            for flip in [1u8, 0x80, 0xff] {
+                let mut bytes = group[4..].to_vec();
+                bytes[at - 4] ^= flip;
+                let _ = decode(&bytes);
+            }
+        }
+    }
+}
