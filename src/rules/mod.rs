@@ -1,6 +1,10 @@
 //! The rules as compiled data, and the judgement of a purchase by them. Pure: reads no file, asks no clock.
 
+pub mod judge;
 pub mod rulebook;
+pub mod when;
+
+pub use judge::{Case, NotJudged, judge};
 
 pub use rulebook::{
     Accrue, Available, Bands, Base, Club, Condition, Discount, Earn, Enrol, Expiry, Fee, Give,

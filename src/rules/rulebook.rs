@@ -427,6 +427,8 @@ pub struct Club {
     pub enrol: Enrol,
     /// Its purses.
     pub purses: Vec<Purse>,
+    /// What messages call them (tag 20).
+    pub purse_names: Vec<(PurseId, String)>,
     /// Its tiers, lowest first; the first is the tier of who has none by hand.
     pub tiers: Vec<Tier>,
     /// How discounts go together.

@@ -1,0 +1,975 @@
+//! The judgement of a purchase: discount, redeem, accrue, split, fee, in this order (S3), each from what the one before left.
+
+use crate::ledger::told::{PurseAmount, ToldBalance};
+use crate::ledger::{
+    Account, Effects, Exception, Lot, LotId, LotMove, LotTerms, Member, Mode, Party, Posting,
+    PurseKey, PurseKind, Reason, Redeem, Told, Verdict, Visit, Wishes,
+};
+use crate::rules::when::Circumstances;
+use crate::rules::{
+    Accrue, Available, Bands, Base, Club, Discount, Earn, Expiry, Give, Negative, Part, Payer,
+    Purse, RedeemTerms, Rounding, Share, Shop, Span, SpendAt, Split, Stack, World,
+};
+use crate::terms::money::scaled_down;
+use crate::terms::{
+    AcquirerId, Day, Local, Moment, Overflow, Percent, PurseId, Rials, RuleId, ShopId, Times,
+    UnitId,
+};
+
+/// A purchase before the rules of a club.
+#[derive(Clone, Copy, Debug)]
+pub struct Case<'a> {
+    /// Calendar and shops.
+    pub world: &'a World,
+    /// The club that judges it.
+    pub club: &'a Club,
+    /// The member it is for, as he stood before it.
+    pub member: &'a Member,
+    /// Where.
+    pub shop: &'a Shop,
+    /// Who sent it.
+    pub acquirer: AcquirerId,
+    /// The category code of the purchase.
+    pub mcc: u16,
+    /// Asked: the bill. Advised: what the bank card was charged.
+    pub amount: Rials,
+    /// The instant it is judged at: now, or of an advice the terminal's own time.
+    pub at: Moment,
+    /// The same on the wall clock of the rules' zone.
+    pub local: Local,
+    /// The business day it counts in.
+    pub business_day: Day,
+    /// What it wishes.
+    pub wishes: &'a Wishes,
+    /// Asked or advised.
+    pub mode: Mode,
+    /// A card came with it, not a mobile number alone.
+    pub has_card: bool,
+}
+
+/// Why there is no judgement.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NotJudged {
+    /// The wish is refused, and the purchase with it.
+    Refused(Verdict),
+    /// An amount does not fit: the rules fail here.
+    Failed(Overflow),
+}
+
+impl From<Overflow> for NotJudged {
+    fn from(overflow: Overflow) -> NotJudged {
+        NotJudged::Failed(overflow)
+    }
+}
+
+impl From<Verdict> for NotJudged {
+    fn from(verdict: Verdict) -> NotJudged {
+        NotJudged::Refused(verdict)
+    }
+}
+
+/// Judges a purchase. The effects lack what only the journal knows: approval code, reference, sequence.
+pub fn judge(case: &Case<'_>) -> Result<Effects, NotJudged> {
+    let mut work = Work::begin(case)?;
+    work.discount()?;
+    work.redeem()?;
+    work.card_pays();
+    work.accrue()?;
+    work.split()?;
+    work.fee()?;
+    Ok(work.finish())
+}
+
+/// A purchase on its way through the stages.
+struct Work<'a> {
+    case: &'a Case<'a>,
+    seen: Circumstances<'a>,
+    /// What purses hold while it is judged: lots already spent from are lower here.
+    held: Vec<HeldLot>,
+    debts: Vec<(PurseId, Option<ShopId>, i64)>,
+    next_lot: LotId,
+    bill: Rials,
+    discount: Rials,
+    redeemed: Rials,
+    pays: Rials,
+    /// What the shop is owed for this purchase, before anything is taken from it.
+    owed: Rials,
+    effects: Effects,
+    told: Told,
+}
+
+#[derive(Clone, Copy)]
+struct HeldLot {
+    purse: PurseId,
+    shop: Option<ShopId>,
+    lot: Lot,
+}
+
+impl<'a> Work<'a> {
+    fn begin(case: &'a Case<'a>) -> Result<Work<'a>, NotJudged> {
+        let member = case.member;
+        let told_back = match (case.mode, case.wishes.redeem) {
+            (Mode::Advise, Redeem::Exactly(redeemed)) => redeemed,
+            _ => Rials::ZERO,
+        };
+        let told_discount = match case.mode {
+            Mode::Advise => case.wishes.discount_told.unwrap_or_default(),
+            Mode::Ask => Rials::ZERO,
+        };
+        // An advice tells what the card was charged: the bill was that and all that lowered it.
+        let bill = case.amount.plus(told_back)?.plus(told_discount)?;
+        let tier = member.tier.or(case.club.tiers.first().map(|tier| tier.id));
+        let held = member
+            .holdings
+            .iter()
+            .flat_map(|held| {
+                held.lots.iter().map(|lot| HeldLot {
+                    purse: held.purse,
+                    shop: held.shop,
+                    lot: *lot,
+                })
+            })
+            .collect();
+        let debts = member
+            .holdings
+            .iter()
+            .filter(|held| held.debt > 0)
+            .map(|held| (held.purse, held.shop, held.debt))
+            .collect();
+        Ok(Work {
+            case,
+            seen: Circumstances {
+                world: case.world,
+                bill,
+                shop: case.shop.id,
+                mcc: case.mcc,
+                local: case.local,
+                tier,
+            },
+            held,
+            debts,
+            next_lot: member.next_lot,
+            bill,
+            discount: Rials::ZERO,
+            redeemed: Rials::ZERO,
+            pays: bill,
+            owed: Rials::ZERO,
+            effects: Effects {
+                club: Some(case.club.id),
+                shop: Some(case.shop.id),
+                member: Some(member.id),
+                ..Effects::none()
+            },
+            told: Told {
+                member: Some(member.id),
+                ..Told::only(Verdict::Approved)
+            },
+        })
+    }
+
+    // ------------------------------------------------------------------------------------ discount
+
+    fn discount(&mut self) -> Result<(), NotJudged> {
+        if self.case.mode == Mode::Advise {
+            // It was given at the shop, and is the shop's: nobody else has promised to pay it.
+            self.discount = self.case.wishes.discount_told.unwrap_or_default();
+            return Ok(());
+        }
+        let club = self.case.club;
+        let mut given = Vec::new();
+        for rule in &club.discounts {
+            if self.seen.meet(&rule.when) {
+                let amount = self.worth_of(rule)?;
+                if !amount.is_zero() {
+                    given.push((rule, amount));
+                }
+                if club.discount_stack == Stack::First {
+                    break;
+                }
+            }
+        }
+        if club.discount_stack == Stack::Best {
+            keep_best(&mut given, |(_, amount)| amount.0);
+        }
+        for (rule, amount) in given {
+            let amount = amount.min(self.bill.less(self.discount)?);
+            if amount.is_zero() {
+                continue;
+            }
+            self.discount = self.discount.plus(amount)?;
+            self.told.rules.push(rule.id);
+            let club_part = club_part(rule, amount)?;
+            self.owe_shop(Account::Club(club.id), club_part, Reason::ClubDiscount);
+        }
+        Ok(())
+    }
+
+    fn worth_of(&self, rule: &Discount) -> Result<Rials, Overflow> {
+        let amount = match &rule.give {
+            Give::Percent(percent) => percent.of(self.bill)?,
+            Give::Fixed(amount) => *amount,
+            Give::Bands(bands) => Rials(by_bands(bands, self.bill, Times::ONCE)?),
+        };
+        Ok(amount.min(rule.max.unwrap_or(amount)).min(self.bill))
+    }
+
+    // -------------------------------------------------------------------------------------- redeem
+
+    fn redeem(&mut self) -> Result<(), NotJudged> {
+        if self.case.mode == Mode::Advise {
+            return self.redeem_as_told();
+        }
+        let terms = self.case.club.redeem.as_ref();
+        match self.case.wishes.redeem {
+            Redeem::Exactly(asked) => {
+                let terms = terms.ok_or(Verdict::NotAllowed)?;
+                self.may_redeem(terms)?;
+                self.redeem_exactly(asked, terms)
+            }
+            Redeem::AsMuchAsAllowed => {
+                let terms = terms.ok_or(Verdict::NotAllowed)?;
+                self.may_redeem(terms)?;
+                self.redeem_as_allowed(terms)
+            }
+            Redeem::Nothing => match terms {
+                Some(terms) if terms.automatic && self.may_redeem(terms).is_ok() => {
+                    self.redeem_as_allowed(terms)
+                }
+                _ => Ok(()),
+            },
+        }
+    }
+
+    /// The refusals that do not depend on the amount.
+    fn may_redeem(&self, terms: &RedeemTerms) -> Result<(), Verdict> {
+        // With `pin` on, a redemption needs a verified PIN, and this switch verifies none.
+        if terms.pin {
+            return Err(Verdict::NotAllowed);
+        }
+        if !self.case.has_card {
+            return Err(Verdict::NotAllowed);
+        }
+        if terms.not_mcc.binary_search(&self.case.mcc).is_ok() {
+            return Err(Verdict::NotAllowed);
+        }
+        if self.case.wishes.purse.is_some() && self.asked_purse(terms).is_none() {
+            return Err(Verdict::NotAllowed);
+        }
+        Ok(())
+    }
+
+    fn redeem_exactly(&mut self, asked: Rials, terms: &RedeemTerms) -> Result<(), NotJudged> {
+        if asked.is_zero() || asked < terms.min || asked.down_to_step(terms.step) != asked {
+            return Err(Verdict::InvalidAmount.into());
+        }
+        if asked > self.redeem_limit(terms)? {
+            return Err(Verdict::OverAmountLimit.into());
+        }
+        if asked > self.redeemable(terms)? {
+            return Err(Verdict::NotEnough.into());
+        }
+        self.take(asked, terms)
+    }
+
+    fn redeem_as_allowed(&mut self, terms: &RedeemTerms) -> Result<(), NotJudged> {
+        let allowed = self
+            .redeem_limit(terms)?
+            .min(self.redeemable(terms)?)
+            .down_to_step(terms.step);
+        if allowed.is_zero() || allowed < terms.min {
+            return Ok(());
+        }
+        self.take(allowed, terms)
+    }
+
+    /// The most that may be redeemed of this bill today, whatever the purses hold.
+    fn redeem_limit(&self, terms: &RedeemTerms) -> Result<Rials, Overflow> {
+        let of_bill = terms.at_most.of(self.bill.less(self.discount)?)?;
+        match terms.member_day_max {
+            None => Ok(of_bill),
+            Some(max) => {
+                let used = self.case.member.redeemed_on(self.case.local.day);
+                Ok(of_bill.min(max.less(used)?.max(Rials::ZERO)))
+            }
+        }
+    }
+
+    /// The only purse to take from, where the message names one that may be spent.
+    fn asked_purse(&self, terms: &RedeemTerms) -> Option<PurseId> {
+        let name = self.case.wishes.purse.as_deref()?;
+        let (id, _) = self
+            .case
+            .club
+            .purse_names
+            .iter()
+            .find(|(_, known)| known == name)?;
+        terms.from.contains(id).then_some(*id)
+    }
+
+    /// The purses that may pay here, in order.
+    fn purses(&self, terms: &RedeemTerms) -> Vec<(&'a Purse, Option<ShopId>)> {
+        let asked = self.asked_purse(terms);
+        terms
+            .from
+            .iter()
+            .filter(|id| asked.is_none_or(|asked| asked == **id))
+            .filter_map(|id| self.case.club.purse(*id))
+            .filter(|purse| match &purse.spend_at {
+                SpendAt::Anywhere | SpendAt::SameMerchant => true,
+                SpendAt::Groups(places) => places.contains(self.case.shop.id, self.case.mcc),
+            })
+            .map(|purse| (purse, self.shop_of(purse)))
+            .collect()
+    }
+
+    /// A purse of merchant credit is one for each shop.
+    fn shop_of(&self, purse: &Purse) -> Option<ShopId> {
+        (purse.kind == PurseKind::MerchantCredit).then_some(self.case.shop.id)
+    }
+
+    fn available(&self, purse: PurseId, shop: Option<ShopId>) -> i64 {
+        let usable: i64 = self
+            .held
+            .iter()
+            .filter(|held| held.purse == purse && held.shop == shop)
+            .filter(|held| held.lot.is_usable(self.case.at, self.case.local.day))
+            .map(|held| held.lot.amount)
+            .sum();
+        (usable - self.debt(purse, shop)).max(0)
+    }
+
+    fn debt(&self, purse: PurseId, shop: Option<ShopId>) -> i64 {
+        self.debts
+            .iter()
+            .find(|(p, s, _)| *p == purse && *s == shop)
+            .map_or(0, |(_, _, debt)| *debt)
+    }
+
+    fn redeemable(&self, terms: &RedeemTerms) -> Result<Rials, Overflow> {
+        self.purses(terms)
+            .into_iter()
+            .try_fold(Rials::ZERO, |sum, (purse, shop)| {
+                sum.plus(worth(purse, self.available(purse.id, shop))?)
+            })
+    }
+
+    fn take(&mut self, asked: Rials, terms: &RedeemTerms) -> Result<(), NotJudged> {
+        let mut left = asked;
+        for (purse, shop) in self.purses(terms) {
+            let available = self.available(purse.id, shop);
+            let rials = left.min(worth(purse, available)?);
+            if rials.is_zero() {
+                continue;
+            }
+            let charge = charge_for(purse, rials)?;
+            self.take_lots(purse, shop, charge);
+            self.spend(purse, shop, charge, rials)?;
+            left = left.less(rials)?;
+        }
+        Ok(())
+    }
+
+    /// Soonest expiry first, then oldest, then smallest number; what never expires last (S10).
+    fn take_lots(&mut self, purse: &Purse, shop: Option<ShopId>, charge: i64) {
+        let (at, today) = (self.case.at, self.case.local.day);
+        let mut order: Vec<usize> = (0..self.held.len())
+            .filter(|i| {
+                let held = &self.held[*i];
+                held.purse == purse.id && held.shop == shop && held.lot.is_usable(at, today)
+            })
+            .collect();
+        order.sort_by_key(|i| {
+            let lot = &self.held[*i].lot;
+            (
+                lot.terms.dies.is_none(),
+                lot.terms.dies,
+                lot.terms.booked,
+                lot.id,
+            )
+        });
+        let mut left = charge;
+        for i in order {
+            let lot = &mut self.held[i].lot;
+            let taken = left.min(lot.amount);
+            if taken == 0 {
+                continue;
+            }
+            lot.amount -= taken;
+            left -= taken;
+            let moved = LotMove {
+                key: self.key(purse, shop),
+                lot: self.held[i].lot.id,
+                terms: self.held[i].lot.terms,
+                amount: -taken,
+            };
+            self.effects.lots.push(moved);
+        }
+        self.held.retain(|held| held.lot.amount > 0);
+    }
+
+    /// Books what a purse paid: the purse against what was outstanding, and the club's money to the shop.
+    fn spend(
+        &mut self,
+        purse: &Purse,
+        shop: Option<ShopId>,
+        charge: i64,
+        rials: Rials,
+    ) -> Result<(), NotJudged> {
+        let key = self.key(purse, shop);
+        self.post(
+            Account::Purse(key),
+            Account::Outstanding {
+                purse: purse.id,
+                shop,
+            },
+            charge,
+            purse.unit,
+            Reason::Spent,
+        );
+        // Its own credit costs the shop what it had promised: no money moves for it.
+        if purse.kind != PurseKind::MerchantCredit {
+            let club = self.case.club.id;
+            self.owe_shop(Account::Club(club), rials, Reason::RedeemPaid);
+            let odd = worth(purse, charge)?.less(rials)?;
+            self.post(
+                Account::Club(club),
+                Account::Rounding(club),
+                odd.0,
+                UnitId::RIAL,
+                Reason::Rounding,
+            );
+        }
+        self.redeemed = self.redeemed.plus(rials)?;
+        self.told.redeemed.push(PurseAmount {
+            purse: purse.id,
+            amount: charge,
+            worth: rials,
+        });
+        Ok(())
+    }
+
+    /// An advice: what was taken was taken. What the purses lack the member owes, where a purse lets him; else it is the shop's.
+    fn redeem_as_told(&mut self) -> Result<(), NotJudged> {
+        let Redeem::Exactly(told) = self.case.wishes.redeem else {
+            return Ok(());
+        };
+        let Some(terms) = &self.case.club.redeem else {
+            self.effects.exception = Some(Exception::RedeemedOverBalance);
+            self.redeemed = told;
+            return Ok(());
+        };
+        let there = told.min(self.redeemable(terms)?);
+        if !there.is_zero() {
+            self.take(there, terms)?;
+        }
+        let over = told.less(self.redeemed)?;
+        if over.is_zero() {
+            return Ok(());
+        }
+        self.effects.exception = Some(Exception::RedeemedOverBalance);
+        let owing = self
+            .purses(terms)
+            .into_iter()
+            .find(|(purse, _)| purse.negative != Negative::Forbid);
+        match owing {
+            Some((purse, shop)) => {
+                let charge = charge_for(purse, over)?;
+                let key = self.key(purse, shop);
+                self.post(
+                    Account::Debt(key),
+                    Account::Purse(key),
+                    charge,
+                    purse.unit,
+                    Reason::DebtBooked,
+                );
+                self.add_debt(purse.id, shop, charge);
+                self.spend(purse, shop, charge, over)
+            }
+            None => {
+                self.redeemed = told;
+                Ok(())
+            }
+        }
+    }
+
+    fn add_debt(&mut self, purse: PurseId, shop: Option<ShopId>, amount: i64) {
+        match self
+            .debts
+            .iter_mut()
+            .find(|(p, s, _)| *p == purse && *s == shop)
+        {
+            Some((_, _, debt)) => *debt += amount,
+            None => self.debts.push((purse, shop, amount)),
+        }
+    }
+
+    // ---------------------------------------------------------------------------------- bank card
+
+    fn card_pays(&mut self) {
+        self.pays = Rials(self.bill.0 - self.discount.0 - self.redeemed.0);
+        let pool = Account::Pool {
+            acquirer: self.case.acquirer,
+            shop: self.case.shop.id,
+        };
+        self.owe_shop(pool, self.pays, Reason::CardPaid);
+    }
+
+    // -------------------------------------------------------------------------------------- accrue
+
+    fn accrue(&mut self) -> Result<(), NotJudged> {
+        let club = self.case.club;
+        let mut earned: Vec<(&Accrue, &Purse, i64)> = Vec::new();
+        for rule in &club.accruals {
+            if !self.seen.meet(&rule.when) {
+                continue;
+            }
+            let Some(purse) = club.purse(rule.purse) else {
+                continue;
+            };
+            let amount = self.earning(rule)?;
+            if amount > 0 {
+                earned.push((rule, purse, amount));
+            }
+            if club.accrue_stack == Stack::First {
+                break;
+            }
+        }
+        if club.accrue_stack == Stack::Best {
+            let mut worths = Vec::with_capacity(earned.len());
+            for (rule, purse, amount) in earned {
+                worths.push((rule, purse, amount, worth(purse, amount)?));
+            }
+            keep_best(&mut worths, |(_, _, _, worth)| worth.0);
+            earned = worths
+                .into_iter()
+                .map(|(rule, purse, amount, _)| (rule, purse, amount))
+                .collect();
+        }
+        for (rule, purse, amount) in earned {
+            self.earn(rule, purse, amount)?;
+        }
+        Ok(())
+    }
+
+    /// Rounded down once, at the end (S2).
+    fn earning(&self, rule: &Accrue) -> Result<i64, Overflow> {
+        let base = self.base(rule.base)?;
+        let times = if rule.tiered {
+            self.tier_times()
+        } else {
+            Times::ONCE
+        };
+        match &rule.earn {
+            Earn::Per(rate) => scaled_wide(base.0, rate.value, times.over, rate.per, times.under),
+            Earn::Fixed(_) if base.is_zero() => Ok(0),
+            Earn::Fixed(amount) => scaled_down(*amount, times.over, times.under),
+            Earn::Percent(percent) => scaled_wide(
+                base.0,
+                i64::from(percent.millionths()),
+                times.over,
+                i64::from(Percent::ALL.millionths()),
+                times.under,
+            ),
+            Earn::Bands(bands) => by_bands(bands, base, times),
+        }
+    }
+
+    fn tier_times(&self) -> Times {
+        self.case
+            .club
+            .tiers
+            .iter()
+            .find(|tier| Some(tier.id) == self.seen.tier)
+            .map_or(Times::ONCE, |tier| tier.earn_times)
+    }
+
+    fn base(&self, base: Base) -> Result<Rials, Overflow> {
+        match base {
+            Base::Gross => Ok(self.bill),
+            Base::Net => self.bill.less(self.discount),
+            Base::Paid => Ok(self.pays),
+        }
+    }
+
+    fn earn(&mut self, rule: &Accrue, purse: &Purse, amount: i64) -> Result<(), NotJudged> {
+        let terms = self.lot_terms(rule.id, purse);
+        if terms.dies.is_some_and(|dies| dies <= self.case.local.day) {
+            return Ok(());
+        }
+        let shop = self.shop_of(purse);
+        let key = self.key(purse, shop);
+        self.post(
+            Account::Outstanding {
+                purse: purse.id,
+                shop,
+            },
+            Account::Purse(key),
+            amount,
+            purse.unit,
+            Reason::Earned,
+        );
+        let repaid = amount.min(self.debt(purse.id, shop));
+        if repaid > 0 {
+            self.post(
+                Account::Purse(key),
+                Account::Debt(key),
+                repaid,
+                purse.unit,
+                Reason::DebtPaid,
+            );
+            self.add_debt(purse.id, shop, -repaid);
+        }
+        if amount > repaid {
+            self.put_lot(key, terms, amount - repaid);
+        }
+        self.fund(rule, purse, amount)?;
+        self.told.rules.push(rule.id);
+        match self.told.earned.iter_mut().find(|e| e.purse == purse.id) {
+            Some(earned) => {
+                earned.amount += amount;
+                earned.worth = worth(purse, earned.amount)?;
+            }
+            None => self.told.earned.push(PurseAmount {
+                purse: purse.id,
+                amount,
+                worth: worth(purse, amount)?,
+            }),
+        }
+        Ok(())
+    }
+
+    /// Credit of a shop that a shop funds is a promise; for the rest that it funds, its money goes to the club's reserve,
+    /// never more than it is owed for this purchase: what is missing is the club's.
+    fn fund(&mut self, rule: &Accrue, purse: &Purse, amount: i64) -> Result<(), NotJudged> {
+        if rule.funded_by == Payer::Club || purse.kind == PurseKind::MerchantCredit {
+            return Ok(());
+        }
+        let cost = worth(purse, amount)?.min(self.owed);
+        self.owed = self.owed.less(cost)?;
+        self.post(
+            Account::Shop(self.case.shop.id),
+            Account::Reserve(self.case.club.id),
+            cost.0,
+            UnitId::RIAL,
+            Reason::Funded,
+        );
+        Ok(())
+    }
+
+    fn lot_terms(&self, rule: RuleId, purse: &Purse) -> LotTerms {
+        let zone = &self.case.world.zone;
+        let today = self.case.local.day;
+        let usable_from = match purse.available {
+            // The start of the day, so that earnings of one day share a lot (S11).
+            Available::Now => zone.midnight(today),
+            Available::NextDay => zone.midnight(self.case.business_day.plus(1)),
+            Available::AfterSeconds(seconds) => self.case.at.plus_seconds(seconds),
+            Available::AfterDays(days) => zone.midnight(today.plus(days)),
+        };
+        LotTerms {
+            rule: Some(rule),
+            booked: self.case.business_day,
+            usable_from,
+            dies: dies(purse.expiry, today),
+        }
+    }
+
+    fn put_lot(&mut self, key: PurseKey, terms: LotTerms, amount: i64) {
+        let same = self.held.iter_mut().find(|held| {
+            held.purse == key.purse && held.shop == key.shop && held.lot.terms == terms
+        });
+        let lot = match same {
+            Some(held) => {
+                held.lot.amount += amount;
+                held.lot.id
+            }
+            None => {
+                let id = self.next_lot;
+                self.next_lot = LotId(id.0 + 1);
+                self.held.push(HeldLot {
+                    purse: key.purse,
+                    shop: key.shop,
+                    lot: Lot { id, terms, amount },
+                });
+                id
+            }
+        };
+        self.effects.lots.push(LotMove {
+            key,
+            lot,
+            terms,
+            amount,
+        });
+    }
+
+    // --------------------------------------------------------------------------------------- split
+
+    fn split(&mut self) -> Result<(), NotJudged> {
+        let club = self.case.club;
+        let Some(split) = club.splits.iter().find(|split| self.seen.meet(&split.when)) else {
+            return Ok(());
+        };
+        let mut parts = self.parts(split)?;
+        let mut left = self.owed;
+        for (_, _, amount) in &mut parts {
+            // The last parts are cut first, and the shop never goes below nothing (S27).
+            if *amount > left {
+                *amount = left;
+                self.effects.exception = Some(Exception::SplitCut);
+            }
+            left = left.less(*amount)?;
+        }
+        let rest = split
+            .parts
+            .iter()
+            .find(|(_, part)| *part == Part::Rest)
+            .and_then(|(party, _)| self.account(*party).map(|account| (*party, account)));
+        if let Some((party, account)) = rest {
+            parts.push((party, account, left));
+            left = Rials::ZERO;
+        }
+        let mut shop_part = left;
+        for (party, account, amount) in parts {
+            if account == Account::Shop(self.case.shop.id) {
+                shop_part = shop_part.plus(amount)?;
+                continue;
+            }
+            if amount.is_zero() {
+                continue;
+            }
+            self.post(
+                Account::Shop(self.case.shop.id),
+                account,
+                amount.0,
+                UnitId::RIAL,
+                Reason::Split,
+            );
+            self.told.split.push((party, amount));
+        }
+        self.owed = shop_part;
+        self.told.split.push((Party::Merchant, shop_part));
+        Ok(())
+    }
+
+    /// The parts but the rest: fixed ones first, then percents, each in file order. Parts that are too small, or whose party
+    /// is not on file, are left to the rest.
+    fn parts(&self, split: &Split) -> Result<Vec<(Party, Account, Rials)>, Overflow> {
+        let of = self.base(split.of)?;
+        let mut parts = Vec::with_capacity(split.parts.len());
+        for fixed in [true, false] {
+            for (party, part) in &split.parts {
+                let amount = match part {
+                    Part::Fixed(amount) if fixed => *amount,
+                    Part::Percent(percent) if !fixed => percent.of(of)?,
+                    _ => continue,
+                };
+                if let Some(account) = self.account(*party)
+                    && amount >= split.min_part
+                {
+                    parts.push((*party, account, amount));
+                }
+            }
+        }
+        Ok(parts)
+    }
+
+    fn account(&self, party: Party) -> Option<Account> {
+        match party {
+            Party::Marketer => self.case.member.marketer.map(Account::Person),
+            Party::MerchantMarketer => self.case.shop.marketer.map(Account::Person),
+            Party::ClubOwner => Some(Account::Owner(self.case.club.id)),
+            Party::AcceptorSaving => Some(Account::Saving(self.case.shop.id)),
+            Party::Merchant => Some(Account::Shop(self.case.shop.id)),
+        }
+    }
+
+    // ----------------------------------------------------------------------------------------- fee
+
+    fn fee(&mut self) -> Result<(), NotJudged> {
+        let Some(fee) = &self.case.club.fee else {
+            return Ok(());
+        };
+        let amount = fee.percent.of(self.base(fee.of)?)?.max(fee.min);
+        let amount = amount.min(fee.max.unwrap_or(amount));
+        let payer = match fee.payer {
+            Payer::Club => Account::Club(self.case.club.id),
+            Payer::Merchant => Account::Shop(self.case.shop.id),
+        };
+        self.post(
+            payer,
+            Account::Operator,
+            amount.0,
+            UnitId::RIAL,
+            Reason::Fee,
+        );
+        self.told.fee = Some(amount);
+        Ok(())
+    }
+
+    // -------------------------------------------------------------------------------------- the end
+
+    fn finish(mut self) -> Effects {
+        self.told.pays = Some(self.pays);
+        self.told.discount = Some(self.discount);
+        self.told.balances = self
+            .case
+            .club
+            .purses
+            .iter()
+            .map(|purse| {
+                let shop = self.shop_of(purse);
+                ToldBalance {
+                    purse: purse.id,
+                    shop,
+                    amount: self.available(purse.id, shop),
+                }
+            })
+            .collect();
+        self.effects.visit = Some(Visit {
+            member: self.case.member.id,
+            shop: self.case.shop.id,
+            day: self.case.local.day,
+            spent: self.bill,
+            redeemed: self.redeemed,
+        });
+        self.effects.told = Some(self.told);
+        self.effects
+    }
+
+    fn key(&self, purse: &Purse, shop: Option<ShopId>) -> PurseKey {
+        PurseKey {
+            member: self.case.member.id,
+            purse: purse.id,
+            shop,
+        }
+    }
+
+    fn post(&mut self, from: Account, to: Account, amount: i64, unit: UnitId, reason: Reason) {
+        if amount > 0 {
+            self.effects.postings.push(Posting {
+                from,
+                to,
+                amount,
+                unit,
+                reason,
+            });
+        }
+    }
+
+    fn owe_shop(&mut self, from: Account, amount: Rials, reason: Reason) {
+        self.owed = Rials(self.owed.0 + amount.0);
+        self.post(
+            from,
+            Account::Shop(self.case.shop.id),
+            amount.0,
+            UnitId::RIAL,
+            reason,
+        );
+    }
+}
+
+/// What an amount of a purse is worth in rials, rounded down. Points without a value are worth nothing.
+fn worth(purse: &Purse, amount: i64) -> Result<Rials, Overflow> {
+    match (purse.value, purse.unit) {
+        (Some(value), _) => value.down(amount).map(Rials),
+        (None, UnitId::RIAL) => Ok(Rials(amount)),
+        (None, _) => Ok(Rials::ZERO),
+    }
+}
+
+/// The club's part of a discount; what nobody else pays of it is the shop's.
+fn club_part(rule: &Discount, amount: Rials) -> Result<Rials, Overflow> {
+    let mut left = amount;
+    let mut club = Rials::ZERO;
+    let mut rest = None;
+    for paid in &rule.paid_by {
+        match paid.share {
+            Share::Percent(percent) => {
+                let part = percent.of(amount)?;
+                left = left.less(part)?;
+                if paid.payer == Payer::Club {
+                    club = club.plus(part)?;
+                }
+            }
+            Share::Rest => rest = Some(paid.payer),
+        }
+    }
+    // Where percents make the whole, the odd rial is the last payer's.
+    let odd = rest.or(rule.paid_by.last().map(|paid| paid.payer));
+    if odd == Some(Payer::Club) {
+        club = club.plus(left)?;
+    }
+    Ok(club)
+}
+
+/// The day from whose start on it is dead: usable to the end of the day before (S8).
+fn dies(expiry: Expiry, today: Day) -> Option<Day> {
+    let last = match expiry {
+        Expiry::Never => return None,
+        Expiry::On(day) => day,
+        Expiry::After(span, rounding) => {
+            let day = match span {
+                Span::Days(days) => today.plus(days),
+                Span::Months(months) => today.jalali().plus_months(months).day(),
+                Span::Years(years) => today.jalali().plus_months(12 * years).day(),
+            };
+            match rounding {
+                Rounding::None => day,
+                Rounding::EndOfMonth => day.jalali().end_of_month().day(),
+                Rounding::EndOfYear => day.jalali().end_of_year().day(),
+            }
+        }
+    };
+    Some(last.plus(1))
+}
+
+/// Keeps the one with the highest figure; of equals the first.
+fn keep_best<T>(all: &mut Vec<T>, figure: impl Fn(&T) -> i64) {
+    let best = all
+        .iter()
+        .enumerate()
+        .max_by_key(|(at, one)| (figure(one), std::cmp::Reverse(*at)))
+        .map(|(at, _)| at);
+    if let Some(at) = best {
+        let one = all.swap_remove(at);
+        all.clear();
+        all.push(one);
+    }
+}
+
+/// `amount × a × b ÷ (c × d)`, rounded down once.
+fn scaled_wide(amount: i64, a: i64, b: i64, c: i64, d: i64) -> Result<i64, Overflow> {
+    let over = i128::from(amount)
+        .checked_mul(i128::from(a))
+        .and_then(|x| x.checked_mul(i128::from(b)))
+        .ok_or(Overflow)?;
+    let under = i128::from(c.max(1)) * i128::from(d.max(1));
+    i64::try_from(over.div_euclid(under)).map_err(|_| Overflow)
+}
+
+/// A share by bands, times a multiplier, rounded down once.
+fn by_bands(bands: &Bands, amount: Rials, times: Times) -> Result<i64, Overflow> {
+    let mut millionths = 0i128;
+    for (at, (from, percent)) in bands.steps.iter().enumerate() {
+        let to = bands.steps.get(at + 1).map_or(i64::MAX, |(next, _)| next.0);
+        let part = if bands.each_part {
+            (amount.0.min(to) - from.0).max(0)
+        } else if (from.0..to).contains(&amount.0) {
+            amount.0
+        } else {
+            0
+        };
+        millionths += i128::from(part) * i128::from(percent.millionths());
+    }
+    let over = millionths
+        .checked_mul(i128::from(times.over))
+        .ok_or(Overflow)?;
+    i64::try_from(over.div_euclid(1_000_000 * i128::from(times.under))).map_err(|_| Overflow)
+}
+
+/// What it takes in a purse to be worth so many rials: the fewest points that cover them (S2).
+fn charge_for(purse: &Purse, rials: Rials) -> Result<i64, Overflow> {
+    purse
+        .value
+        .map_or(Ok(rials.0), |value| value.needed_for(rials.0))
+}
