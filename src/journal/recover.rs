@@ -231,7 +231,7 @@ fn found(
             last,
         });
     }
-    if mark.is_none() && last > 0 {
+    if mark.is_none() && last > 0 && !cut {
         notes.push(Note::MarkMissing);
     }
     if accepted.is_some() && !cut {
