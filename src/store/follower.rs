@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::{Fault, Position, Store, StoreError};
-use crate::journal::{Group, ReadError, Reader};
+use crate::journal::{Group, Groups, ReadError, Reader};
 
 /// Takes a group's payload apart into its `count` entries; `None` when it is not that.
 pub type Split = for<'a> fn(payload: &'a [u8], count: u32) -> Option<Vec<&'a [u8]>>;
@@ -51,7 +51,6 @@ impl Follower {
     /// # Errors
     /// When no thread can be started.
     pub fn start(store: Store, journal: Reader, split: Split) -> io::Result<Follower> {
-        store.follows(&journal);
         let told = Arc::new(Told::default());
         let thread = thread::Builder::new()
             .name("store-follower".into())
@@ -94,6 +93,15 @@ impl Drop for Follower {
 }
 
 impl Store {
+    /// Lets look-ups answer, where nobody leads the store, after its position was found in the journal.
+    ///
+    /// # Errors
+    /// When it is not there, or the journal cannot be read.
+    pub fn agree(&self, journal: &Reader) -> Result<(), RebuildError> {
+        behind(self, journal)?;
+        Ok(())
+    }
+
     /// Makes the store again from the whole journal, and returns when that is durable.
     /// `progress` is told the last entry taken, and the last there is.
     ///
@@ -105,8 +113,8 @@ impl Store {
         split: Split,
         mut progress: impl FnMut(u64, u64),
     ) -> Result<(), RebuildError> {
-        self.follows(journal);
         self.begin_again()?;
+        self.agrees(journal);
         let end = journal.last_sequence();
         let mut groups = Vec::new();
         for group in journal.read_from(1)? {
@@ -124,7 +132,7 @@ impl Store {
     }
 }
 
-/// Why a store could not be made again.
+/// Why a store could not be made again, or does not agree with its journal.
 #[derive(Debug, thiserror::Error)]
 pub enum RebuildError {
     /// It could not be begun.
@@ -200,14 +208,7 @@ fn run(store: &Store, journal: &Reader, split: Split, told: &Told) {
 
 /// Follows until it is told to stop.
 fn keep_up(store: &Store, journal: &Reader, split: Split, told: &Told) -> Result<(), Halt> {
-    let position = store.position();
-    let mut groups = journal.read_from(position.sequence.max(1))?;
-    if position.sequence > 0 {
-        let known = groups.next().transpose()?.map(|group| end_of(&group));
-        if known != Some(position) {
-            return Err(Fault::OtherJournal.into());
-        }
-    }
+    let mut groups = behind(store, journal)?;
     let mut flushed = Instant::now();
     let mut clean = true;
     let mut waiting = Vec::new();
@@ -239,6 +240,20 @@ fn keep_up(store: &Store, journal: &Reader, split: Split, told: &Told) -> Result
     }
     store.flush()?;
     Ok(())
+}
+
+/// The groups behind the store's position, after that was found in the journal.
+fn behind(store: &Store, journal: &Reader) -> Result<Groups, Halt> {
+    let position = store.position();
+    let mut groups = journal.read_from(position.sequence.max(1))?;
+    if position.sequence > 0 {
+        let known = groups.next().transpose()?.map(|group| end_of(&group));
+        if known != Some(position) {
+            return Err(Fault::OtherJournal.into());
+        }
+    }
+    store.agrees(journal);
+    Ok(groups)
 }
 
 fn take(store: &Store, groups: &[Group], split: Split) -> Result<(), Halt> {

@@ -11,6 +11,7 @@ use std::fs::{self, File};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 pub use follower::{Follower, Split};
@@ -36,6 +37,8 @@ struct Inner {
     /// Held by whoever writes; look-ups do not wait for it.
     filling: Mutex<Filling>,
     reached: Mutex<Position>,
+    /// Whether its position was found in the journal: before that it may tell of another past.
+    agreed: AtomicBool,
     journal: OnceLock<Reader>,
 }
 
@@ -166,6 +169,7 @@ impl Store {
                 identity,
                 base: RwLock::new(Some(base)),
                 reached: Mutex::new(filling.position),
+                agreed: AtomicBool::new(false),
                 filling: Mutex::new(filling),
                 journal: OnceLock::new(),
             }),
@@ -178,13 +182,14 @@ impl Store {
         *self.reached()
     }
 
-    /// The entry with this sequence.
+    /// The entry with this sequence. Unknown until a [`Follower`] or [`Store::agree`] has found the store's
+    /// position in the journal.
     pub fn entry(&self, sequence: u64) -> Lookup {
         let journal = self.inner.journal.get();
         if sequence == 0 || journal.is_some_and(|journal| sequence > journal.last_sequence()) {
             return Lookup::Absent;
         }
-        if sequence > self.position().sequence {
+        if sequence > self.position().sequence || !self.inner.agreed.load(Ordering::Acquire) {
             return Lookup::Unknown;
         }
         match self.with(|base| read_entry(&base.db, sequence)) {
@@ -257,6 +262,7 @@ impl Store {
             dir: self.inner.dir.clone(),
             source,
         };
+        self.inner.agreed.store(false, Ordering::Release);
         self.close();
         let mut filling = self.filling();
         *filling = Filling::default();
@@ -270,9 +276,10 @@ impl Store {
         Ok(())
     }
 
-    /// Tells look-ups where the journal ends.
-    fn follows(&self, journal: &Reader) {
+    /// Look-ups may answer: all that is in the store is in this journal.
+    fn agrees(&self, journal: &Reader) {
         let _ = self.inner.journal.set(journal.clone());
+        self.inner.agreed.store(true, Ordering::Release);
     }
 
     fn is_closed(&self) -> bool {
