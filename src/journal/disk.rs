@@ -13,8 +13,10 @@ use rustix::fs::FallocateFlags;
 /// The disk below the journal. The default is the real one; [`Disk::with_faults`] asks before each act.
 #[derive(Clone, Default)]
 pub struct Disk {
-    ask: Option<Arc<dyn Fn(&Act<'_>) -> Verdict + Send + Sync>>,
+    ask: Option<Arc<Ask>>,
 }
+
+type Ask = dyn Fn(&Act<'_>) -> Verdict + Send + Sync;
 
 /// What is about to be done to the disk.
 #[derive(Debug, Clone, Copy)]

@@ -257,15 +257,15 @@ fn keep(desk: &Desk, plan: &SparePlan) {
             let fed = hash_range(&mut hash, &active.file, hashed, to);
             hashed = to;
             work = desk.lock();
-            if let Seal::Wanted(end) = work.seal {
-                if end == to || fed.is_err() {
-                    let digest = std::mem::take(&mut hash).finalize().into();
-                    work.seal = Seal::Done(fed.map(|()| digest));
-                    hashed = 0;
-                    // Until the next segment is in use nothing more is to be hashed.
-                    work.hash_to = 0;
-                    desk.changed.notify_all();
-                }
+            if let Seal::Wanted(end) = work.seal
+                && (end == to || fed.is_err())
+            {
+                let digest = std::mem::take(&mut hash).finalize().into();
+                work.seal = Seal::Done(fed.map(|()| digest));
+                // Until the next segment is in use nothing more is to be hashed.
+                hashed = 0;
+                work.hash_to = 0;
+                desk.changed.notify_all();
             }
         } else if let Some((file, end)) = work.trim.pop() {
             drop(work);

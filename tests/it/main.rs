@@ -1,5 +1,8 @@
 //! One test binary: every test that looks at the project from outside.
 
+#![allow(clippy::unwrap_used)]
+
+mod crash;
 mod layers;
 mod sources;
 mod tidy;
