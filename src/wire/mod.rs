@@ -1,1 +1,6 @@
 //! Bytes on a link: framing, codings, bitmaps, TLV. Knows no field and no money.
+
+pub mod bitmap;
+pub mod coding;
+pub mod framing;
+pub mod tlv;

@@ -1,0 +1,237 @@
+//! Which fields a message has: up to 192 bits, in 8, 16 or 24 bytes, binary or hex.
+
+use super::coding::{hex_pair, nibble};
+
+/// Bit `n` of the three words is field `n`; bits 1 and 65 tell that another word follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Bitmap {
+    words: [u64; 3],
+}
+
+/// How a bitmap stands on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BitmapForm {
+    /// Whether each 8 bytes are 16 hex characters.
+    pub hex: bool,
+    /// Most words of 8 bytes: 1, 2 or 3.
+    pub words_max: usize,
+    /// Whether all words are always there, whatever bits 1 and 65 say.
+    pub fixed: bool,
+}
+
+/// What was wrong with a bitmap, `at` bytes after its begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BadBitmap {
+    /// Where.
+    pub at: usize,
+    /// True: the message ended. False: no hex digit.
+    pub ended: bool,
+}
+
+impl Bitmap {
+    /// Whether field `n` is there.
+    pub fn has(&self, n: usize) -> bool {
+        n != 0 && n <= 192 && self.words[(n - 1) / 64] & bit(n) != 0
+    }
+
+    /// Adds field `n` of 1..=192.
+    pub fn set(&mut self, n: usize) {
+        self.words[(n - 1) / 64] |= bit(n);
+    }
+
+    /// Takes field `n` of 1..=192 away.
+    pub fn clear(&mut self, n: usize) {
+        self.words[(n - 1) / 64] &= !bit(n);
+    }
+
+    /// How many fields come before field `n`.
+    #[inline]
+    pub fn rank(&self, n: usize) -> usize {
+        let word = (n - 1) / 64;
+        let below = self.words[word] & !(u64::MAX >> ((n - 1) % 64));
+        let whole: u32 = self.words[..word].iter().map(|w| w.count_ones()).sum();
+        (whole + below.count_ones()) as usize
+    }
+
+    /// The fields, in order.
+    pub fn iter(&self) -> impl Iterator<Item = usize> + use<> {
+        let words = self.words;
+        (0..3).flat_map(move |word| {
+            let mut left = words[word];
+            std::iter::from_fn(move || {
+                if left == 0 {
+                    return None;
+                }
+                let at = left.leading_zeros();
+                left &= !(1 << 63 >> at);
+                Some(word * 64 + at as usize + 1)
+            })
+        })
+    }
+
+    /// One of the three words, its highest bit the first field.
+    pub fn word(&self, at: usize) -> u64 {
+        self.words[at]
+    }
+
+    /// Reads a bitmap from the front of `wire`; gives the bytes it took. Bits 1 and 65 that only
+    /// announce a word are not kept.
+    #[inline]
+    pub fn read(form: BitmapForm, wire: &[u8]) -> Result<(Bitmap, usize), BadBitmap> {
+        let mut map = Bitmap::default();
+        let mut at = 0;
+        for word in 0..form.words_max {
+            let bits = if form.hex {
+                let Some(digits) = wire.get(at..at + 16) else {
+                    return Err(BadBitmap {
+                        at: wire.len(),
+                        ended: true,
+                    });
+                };
+                let (mut bits, mut seen) = (0_u64, 0_u8);
+                for digit in digits {
+                    let value = NIBBLES[usize::from(*digit)];
+                    seen |= value;
+                    bits = bits << 4 | u64::from(value & 15);
+                }
+                if seen > 15 {
+                    let bad = digits.iter().position(|digit| nibble(*digit) > 15);
+                    return Err(BadBitmap {
+                        at: at + bad.unwrap_or(0),
+                        ended: false,
+                    });
+                }
+                at += 16;
+                bits
+            } else {
+                let Some((bytes, _)) = wire.get(at..).and_then(|w| w.split_first_chunk::<8>())
+                else {
+                    return Err(BadBitmap {
+                        at: wire.len(),
+                        ended: true,
+                    });
+                };
+                at += 8;
+                u64::from_be_bytes(*bytes)
+            };
+            map.words[word] = bits;
+            if word + 1 < form.words_max {
+                map.words[word] &= !FIRST;
+                if !form.fixed && bits & FIRST == 0 {
+                    break;
+                }
+            }
+        }
+        Ok((map, at))
+    }
+
+    /// The bytes of this bitmap on the wire, written into `out`; gives how many.
+    pub fn write(&self, form: BitmapForm, out: &mut [u8; 48]) -> usize {
+        let used = 3 - self.words.iter().rev().take_while(|w| **w == 0).count();
+        let words = if form.fixed {
+            form.words_max
+        } else {
+            used.max(1)
+        };
+        let mut at = 0;
+        for word in 0..words {
+            let more = self.words[word + 1..].iter().any(|later| *later != 0);
+            let bits = self.words[word] | if more { FIRST } else { 0 };
+            for byte in bits.to_be_bytes() {
+                if form.hex {
+                    out[at..at + 2].copy_from_slice(&hex_pair(byte));
+                    at += 2;
+                } else {
+                    out[at] = byte;
+                    at += 1;
+                }
+            }
+        }
+        at
+    }
+}
+
+const FIRST: u64 = 1 << 63;
+
+static NIBBLES: [u8; 256] = {
+    let mut table = [0xff; 256];
+    let mut at = 0;
+    while at < 256 {
+        table[at] = nibble(at as u8);
+        at += 1;
+    }
+    table
+};
+
+fn bit(n: usize) -> u64 {
+    FIRST >> ((n - 1) % 64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn form(hex: bool, words_max: usize, fixed: bool) -> BitmapForm {
+        BitmapForm {
+            hex,
+            words_max,
+            fixed,
+        }
+    }
+
+    fn check(form: BitmapForm, fields: &[usize], wire: &[u8]) {
+        let mut map = Bitmap::default();
+        fields.iter().for_each(|n| map.set(*n));
+        let mut out = [0; 48];
+        let bytes = map.write(form, &mut out);
+        assert_eq!(&out[..bytes], wire);
+        assert_eq!(Bitmap::read(form, wire), Ok((map, bytes)));
+        assert_eq!(map.iter().collect::<Vec<_>>(), fields);
+        for (rank, field) in fields.iter().enumerate() {
+            assert_eq!(map.rank(*field), rank);
+        }
+    }
+
+    #[test]
+    fn bitmaps_are_written_and_read_back() {
+        check(form(true, 2, false), &[2, 64], b"4000000000000001");
+        check(
+            form(true, 2, false),
+            &[3, 70],
+            b"A0000000000000000400000000000000",
+        );
+        check(form(false, 2, false), &[2], &[0x40, 0, 0, 0, 0, 0, 0, 0]);
+        let wide: &[u8] = b"A000000000000000C0000000000000004000000000000000";
+        check(form(true, 3, false), &[3, 66, 130], wide);
+        check(
+            form(true, 2, true),
+            &[2],
+            b"40000000000000000000000000000000",
+        );
+    }
+
+    #[test]
+    fn what_is_no_bitmap_is_refused_with_its_place() {
+        let hex = form(true, 2, false);
+        assert_eq!(
+            Bitmap::read(hex, b"40000g"),
+            Err(BadBitmap { at: 6, ended: true })
+        );
+        let bad = Bitmap::read(hex, b"400000000000000g");
+        assert_eq!(
+            bad,
+            Err(BadBitmap {
+                at: 15,
+                ended: false
+            })
+        );
+        let second = Bitmap::read(hex, b"C000000000000000");
+        assert_eq!(
+            second,
+            Err(BadBitmap {
+                at: 16,
+                ended: true
+            })
+        );
+    }
+}
