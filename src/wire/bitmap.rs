@@ -24,8 +24,8 @@ pub struct BitmapForm {
 pub struct BadBitmap {
     /// Where.
     pub at: usize,
-    /// True: the message ended. False: no hex digit.
-    pub ended: bool,
+    /// So many bytes were missing; 0: something else than a hex digit stood there.
+    pub short: usize,
 }
 
 impl Bitmap {
@@ -83,10 +83,7 @@ impl Bitmap {
         for word in 0..form.words_max {
             let bits = if form.hex {
                 let Some(digits) = wire.get(at..at + 16) else {
-                    return Err(BadBitmap {
-                        at: wire.len(),
-                        ended: true,
-                    });
+                    return Err(ended(wire, at + 16));
                 };
                 let (mut bits, mut seen) = (0_u64, 0_u8);
                 for digit in digits {
@@ -98,7 +95,7 @@ impl Bitmap {
                     let bad = digits.iter().position(|digit| nibble(*digit) > 15);
                     return Err(BadBitmap {
                         at: at + bad.unwrap_or(0),
-                        ended: false,
+                        short: 0,
                     });
                 }
                 at += 16;
@@ -106,10 +103,7 @@ impl Bitmap {
             } else {
                 let Some((bytes, _)) = wire.get(at..).and_then(|w| w.split_first_chunk::<8>())
                 else {
-                    return Err(BadBitmap {
-                        at: wire.len(),
-                        ended: true,
-                    });
+                    return Err(ended(wire, at + 8));
                 };
                 at += 8;
                 u64::from_be_bytes(*bytes)
@@ -148,6 +142,15 @@ impl Bitmap {
             }
         }
         at
+    }
+}
+
+#[cold]
+fn ended(wire: &[u8], wanted: usize) -> BadBitmap {
+    let at = wire.len();
+    BadBitmap {
+        at,
+        short: wanted - at,
     }
 }
 
@@ -215,23 +218,11 @@ mod tests {
         let hex = form(true, 2, false);
         assert_eq!(
             Bitmap::read(hex, b"40000g"),
-            Err(BadBitmap { at: 6, ended: true })
+            Err(BadBitmap { at: 6, short: 10 })
         );
         let bad = Bitmap::read(hex, b"400000000000000g");
-        assert_eq!(
-            bad,
-            Err(BadBitmap {
-                at: 15,
-                ended: false
-            })
-        );
+        assert_eq!(bad, Err(BadBitmap { at: 15, short: 0 }));
         let second = Bitmap::read(hex, b"C000000000000000");
-        assert_eq!(
-            second,
-            Err(BadBitmap {
-                at: 16,
-                ended: true
-            })
-        );
+        assert_eq!(second, Err(BadBitmap { at: 16, short: 16 }));
     }
 }

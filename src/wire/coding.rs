@@ -31,39 +31,29 @@ pub enum Fill {
     RightF,
 }
 
-const CODINGS: [(&str, Coding); 9] = [
-    ("ascii", Coding::Ascii),
-    ("cp037", Coding::Cp037),
-    ("cp500", Coding::Cp500),
-    ("bcd", Coding::Bcd(Fill::Left0)),
-    ("bcd-left-f", Coding::Bcd(Fill::LeftF)),
-    ("bcd-right", Coding::Bcd(Fill::Right0)),
-    ("bcd-right-f", Coding::Bcd(Fill::RightF)),
-    ("hex", Coding::Hex),
-    ("binary", Coding::Binary),
-];
-
 impl Coding {
-    /// The names that [`Coding::named`] knows.
-    pub const NAMES: [&str; 9] = {
-        let mut names = [""; 9];
-        let mut at = 0;
-        while at < 9 {
-            names[at] = CODINGS[at].0;
-            at += 1;
-        }
-        names
-    };
+    /// Every coding with its name in a dialect file.
+    pub const TABLE: [(&str, Coding); 9] = [
+        ("ascii", Coding::Ascii),
+        ("cp037", Coding::Cp037),
+        ("cp500", Coding::Cp500),
+        ("bcd", Coding::Bcd(Fill::Left0)),
+        ("bcd-left-f", Coding::Bcd(Fill::LeftF)),
+        ("bcd-right", Coding::Bcd(Fill::Right0)),
+        ("bcd-right-f", Coding::Bcd(Fill::RightF)),
+        ("hex", Coding::Hex),
+        ("binary", Coding::Binary),
+    ];
 
     /// The coding with this name in a dialect file.
     pub fn named(name: &str) -> Option<Coding> {
-        let found = CODINGS.iter().find(|(known, _)| *known == name)?;
+        let found = Coding::TABLE.iter().find(|(known, _)| *known == name)?;
         Some(found.1)
     }
 
     /// The name in a dialect file.
     pub fn name(self) -> &'static str {
-        let found = CODINGS.iter().find(|(_, coding)| *coding == self);
+        let found = Coding::TABLE.iter().find(|(_, coding)| *coding == self);
         found.map_or("", |(name, _)| name)
     }
 

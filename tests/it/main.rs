@@ -5,4 +5,5 @@
 mod crash;
 mod layers;
 mod sources;
+mod specs;
 mod tidy;

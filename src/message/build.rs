@@ -1,0 +1,369 @@
+//! A message to bytes: fields are written as they are set, in the form of the wire, and put in
+//! order at the end.
+
+use bytes::{BufMut, BytesMut};
+
+use super::fault::path_of;
+use super::{EncodeError, Message, Wanted};
+use crate::spec::{Check, Class, FieldSpec, Inside, Length, Mti, Path, Shape, Spec};
+use crate::spec::{all_digits, all_printable};
+use crate::wire::bitmap::Bitmap;
+use crate::wire::coding::{Coding, to_hex};
+
+/// A message in the making. The first fault is kept and told by [`MessageBuilder::encode`].
+#[derive(Clone)]
+pub struct MessageBuilder<'s> {
+    spec: &'s Spec,
+    mti: Mti,
+    wire: Vec<u8>,
+    places: Vec<Place>,
+    fault: Option<EncodeError>,
+}
+
+/// Where a field stands in what was written so far, with the length before it.
+#[derive(Clone, Copy)]
+struct Place {
+    field: u8,
+    at: u32,
+    bytes: u32,
+}
+
+impl<'s> MessageBuilder<'s> {
+    /// A message without fields.
+    pub fn new(spec: &'s Spec, mti: Mti) -> MessageBuilder<'s> {
+        MessageBuilder {
+            spec,
+            mti,
+            wire: Vec::with_capacity(512),
+            places: Vec::with_capacity(24),
+            fault: None,
+        }
+    }
+
+    /// Begins another message in the same memory.
+    pub fn restart(&mut self, mti: Mti) {
+        self.mti = mti;
+        self.wire.clear();
+        self.places.clear();
+        self.fault = None;
+    }
+
+    /// The message type.
+    pub fn mti(&self) -> Mti {
+        self.mti
+    }
+
+    /// Whether field `n` is set.
+    pub fn has(&self, n: usize) -> bool {
+        self.place(n).is_some()
+    }
+
+    /// Sets a field to characters, digits, or hex digits of bytes (class `b`). A short value of a
+    /// fixed field is filled up as the dialect says. What was set before is replaced.
+    pub fn set(&mut self, n: usize, value: impl AsRef<[u8]>) -> &mut Self {
+        let value = value.as_ref();
+        let from = self.wire.len();
+        match self.write(n, value) {
+            Ok(()) => self.note(n, from),
+            Err(error) => self.refuse(from, error),
+        }
+        self
+    }
+
+    /// Sets a field of class `b` to these bytes, any other to these characters.
+    pub fn set_bytes(&mut self, n: usize, value: &[u8]) -> &mut Self {
+        match self.spec.field(n) {
+            Some(field) if field.class == Class::B => self.set(n, to_hex(value)),
+            _ => self.set(n, value),
+        }
+    }
+
+    /// Sets a field to a number, with leading zeros where its length is fixed.
+    pub fn number(&mut self, n: usize, value: u64) -> &mut Self {
+        let mut digits = [b'0'; 20];
+        let (mut left, mut at) = (value, digits.len());
+        while left > 0 || at == digits.len() {
+            at -= 1;
+            digits[at] = b'0' + (left % 10) as u8;
+            left /= 10;
+        }
+        let wanted = match self.spec.field(n).map(|field| field.length) {
+            Some(Length::Fixed(units)) => units,
+            _ => 0,
+        };
+        at = at.min(digits.len().saturating_sub(wanted));
+        self.set(n, &digits[at..])
+    }
+
+    /// Appends a tagged value to a field, which the dialect must know to hold tags.
+    pub fn tag(&mut self, n: usize, tag: &str, value: impl AsRef<[u8]>) -> &mut Self {
+        let value = value.as_ref();
+        if let Err(error) = self.write_tag(n, tag, value) {
+            let from = self.wire.len();
+            self.refuse(from, error);
+        }
+        self
+    }
+
+    /// Takes a field over from a message of the same dialect, byte for byte; nothing where the
+    /// message does not have it.
+    pub fn copy(&mut self, message: &Message, n: usize) -> &mut Self {
+        if let Some(raw) = message.raw(self.spec, n) {
+            let from = self.wire.len();
+            self.wire.extend_from_slice(raw);
+            self.note(n, from);
+        }
+        self
+    }
+
+    /// Takes all fields over from a message of the same dialect.
+    pub fn copy_all(&mut self, message: &Message) -> &mut Self {
+        message.fields().for_each(|n| {
+            self.copy(message, n);
+        });
+        self
+    }
+
+    /// Takes a field away.
+    pub fn unset(&mut self, n: usize) -> &mut Self {
+        self.places.retain(|place| usize::from(place.field) != n);
+        self
+    }
+
+    /// Bytes of the value of a field so far, without the length before it: room is judged by it.
+    pub fn value_bytes(&self, n: usize) -> usize {
+        let prefix = usize::from(self.spec.plan(n).prefix);
+        self.place(n)
+            .map_or(0, |place| place.bytes as usize - prefix)
+    }
+
+    /// Appends the message to `out`, or tells the first fault of all that was set.
+    pub fn encode(&self, out: &mut BytesMut) -> Result<(), EncodeError> {
+        if let Some(fault) = &self.fault {
+            return Err(fault.clone());
+        }
+        let mut map = Bitmap::default();
+        let mut ordered = true;
+        let mut last = Place {
+            field: 0,
+            at: 0,
+            bytes: 0,
+        };
+        for place in &self.places {
+            map.set(usize::from(place.field));
+            ordered &= place.field > last.field && place.at == last.at + last.bytes;
+            last = *place;
+        }
+        let mut words = [0; 48];
+        let wide = map.write(self.spec.bitmap(), &mut words);
+        out.reserve(4 + wide + self.wire.len());
+        self.put_mti(out);
+        out.put_slice(&words[..wide]);
+        // Nearly always fields are set in order and only once, and then stand as the wire wants them.
+        if ordered && (last.at + last.bytes) as usize == self.wire.len() {
+            out.put_slice(&self.wire);
+            return Ok(());
+        }
+        for n in map.iter() {
+            if let Some(place) = self.place(n) {
+                let from = place.at as usize;
+                out.put_slice(&self.wire[from..from + place.bytes as usize]);
+            }
+        }
+        Ok(())
+    }
+
+    fn put_mti(&self, out: &mut BytesMut) {
+        let digits = self.mti.digits();
+        match self.spec.mti_coding() {
+            Coding::Bcd(_) => out.put_u16(self.mti.0),
+            coding => out.put_slice(&digits.map(|digit| coding.byte(digit))),
+        }
+    }
+
+    fn place(&self, n: usize) -> Option<Place> {
+        let found = self
+            .places
+            .iter()
+            .find(|place| usize::from(place.field) == n);
+        found.copied()
+    }
+
+    /// Notes that field `n` stands from `from` to the end.
+    fn note(&mut self, n: usize, from: usize) {
+        if self
+            .places
+            .last()
+            .is_some_and(|last| usize::from(last.field) >= n)
+        {
+            self.unset(n);
+        }
+        self.places.push(Place {
+            field: n as u8,
+            at: from as u32,
+            bytes: (self.wire.len() - from) as u32,
+        });
+    }
+
+    #[cold]
+    fn refuse(&mut self, from: usize, error: EncodeError) {
+        self.wire.truncate(from);
+        self.fault.get_or_insert(error);
+    }
+
+    #[inline]
+    fn write(&mut self, n: usize, value: &[u8]) -> Result<(), EncodeError> {
+        let plan = self.spec.plan(n);
+        let (min, max) = (usize::from(plan.min), usize::from(plan.max));
+        let within = value.len() >= min && value.len() <= max;
+        let clean = match plan.check {
+            // Free content and bytes have no plain form: they take the slow way.
+            Check::Nothing => false,
+            Check::Digits => all_digits(value),
+            Check::Printable => all_printable(value),
+            Check::Class(class) => class.holds(value),
+            Check::Other => false,
+        };
+        match plan.shape {
+            Shape::Fixed if clean && value.len() == max => {}
+            Shape::Ascii2 if clean && within => {
+                let length = value.len() as u8;
+                let digits = [b'0' + length / 10, b'0' + length % 10];
+                self.wire.extend_from_slice(&digits);
+            }
+            Shape::Ascii3 if clean && within => {
+                let (high, low) = (value.len() / 100, (value.len() % 100) as u8);
+                let digits = [b'0' + high as u8, b'0' + low / 10, b'0' + low % 10];
+                self.wire.extend_from_slice(&digits);
+            }
+            _ => return self.write_slowly(n, value),
+        }
+        self.wire.extend_from_slice(value);
+        Ok(())
+    }
+
+    /// Every form that is not a plain ASCII one of the right length.
+    fn write_slowly(&mut self, n: usize, value: &[u8]) -> Result<(), EncodeError> {
+        let wrong = |wanted| EncodeError {
+            path: Path::field(n),
+            wanted,
+        };
+        let field = self.spec.field(n).ok_or(wrong(Wanted::KnownField))?;
+        let units = field.content_units(value);
+        let prefix = usize::from(self.spec.plan(n).prefix);
+        let from = self.wire.len();
+        self.wire.resize(from + prefix, 0);
+        let begin = from + prefix;
+        let (units, written) = match field.length {
+            Length::Fixed(wanted)
+                if units < wanted
+                    && let Some(pad) = field.pad =>
+            {
+                let mut filled = vec![pad.with; wanted];
+                // The sign of x+n stays in front of the zeros that fill up its digits.
+                let sign = usize::from(field.class == Class::Xn).min(value.len());
+                filled[..sign].copy_from_slice(&value[..sign]);
+                let at = if pad.left {
+                    wanted - value.len() + sign
+                } else {
+                    sign
+                };
+                filled[at..at + value.len() - sign].copy_from_slice(&value[sign..]);
+                (wanted, field.write(&filled, &mut self.wire))
+            }
+            Length::Fixed(wanted) if units != wanted => {
+                return Err(wrong(Wanted::Between(wanted, wanted)));
+            }
+            Length::Var { min, max, .. } if units < min || units > max => {
+                return Err(wrong(Wanted::Between(min, max)));
+            }
+            _ => (units, field.write(value, &mut self.wire)),
+        };
+        if !written {
+            return Err(wrong(Wanted::Class(field.class)));
+        }
+        if let Some(inner) = field.fault(&self.wire[begin..], units) {
+            let path = path_of(n, &inner);
+            return Err(EncodeError {
+                path,
+                wanted: inner.wanted.into(),
+            });
+        }
+        self.put_length(field, from, begin, units);
+        Ok(())
+    }
+
+    fn put_length(&mut self, field: &FieldSpec, from: usize, begin: usize, units: usize) {
+        let told = field.told(units, self.wire.len() - begin);
+        field
+            .length_coding
+            .write_length(told, &mut self.wire[from..begin]);
+    }
+
+    fn write_tag(&mut self, n: usize, tag: &str, value: &[u8]) -> Result<(), EncodeError> {
+        let wrong = |wanted| EncodeError {
+            path: Path::inside(n, tag),
+            wanted,
+        };
+        let field = self.spec.field(n).ok_or(wrong(Wanted::KnownField))?;
+        let Inside::Tlv { form, tags } = &field.inside else {
+            return Err(wrong(Wanted::Tag));
+        };
+        if let Some(known) = tags.get(tag)
+            && known.class.fault(value).is_some()
+        {
+            return Err(wrong(Wanted::Class(known.class)));
+        }
+        let prefix = usize::from(self.spec.plan(n).prefix);
+        let from = match self.place(n) {
+            Some(place) if (place.at + place.bytes) as usize == self.wire.len() => {
+                place.at as usize
+            }
+            // Something was set since: the list moves to the end.
+            Some(place) => {
+                let at = place.at as usize;
+                let from = self.wire.len();
+                self.wire.extend_from_within(at..at + place.bytes as usize);
+                from
+            }
+            None => {
+                let from = self.wire.len();
+                self.wire.resize(from + prefix, 0);
+                from
+            }
+        };
+        let (begin, end) = (from + prefix, self.wire.len());
+        let coded: Vec<u8>;
+        let value = match form.coding {
+            Coding::Ascii => value,
+            coding => {
+                coded = value.iter().map(|c| coding.byte(*c)).collect();
+                &coded
+            }
+        };
+        if !form.put(tag, value, &mut self.wire) {
+            return Err(wrong(Wanted::Between(0, form.value_bytes_max())));
+        }
+        let Length::Var { max, .. } = field.length else {
+            return Err(wrong(Wanted::Tag));
+        };
+        let bytes = self.wire.len() - begin;
+        if bytes > max {
+            self.wire.truncate(end);
+            return Err(wrong(Wanted::Between(0, max - (end - begin).min(max))));
+        }
+        self.put_length(field, from, begin, bytes);
+        self.unset(n);
+        self.note(n, from);
+        Ok(())
+    }
+}
+
+/// Content is never shown: a message holds card data.
+impl std::fmt::Debug for MessageBuilder<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut fields: Vec<u8> = self.places.iter().map(|place| place.field).collect();
+        fields.sort_unstable();
+        write!(f, "MessageBuilder {} {fields:?}", self.mti)
+    }
+}

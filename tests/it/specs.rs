@@ -1,0 +1,214 @@
+//! Dialect files: every shipped one loads and is whole; every fault is told with its place and cure.
+
+use std::fs;
+use std::path::Path;
+
+use clubswitch::spec::{
+    Counts, FIELDS, Length, Mti, SHIPPED, Secret, Spec, load, load_text, shipped,
+};
+use clubswitch::wire::coding::Coding;
+
+fn specs() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("specs")
+}
+
+fn ascii() -> Spec {
+    shipped("iso87-ascii").unwrap()
+}
+
+#[test]
+fn every_file_is_inside_the_program_and_loads() {
+    let mut names: Vec<String> = fs::read_dir(specs())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    let mut inside: Vec<String> = SHIPPED
+        .iter()
+        .map(|(name, _)| format!("{name}.toml"))
+        .collect();
+    inside.sort();
+    assert_eq!(names, inside);
+    for (name, text) in SHIPPED {
+        assert_eq!(
+            text,
+            fs::read_to_string(specs().join(format!("{name}.toml"))).unwrap()
+        );
+        let from_folder = load(&specs(), name).unwrap_or_else(|faults| panic!("{faults}"));
+        let spec = shipped(name).unwrap();
+        assert_eq!(format!("{from_folder:?}"), format!("{spec:?}"));
+        let numbers: Vec<usize> = spec.fields().map(|(n, _)| n).collect();
+        assert_eq!(numbers, (2..=128).collect::<Vec<_>>(), "{name}");
+    }
+}
+
+#[test]
+fn the_default_dialect_is_as_the_contract_says() {
+    let spec = ascii();
+    for n in [2, 34, 102, 103] {
+        assert_eq!(spec.field(n).unwrap().secret, Secret::Masked, "field {n}");
+    }
+    for n in [14, 35, 36, 45, 52, 55, 96] {
+        assert_eq!(spec.field(n).unwrap().secret, Secret::Hidden, "field {n}");
+    }
+    for n in [52, 64, 96, 128] {
+        let field = spec.field(n).unwrap();
+        assert_eq!(
+            (field.length, field.coding),
+            (Length::Fixed(8), Coding::Hex)
+        );
+        assert_eq!(field.wire_bytes(8), 16);
+    }
+    for (role, path) in [
+        ("pan", "2"),
+        ("amount", "4"),
+        ("member", "48.10"),
+        ("balances", "54"),
+    ] {
+        assert_eq!(spec.role(role).unwrap().to_string(), path);
+    }
+    for (outcome, code) in [
+        ("approved", "00"),
+        ("part-approved", "10"),
+        ("cannot-serve", "96"),
+    ] {
+        assert_eq!(spec.outcome_code(outcome), Some(code));
+    }
+    assert_eq!(spec.outcomes().count(), 26);
+    assert!(spec.field(FIELDS).is_none());
+}
+
+#[test]
+fn a_dialect_that_extends_says_only_what_differs() {
+    let (ascii, bcd) = (ascii(), shipped("iso87-bcd").unwrap());
+    let amount = bcd.field(4).unwrap();
+    assert_eq!(amount.name, ascii.field(4).unwrap().name);
+    assert_eq!(amount.wire_bytes(12), 6);
+    assert_eq!(bcd.field(28).unwrap().wire_bytes(9), 5);
+    assert_eq!(bcd.field(41).unwrap().wire_bytes(8), 8);
+    assert_eq!(bcd.functions(), ascii.functions());
+    let counted = load_text(
+        "mine",
+        "title = \"mine\"\nextends = \"iso87-bcd\"\n[fields]\n35 = { counts = \"bytes\" }\n",
+    );
+    let counted = counted.unwrap();
+    assert_eq!(counted.field(35).unwrap().counts, Counts::Bytes);
+    assert_eq!(counted.field(35).unwrap().name, "track 2 data");
+}
+
+#[test]
+fn every_function_of_the_contract_has_a_row() {
+    let spec = ascii();
+    let named = |name: &str| spec.functions().iter().find(|f| f.name == name);
+    for name in [
+        "purchase",
+        "purchase-cash-back",
+        "redeem",
+        "balance",
+        "quote",
+        "statement",
+        "reversal",
+        "advice",
+        "refund",
+        "enrol",
+        "add-card",
+        "staff-in",
+        "staff-out",
+        "queue-number",
+        "expense",
+        "cash-sale",
+        "load",
+        "transfer",
+        "totals",
+        "sign-on",
+        "sign-off",
+        "echo",
+        "cut-over",
+        "key-change",
+    ] {
+        assert!(named(name).is_some(), "{name}");
+    }
+    assert_eq!(named("reversal").unwrap().mti, [Mti(0x400), Mti(0x420)]);
+}
+
+/// The faults of a text, a line each.
+fn check(text: &str, wanted: &[&str]) {
+    let faults = load_text("mine", text).expect_err("a faulty dialect");
+    let told: Vec<String> = faults.0.iter().map(ToString::to_string).collect();
+    assert_eq!(told, wanted, "\n{}", told.join("\n"));
+}
+
+const HEAD: &str = "title = \"mine\"\nextends = \"iso87-ascii\"\n";
+
+#[test]
+fn all_faults_are_told_at_once_with_their_places() {
+    check(
+        &format!(
+            "{HEAD}colour = 1\n[coding]\nnumber = \"bdc\"\n[fields]\n1 = {{}}\n4 = {{ class = \"x\", length = \"L12\" }}\n[roles]\namount = \"x\"\n"
+        ),
+        &[
+            "mine.toml:3:1: `colour` is not a key of a dialect; the keys are title, extends, unverified, coding, fields, inside, roles, outcomes, meanings, function",
+            "mine.toml:5:10: `number` cannot be \"bdc\"; did you mean \"bcd\"?",
+            "mine.toml:7:1: \"1\" is not a field number; a number from 2 to 192",
+            "mine.toml:8:15: `class` cannot be \"x\"; did you mean \"n\"?",
+            "mine.toml:8:29: \"L12\" is not a length; such as 12, \"LL..19\" or \"LLL..999\"",
+            "mine.toml:10:10: \"x\" is not a place in a message; such as \"4\" or \"48.10\"",
+        ],
+    );
+}
+
+#[test]
+fn what_does_not_fit_together_is_a_fault() {
+    check(
+        &format!(
+            "{HEAD}[fields]\n150 = {{ class = \"n\" }}\n41 = {{ coding = \"bcd\" }}\n[roles]\nowner = \"151\"\npurse-asked = \"48.XX\"\n[outcomes]\napproved = \"000\"\n[[function]]\nname = \"purchase\"\nmti = [\"0200\"]\nwhen = {{ 160 = \"00\" }}\n"
+        ),
+        &[
+            "mine.toml:4:1: field 150 has no `name`; add it",
+            "mine.toml:4:1: field 150 has no `length`; add it",
+            "mine.toml:5:1: field 41 of class ans cannot be bcd; b may be hex or binary, digits may be bcd, the rest is text",
+            "mine.toml:7:9: nothing stands at 151 in this dialect; name a field of [fields], or a tag or part of its [inside]",
+            "mine.toml:8:15: nothing stands at 48.XX in this dialect; name a field of [fields], or a tag or part of its [inside]",
+            "mine.toml:10:12: the code of \"approved\" must have 2 characters",
+            "mine.toml:14:10: nothing stands at 160 in this dialect; name a field of [fields], or a tag or part of its [inside]",
+        ],
+    );
+}
+
+#[test]
+fn what_is_not_built_yet_is_said_and_not_ignored() {
+    check(
+        &format!("{HEAD}[fields]\n14 = {{ calendar = \"jalali\" }}\n[inside.55]\nber = true\n"),
+        &[
+            "mine.toml:4:8: `calendar` is part of the dialect language but not built in this version; leave it out",
+            "mine.toml:5:1: `tag_chars` is missing; add  tag_chars = ...  (characters of a tag)",
+            "mine.toml:5:1: `length_digits` is missing; add  length_digits = ...  (digits of the length behind a tag)",
+            "mine.toml:6:1: `ber` is part of the dialect language but not built in this version; leave it out",
+        ],
+    );
+}
+
+#[test]
+fn a_dialect_cannot_extend_what_is_not_there_or_itself() {
+    check(
+        "title = \"mine\"\nextends = \"iso87-asci\"\n",
+        &[
+            "mine.toml:2:11: \"iso87-asci\" is not a dialect; those inside the program are iso87-ascii, iso87-ascii-binmap, iso87-bcd; did you mean \"iso87-ascii\"?",
+        ],
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, parent: &str| {
+        let text = format!("title = \"{name}\"\nextends = \"{parent}\"\n");
+        fs::write(folder.path().join(format!("{name}.toml")), text).unwrap();
+    };
+    write("one", "two");
+    write("two", "one");
+    let faults = load(folder.path(), "one").expect_err("a circle");
+    let told = faults.to_string();
+    assert!(
+        told.ends_with("two.toml:2:11: \"one\" extends itself; break the circle"),
+        "{told}"
+    );
+    let faults = load(folder.path(), "iso87-bdc").expect_err("no such dialect");
+    assert!(faults.to_string().contains("did you mean \"iso87-bcd\"?"));
+}
