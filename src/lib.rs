@@ -4,6 +4,7 @@ pub mod journal;
 pub mod keys;
 pub mod ledger;
 pub mod message;
+pub mod rulefile;
 pub mod rules;
 pub mod source;
 pub mod spec;

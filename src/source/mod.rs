@@ -10,4 +10,4 @@ mod tree;
 
 pub use fault::{Fault, FaultLog, Faults, Place, Severity, Source};
 pub use read::{Entry, Shape, Table, Value, counted, nearest};
-pub use tree::{File, Language};
+pub use tree::{File, Language, names_in};

@@ -113,17 +113,17 @@ impl Value<'_> {
         let time = TimeOfDay::parse(text).filter(|time| time.0 < 86_400);
         if time.is_none() {
             let title = format!("\"{text}\" is not a time of day");
-            self.report(self.fault(self.language().hours, title).mend("\"08:00\""));
+            let fault = self.fault(self.language().hours, title);
+            self.report(fault.label("hours and minutes, such as \"08:00\", before \"24:00\""));
         }
         time
     }
 
-    /// Hours of a day, `"08:00-12:00"`: the first belongs to it, the last does not.
+    /// Hours of a day, `"08:00-12:00"`: the first belongs to it, the last does not. They may pass midnight.
     pub fn hours(self) -> Option<(TimeOfDay, TimeOfDay)> {
         let text = self.text()?;
         let code = self.language().hours;
-        let halves = text.split_once('-');
-        let parsed = halves.and_then(|(from, to)| {
+        let parsed = text.split_once('-').and_then(|(from, to)| {
             Some((TimeOfDay::parse(from.trim())?, TimeOfDay::parse(to.trim())?))
         });
         let Some((from, to)) = parsed else {
@@ -131,20 +131,14 @@ impl Value<'_> {
             self.report(self.fault(code, title).mend("\"08:00-12:00\""));
             return None;
         };
-        if from < to {
+        if from != to {
             return Some((from, to));
         }
-        let fault = if from == to {
+        self.report(
             self.fault(code, format!("the hours \"{text}\" are empty"))
                 .label("they end as they begin")
-                .mend("\"00:00-24:00\" is the whole day")
-        } else {
-            let (from, to) = halves.unwrap_or_default();
-            self.fault(code, format!("the hours \"{text}\" end before they begin"))
-                .label("hours do not run over midnight")
-                .mend(format!("\"{from}-24:00\", \"00:00-{to}\""))
-        };
-        self.report(fault);
+                .mend("\"00:00-24:00\" is the whole day"),
+        );
         None
     }
 

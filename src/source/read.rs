@@ -78,7 +78,7 @@ impl<'f> Table<'f> {
                     format!("`{key}` is missing"),
                 )
                 .label(format!("{} needs it", self.shape.what))
-                .mend(format!("add  {key} = ...  ({meaning})")),
+                .mend(format!("add `{key}`: {meaning}")),
             );
         }
         found
@@ -151,6 +151,16 @@ impl<'f> Value<'f> {
     /// Logs a fault.
     pub fn report(&self, fault: Fault) {
         self.log.add(fault);
+    }
+
+    /// Whether it is just this text.
+    pub fn is_text(&self, wanted: &str) -> bool {
+        matches!(&self.node.kind, Kind::Text(text) if text == wanted)
+    }
+
+    /// Whether it is a decimal number.
+    pub fn is_float(&self) -> bool {
+        matches!(self.node.kind, Kind::Float)
     }
 
     /// Text.

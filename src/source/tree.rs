@@ -158,6 +158,19 @@ impl File {
     }
 }
 
+/// The names of what lies in a folder, sorted. Hidden ones and copies that editors leave (`~`) are none of it.
+pub fn names_in(dir: &Path) -> std::io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if !name.starts_with('.') && !name.ends_with('~') {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
 /// The members of a table of either make, in file order.
 fn table<'a>(
     items: impl Iterator<Item = (&'a str, &'a Item)>,

@@ -4,6 +4,7 @@
 
 mod crash;
 mod layers;
+mod rulefiles;
 mod sources;
 mod specs;
 mod tidy;

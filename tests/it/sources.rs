@@ -197,17 +197,17 @@ fn a_missing_key_says_what_it_means() {
     check_table(
         "merchant_groups = ['x']\n",
         |t| t.required("a", Value::text).map(drop),
-        &["t.toml:1:1: `a` is missing; add  a = ...  (the first letter)"],
+        &["t.toml:1:1: `a` is missing; add `a`: the first letter"],
     );
     check(
         "[a]\nmerchant_groups = 1",
         |v| v.table(&SHAPE)?.required("a", Value::text).map(drop),
-        &["t.toml:1:1: `a` is missing; add  a = ...  (the first letter)"],
+        &["t.toml:1:1: `a` is missing; add `a`: the first letter"],
     );
     check(
         "a = { merchant_groups = 1 }",
         |v| v.table(&SHAPE)?.required("a", Value::text).map(drop),
-        &["t.toml:1:5: `a` is missing; add  a = ...  (the first letter)"],
+        &["t.toml:1:5: `a` is missing; add `a`: the first letter"],
     );
 }
 
@@ -375,9 +375,10 @@ fn times_of_day_and_hours_are_of_one_day() {
     check(
         "a = '24:00'",
         |v| v.time_of_day().map(drop),
-        &["t.toml:1:5: \"24:00\" is not a time of day; \"08:00\""],
+        &["t.toml:1:5: \"24:00\" is not a time of day"],
     );
     check("a = '08:00-12:00'", |v| v.hours().map(drop), &[]);
+    check("a = '22:00-02:00'", |v| v.hours().map(drop), &[]);
     check("a = '20:00-24:00'", |v| v.hours().map(drop), &[]);
     for (text, fault) in [
         ("a = '8 to 12'", "\"8 to 12\" are no hours; \"08:00-12:00\""),
@@ -388,10 +389,6 @@ fn times_of_day_and_hours_are_of_one_day() {
         (
             "a = '08:00-08:00'",
             "the hours \"08:00-08:00\" are empty; \"00:00-24:00\" is the whole day",
-        ),
-        (
-            "a = '22:00-02:00'",
-            "the hours \"22:00-02:00\" end before they begin; \"22:00-24:00\", \"00:00-02:00\"",
         ),
     ] {
         let fault = format!("t.toml:1:5: {fault}");

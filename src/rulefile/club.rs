@@ -1,0 +1,763 @@
+//! A club file: who it is, purses, tiers, stacking, redeeming, split and fee.
+
+use super::effect::{
+    BASES, PAYER_NAMES, Scope, accrue, discount, one_key, positive, shown, whole_units, written,
+};
+use super::keys::{
+    CLUB, CLUB_FILE, ENROL, EXPIRY, FEE, LEVEL, PART, PER_MEMBER, PERSON, PURSE, REDEEM, SPLIT,
+    STACK, STACK_MODE, TIERS, VALUE,
+};
+use super::known::{Ids, Known};
+use super::when::{Conditions, places};
+use super::world::{WorldRead, alias, check_format, mcc};
+use crate::ledger::{Party, PurseKind, TierId};
+use crate::rules::{
+    Available, Base, Club, Enrol, Expiry, Fee, Identify, Negative, Part, Payer, Places, Purse,
+    RedeemTerms, Rounding, Span, SpendAt, Split, Stack, Tier,
+};
+use crate::source::{Entry, Fault, FaultLog, File, Table, Value, counted};
+use crate::terms::{ClubId, Percent, PurseId, Rate, Rials, Times, UnitId};
+
+/// The settlement link takes so many parts of one payment.
+const PARTS_MAX: usize = 10;
+
+/// Reads one club. All its faults are logged; `None` when there is one that leaves no club.
+pub(super) fn read<'f>(
+    file: &'f File,
+    world: &WorldRead<'f>,
+    taken: &mut Known<()>,
+    aliases: &mut Known<()>,
+    ids: &mut Ids<'_>,
+    log: &'f FaultLog,
+) -> Option<Club> {
+    let table = file.root(log).table(&CLUB_FILE)?;
+    check_format(&table);
+    let head = table.required("club", |value| head(value, world, taken, aliases, ids));
+    // Without a good head the rest is still read for its faults; nothing of it is kept.
+    let club = head.as_ref().map_or(ClubId(u16::MAX), |head| head.id);
+
+    let mut purses = Known::new("purse", true);
+    let mut purse_names = Vec::new();
+    for entry in table.optional("purse", Value::entries).unwrap_or_default() {
+        let purse = purse(&entry, club, world, ids);
+        purse_names.extend(purse.iter().map(|purse| (purse.id, entry.name.to_owned())));
+        purses.add_entry(&entry, purse);
+    }
+    let mut tier_names = Known::new("tier", true);
+    let tiers = table.optional("tiers", |v| tiers(v, club, &mut tier_names, ids));
+    let entries = table
+        .optional("condition", Value::entries)
+        .unwrap_or_default();
+    let conditions = Conditions::new(world, &tier_names, &entries);
+    let (discount_stack, accrue_stack) = stacks(&table);
+
+    let scope = Scope {
+        club,
+        purses: &purses,
+        conditions: &conditions,
+    };
+    let mut rules = Known::new("rule", true);
+    let mut discounts = Vec::new();
+    for value in table.optional("discount", Value::list).unwrap_or_default() {
+        discounts.extend(discount(value, &scope, &mut rules, ids));
+    }
+    let redeem = table.optional("redeem", |value| redeem(value, &purses));
+    let mut accruals = Vec::new();
+    for value in table.optional("accrue", Value::list).unwrap_or_default() {
+        accruals.extend(accrue(value, &scope, &mut rules, ids));
+    }
+    let mut split_names = Known::new("split", true);
+    let mut splits: Vec<Split> = Vec::new();
+    for value in table.optional("split", Value::list).unwrap_or_default() {
+        if splits.iter().any(|split| split.when.is_empty()) {
+            let title = "this split will never be taken";
+            let label = "a split above it has no condition and is taken first";
+            log.add(Fault::note("R16", value.place(), title).label(label));
+        }
+        splits.extend(split(value, &conditions, &mut split_names));
+    }
+    let fee = table.optional("fee", |value| fee(value, world));
+
+    let head = head?;
+    Some(Club {
+        id: head.id,
+        name: head.name,
+        places: head.places,
+        identify: head.identify,
+        enrol: head.enrol,
+        purses: purses.meanings().flatten().cloned().collect(),
+        purse_names,
+        tiers: tiers.unwrap_or_default(),
+        discount_stack,
+        discounts,
+        redeem,
+        accrue_stack,
+        accruals,
+        splits,
+        fee,
+    })
+}
+
+/// What `[club]` says.
+struct Head {
+    id: ClubId,
+    name: String,
+    places: Places,
+    identify: Identify,
+    enrol: Enrol,
+}
+
+fn head<'f>(
+    value: Value<'f>,
+    world: &WorldRead<'f>,
+    taken: &mut Known<()>,
+    aliases: &mut Known<()>,
+    ids: &mut Ids<'_>,
+) -> Option<Head> {
+    let table = value.table(&CLUB)?;
+    let name = table.required("id", |value| {
+        let name = value.name()?;
+        taken.add(name, value.place(), value, ());
+        Some(name)
+    });
+    let alias = table.required("alias", |value| {
+        let alias = alias(value)?;
+        aliases.add(alias, value.place(), value, ());
+        Some(alias)
+    });
+    let title = table.required("title", Value::title);
+    let iban = table.required("owner", |value| {
+        let owner = value.table(&PERSON)?;
+        owner.required("title", Value::title);
+        owner.required("iban", |value| value.iban("R12"))
+    });
+    let places = table.required("merchants", |value| places(world, value));
+    let identify = table.optional("identify_by", identify);
+    let enrol = table.optional("enrol", |value| {
+        let table = value.table(&ENROL)?;
+        let flag = |key| table.optional(key, Value::boolean).unwrap_or(false);
+        Some(Enrol {
+            at_pos: flag("at_pos"),
+            on_first_purchase: flag("on_first_purchase"),
+        })
+    });
+    let name = name?;
+    Some(Head {
+        id: ids.club(name, title?, alias?, iban?),
+        name: name.to_owned(),
+        places: places?,
+        identify: identify.unwrap_or(Identify {
+            card: true,
+            mobile: false,
+            national_code: false,
+            number: false,
+        }),
+        enrol: enrol.unwrap_or(Enrol {
+            at_pos: false,
+            on_first_purchase: false,
+        }),
+    })
+}
+
+fn identify(value: Value<'_>) -> Option<Identify> {
+    let ways = [
+        ("card", 0),
+        ("mobile", 1),
+        ("national-id", 2),
+        ("club-number", 3),
+    ];
+    let found = value.each(|value| value.one_of(&ways, &["token"]))?;
+    Some(Identify {
+        card: found.contains(&0),
+        mobile: found.contains(&1),
+        national_code: found.contains(&2),
+        number: found.contains(&3),
+    })
+}
+
+fn purse(
+    entry: &Entry<'_>,
+    club: ClubId,
+    world: &WorldRead<'_>,
+    ids: &mut Ids<'_>,
+) -> Option<Purse> {
+    let good = entry.has_good_name();
+    let table = entry.value.table(&PURSE)?;
+    let later = [
+        "special",
+        "virtual",
+        "bon",
+        "gift",
+        "prepaid",
+        "credit-line",
+    ];
+    let kinds = PurseKind::ALL.map(|(kind, name)| (name, kind));
+    let kind = table.required("kind", |value| value.one_of(&kinds, &later))?;
+    let in_points = kind == PurseKind::Points;
+    let unit = table.optional("unit", Value::name);
+    let decimals = table
+        .optional("decimals", |value| value.integer(0, 4))
+        .unwrap_or(0);
+    let decimals = u8::try_from(decimals).unwrap_or(0);
+    let value = table.optional("value", |value| worth(value, decimals));
+    let available = table
+        .optional("available", available)
+        .unwrap_or(Available::Now);
+    let expiry = table.optional("expiry", expiry).unwrap_or(Expiry::Never);
+    let spend_at = spend_at(&table, kind, world);
+    table.optional("consume", |value| {
+        value.one_of(&[("soonest-expiry", ())], &["oldest", "newest"])
+    });
+    let policies = [
+        ("forbid", Negative::Forbid),
+        ("recover", Negative::Recover),
+        ("allow", Negative::Allow),
+    ];
+    let negative = table.optional("negative", |value| value.one_of(&policies, &[]));
+    owed_by(&table, kind);
+    if !in_points {
+        for key in ["value", "decimals"] {
+            if let Some(value) = table.get(key) {
+                let title = format!("`{key}` is for purses of kind points");
+                let fault = value
+                    .fault("R03", title)
+                    .label("this purse is kept in whole rials");
+                value.report(fault.mend("leave it out"));
+            }
+        }
+    }
+    if !in_points && unit.is_some_and(|unit| unit != "rial") || in_points && unit == Some("rial") {
+        let value = table.get("unit")?;
+        let title = format!(
+            "a purse of kind {} is not kept in \"{}\"",
+            kind.name(),
+            unit?
+        );
+        let mend = if in_points {
+            "unit = \"point\""
+        } else {
+            "unit = \"rial\""
+        };
+        value.report(value.fault("R03", title).mend(mend));
+    }
+    let unit = unit.unwrap_or(if in_points { "point" } else { "rial" });
+    stays_as_it_was(&table, entry.name, club, (kind, unit, decimals), ids);
+    good.then_some(())?;
+    let id = ids.purse(club, entry.name, kind, unit, decimals);
+    Some(Purse {
+        id,
+        kind,
+        unit: if in_points {
+            UnitId::of_purse(id)
+        } else {
+            UnitId::RIAL
+        },
+        decimals,
+        value,
+        available,
+        expiry,
+        spend_at,
+        negative: negative.unwrap_or(match kind {
+            PurseKind::MerchantCredit => Negative::Forbid,
+            _ => Negative::Recover,
+        }),
+    })
+}
+
+/// Balances exist in what a purse was: its kind, unit and decimals cannot become others.
+fn stays_as_it_was(
+    table: &Table<'_>,
+    name: &str,
+    club: ClubId,
+    (kind, unit, decimals): (PurseKind, &str, u8),
+    ids: &Ids<'_>,
+) {
+    let names = ids.names();
+    let Some(id) = names.purse_id(club, name) else {
+        return;
+    };
+    let Some((_, old_kind, old_decimals)) = names.purse_particulars(id) else {
+        return;
+    };
+    let (old_unit, _) = names.unit(names.purse_unit(id));
+    let changed = if old_kind != kind {
+        ("kind", old_kind.name().to_owned())
+    } else if old_decimals != decimals {
+        ("decimals", old_decimals.to_string())
+    } else if old_unit != unit {
+        ("unit", old_unit.to_owned())
+    } else {
+        return;
+    };
+    let (key, was) = changed;
+    let at = table.get(key).unwrap_or(table.value());
+    let title = format!("the {key} of the living purse \"{name}\" cannot change");
+    let fault = at.fault("R19", title).label(format!("it was {was}"));
+    at.report(fault.mend("give the new purse another name"));
+}
+
+/// `{ rial = 150, per_points = 1 }` as rials for smallest units.
+fn worth(value: Value<'_>, decimals: u8) -> Option<Rate> {
+    let table = value.table(&VALUE)?;
+    let rial = table.required("rial", positive);
+    let points = table.required("per_points", |value| whole_units(value, decimals));
+    Some(Rate {
+        value: rial?,
+        per: points?,
+    })
+}
+
+fn available(value: Value<'_>) -> Option<Available> {
+    let text = value.text()?;
+    let found = match text {
+        "now" => Some(Available::Now),
+        "next-day" => Some(Available::NextDay),
+        _ => counted(text).and_then(|(count, unit)| {
+            let count = i32::try_from(count)
+                .ok()
+                .filter(|count| (1..=3_660).contains(count))?;
+            match unit {
+                "hour" | "hours" => Some(Available::AfterSeconds(i64::from(count) * 3_600)),
+                "day" | "days" => Some(Available::AfterDays(count)),
+                _ => None,
+            }
+        }),
+    };
+    if found.is_none() {
+        let title = format!("`available` cannot be \"{text}\"");
+        let fault = value.fault("R03", title);
+        value.report(
+            fault
+                .label("now, next-day, or so many hours or days")
+                .mend("\"24 hours\""),
+        );
+    }
+    found
+}
+
+fn expiry(value: Value<'_>) -> Option<Expiry> {
+    let table = value.table(&EXPIRY)?;
+    let key = one_key(&table, &["after", "on"], "an expiry says")?;
+    let ends = [
+        ("end-of-jalali-month", Rounding::EndOfMonth),
+        ("end-of-jalali-year", Rounding::EndOfYear),
+    ];
+    let round = table.optional("round_up_to", |value| value.one_of(&ends, &[]));
+    if key == "on" {
+        if let Some(value) = table.get("round_up_to") {
+            let fault = value.fault("R03", "`round_up_to` goes with `after`");
+            value.report(fault.mend("leave it out"));
+        }
+        return table.optional("on", Value::day).map(Expiry::On);
+    }
+    let span = table.optional("after", |value| {
+        let text = value.text()?;
+        let span = counted(text).and_then(|(count, unit)| {
+            let count = i32::try_from(count).ok().filter(|count| *count >= 1)?;
+            match unit {
+                "day" | "days" if count <= 36_600 => Some(Span::Days(count)),
+                "jalali-month" | "jalali-months" if count <= 1_200 => Some(Span::Months(count)),
+                "jalali-year" | "jalali-years" if count <= 100 => Some(Span::Years(count)),
+                _ => None,
+            }
+        });
+        if span.is_none() {
+            let title = format!("\"{text}\" is not so many days, jalali-months or jalali-years");
+            let fault = value.fault("R03", title);
+            let label = "a whole number and a unit; at most a hundred years";
+            let mend = match counted(text) {
+                Some((count, "month" | "months")) => format!("\"{count} jalali-months\""),
+                Some((count, "year" | "years")) => format!("\"{count} jalali-years\""),
+                _ => "\"180 days\"".to_owned(),
+            };
+            value.report(fault.label(label).mend(mend));
+        }
+        span
+    });
+    Some(Expiry::After(span?, round.unwrap_or(Rounding::None)))
+}
+
+/// Credit that a shop owes is kept shop by shop, every other purse is not: where it can be spent follows.
+fn spend_at(table: &Table<'_>, kind: PurseKind, world: &WorldRead<'_>) -> SpendAt {
+    let of_shop = kind == PurseKind::MerchantCredit;
+    let default = if of_shop {
+        SpendAt::SameMerchant
+    } else {
+        SpendAt::Anywhere
+    };
+    let Some(value) = table.get("spend_at") else {
+        return default;
+    };
+    let same = value.is_text("same-merchant");
+    if same != of_shop {
+        let fault = if of_shop {
+            let fault = value.fault(
+                "R09",
+                "credit that a shop owes can be spent at that shop only",
+            );
+            fault.mend("spend_at = \"same-merchant\"")
+        } else {
+            let title = format!("a purse of kind {} is not kept shop by shop", kind.name());
+            value
+                .fault("R09", title)
+                .mend("name merchant groups, or leave the key out")
+        };
+        value.report(fault);
+        return default;
+    }
+    if same {
+        return SpendAt::SameMerchant;
+    }
+    places(world, value).map_or(default, SpendAt::Groups)
+}
+
+fn owed_by(table: &Table<'_>, kind: PurseKind) {
+    let names = [("club", Payer::Club), ("merchant", Payer::Merchant)];
+    let owed = table.optional("owed_by", |value| {
+        value.one_of(&names, &["operator", "issuer"])
+    });
+    let right = match kind {
+        PurseKind::MerchantCredit => Payer::Merchant,
+        _ => Payer::Club,
+    };
+    let (Some(owed), Some(value)) = (owed, table.get("owed_by")) else {
+        return;
+    };
+    if owed != right {
+        let title = format!(
+            "a purse of kind {} is not owed by the {}",
+            kind.name(),
+            value.text().unwrap_or_default()
+        );
+        let right = names
+            .iter()
+            .find(|(_, payer)| *payer == right)
+            .map_or("", |(name, _)| name);
+        value.report(
+            value
+                .fault("R09", title)
+                .mend(format!("owed_by = \"{right}\"")),
+        );
+    }
+}
+
+fn tiers(
+    value: Value<'_>,
+    club: ClubId,
+    names: &mut Known<Option<TierId>>,
+    ids: &mut Ids<'_>,
+) -> Option<Vec<Tier>> {
+    let table = value.table(&TIERS)?;
+    let levels = table.required("level", |value| value.each(Some))?;
+    let mut tiers = Vec::new();
+    for (at, value) in levels.into_iter().enumerate() {
+        let Some(table) = value.table(&LEVEL) else {
+            continue;
+        };
+        let named = table.need("name").filter(|value| value.name().is_some());
+        let by_hand = table.optional("by_hand", Value::boolean).unwrap_or(false);
+        let times = table
+            .optional("earn_times", Value::times)
+            .unwrap_or(Times::ONCE);
+        if at == 0
+            && by_hand
+            && let Some(value) = table.get("by_hand")
+        {
+            let fault = value.fault("R03", "the first tier is everybody's who has no other");
+            value.report(fault.mend("leave `by_hand` out"));
+        }
+        let Some(named) = named else { continue };
+        let name = named.text()?;
+        if at > 0 && !by_hand {
+            let title = format!("nobody can reach the tier \"{name}\"");
+            table.report(named.fault("R16", title).mend("by_hand = true"));
+        }
+        let id = if names.has(name) {
+            None
+        } else {
+            Some(ids.tier(club, name))
+        };
+        names.add(name, named.place(), named, id);
+        tiers.extend(id.map(|id| Tier {
+            id,
+            earn_times: times,
+        }));
+    }
+    Some(tiers)
+}
+
+fn stacks(table: &Table<'_>) -> (Stack, Stack) {
+    let modes = [
+        ("all", Stack::All),
+        ("first", Stack::First),
+        ("best-for-member", Stack::Best),
+    ];
+    let stack = table.optional("stack", |value| value.table(&STACK));
+    let mode = |key| {
+        let table = stack?.optional(key, |value| value.table(&STACK_MODE))?;
+        table.required("mode", |value| value.one_of(&modes, &[]))
+    };
+    let discount = mode("discount").unwrap_or(Stack::Best);
+    (discount, mode("accrue").unwrap_or(Stack::All))
+}
+
+fn redeem(value: Value<'_>, purses: &Known<Option<Purse>>) -> Option<RedeemTerms> {
+    let table = value.table(&REDEEM)?;
+    let from = table.required("from", |value| {
+        let mut from: Vec<PurseId> = Vec::new();
+        for value in value.each(Some)? {
+            let Some(Some(purse)) = purses.find(value) else {
+                continue;
+            };
+            let name = value.text()?;
+            if from.contains(&purse.id) {
+                let fault = value.fault("R13", format!("the purse \"{name}\" stands twice"));
+                value.report(fault.mend("take one out"));
+            } else if purse.kind == PurseKind::Points && purse.value.is_none() {
+                let title = format!("the points of the purse \"{name}\" have no value");
+                let fault = value.fault("R13", title);
+                value
+                    .report(fault.mend("add to the purse  value = { rial = 150, per_points = 1 }"));
+            } else {
+                from.push(purse.id);
+            }
+        }
+        Some(from)
+    });
+    let ways = [("on-request", false), ("automatic", true)];
+    let automatic = table.optional("how", |value| value.one_of(&ways, &[]));
+    let pin = table.optional("pin", Value::boolean);
+    let at_most = table.optional("at_most", Value::percent);
+    let min = table
+        .optional("min_rial", Value::rials)
+        .unwrap_or(Rials::ZERO);
+    let step = table
+        .optional("step_rial", Value::rials)
+        .unwrap_or(Rials::ZERO);
+    if step > min
+        && let Some(value) = table.get("step_rial")
+    {
+        let fault = value.fault("R13", "`step_rial` is more than `min_rial`");
+        let label = format!("the least to redeem is {min}");
+        value.report(
+            fault
+                .label(label)
+                .mend(format!("min_rial = {}", written(step))),
+        );
+    }
+    let not_mcc = table.optional("not_mcc", |value| value.each(mcc));
+    let member_day_max = table.optional("per_member", |value| {
+        let table = value.table(&PER_MEMBER)?;
+        let later = ["week", "jalali-month", "jalali-year"];
+        let window = table.required("window", |value| value.one_of(&[("day", ())], &later));
+        let max = table.required("max_rial", Value::rials);
+        window.and(max)
+    });
+    let mut not_mcc = not_mcc.unwrap_or_default();
+    not_mcc.sort_unstable();
+    not_mcc.dedup();
+    Some(RedeemTerms {
+        from: from?,
+        automatic: automatic.unwrap_or(false),
+        // Points are money: who says nothing about the PIN wants it.
+        pin: pin.unwrap_or(true),
+        at_most: at_most.unwrap_or(Percent::ALL),
+        min,
+        step,
+        not_mcc,
+        member_day_max,
+    })
+}
+
+fn split<'f>(
+    value: Value<'f>,
+    conditions: &Conditions<'_, 'f>,
+    names: &mut Known<()>,
+) -> Option<Split> {
+    let table = value.table(&SPLIT)?;
+    let name = table.required("name", |value| {
+        let name = value.name()?;
+        names.add(name, value.place(), value, ());
+        Some(name)
+    });
+    let when = conditions.when(&table);
+    let of = table.optional("of", |value| value.one_of(&BASES, &[]));
+    table.optional("round", |value| {
+        value.one_of(&[("down", ())], &["up", "nearest"])
+    });
+    table.optional("if_missing", |value| {
+        value.one_of(&[("to-rest", ())], &["to-club"])
+    });
+    let min_part = table.optional("min_part_rial", Value::rials);
+    let parts = table.required("part", |value| parts(value, name.unwrap_or("")));
+    Some(Split {
+        when: when?,
+        of: of.unwrap_or(Base::Gross),
+        parts: parts?,
+        min_part: min_part.unwrap_or(Rials::ZERO),
+    })
+}
+
+/// Parts that give away everything, once.
+fn parts(value: Value<'_>, split: &str) -> Option<Vec<(Party, Part)>> {
+    let parties = Party::ALL.map(|(party, name)| (name, party));
+    let mut parts: Vec<(Party, Part)> = Vec::new();
+    let mut good = true;
+    let (mut sum, mut over) = (0, None);
+    for value in value.each(Some)? {
+        let Some(table) = value.table(&PART) else {
+            good = false;
+            continue;
+        };
+        let to = table.required("to", |v| v.one_of(&parties, &["operator", "member"]));
+        let key = one_key(&table, &["percent", "fixed_rial", "rest"], "a part gets");
+        let part = key.and_then(|key| part(&table, key));
+        let (Some(to), Some(part), Some(key)) = (to, part, key) else {
+            good = false;
+            continue;
+        };
+        let fault = if parts.iter().any(|(party, _)| *party == to) {
+            let title = format!("\"{}\" stands twice in the split \"{split}\"", to.name());
+            let at = table.get("to").unwrap_or(value);
+            Some(at.fault("R12", title).mend("make one part of the two"))
+        } else if part == Part::Rest && parts.iter().any(|(_, part)| *part == Part::Rest) {
+            let title = format!("two parts of the split \"{split}\" take the rest");
+            let at = table.get("rest").unwrap_or(value);
+            Some(at.fault("R12", title).mend("give one of them a percent"))
+        } else {
+            None
+        };
+        if let Some(fault) = fault {
+            value.report(fault);
+            good = false;
+        }
+        if let Part::Percent(percent) = part {
+            sum += percent.millionths();
+            if sum > Percent::ALL.millionths() && over.is_none() {
+                over = table.get(key);
+            }
+        }
+        parts.push((to, part));
+    }
+    good.then_some(())?;
+    let fault = check_sum(value, over, split, &parts, sum);
+    let faulty = fault.is_some();
+    fault.into_iter().for_each(|fault| value.report(fault));
+    (!faulty).then_some(parts)
+}
+
+fn part(table: &Table<'_>, key: &str) -> Option<Part> {
+    match key {
+        "percent" => table.optional("percent", Value::percent).map(Part::Percent),
+        "fixed_rial" => table.optional("fixed_rial", Value::rials).map(Part::Fixed),
+        _ => match table.optional("rest", Value::boolean)? {
+            true => Some(Part::Rest),
+            false => {
+                table.report(
+                    table
+                        .fault("R02", "a part gets nothing")
+                        .mend("rest = true"),
+                );
+                None
+            }
+        },
+    }
+}
+
+/// What is wrong with the whole of the parts, if anything.
+fn check_sum(
+    value: Value<'_>,
+    over: Option<Value<'_>>,
+    split: &str,
+    parts: &[(Party, Part)],
+    sum: u32,
+) -> Option<Fault> {
+    let has = |wanted: fn(&Part) -> bool| parts.iter().any(|(_, part)| wanted(part));
+    let rest = has(|part| *part == Part::Rest);
+    let whole = Percent::ALL.millionths();
+    let told = parts.iter().filter_map(|(party, part)| match part {
+        Part::Percent(percent) => Some(format!("{} {}", party.name(), shown(percent.millionths()))),
+        _ => None,
+    });
+    let told = told.collect::<Vec<_>>().join(", ");
+    let take_rest = "or write the merchant's part as   { to = \"merchant\", rest = true }\n\
+                     so that he takes what is left and the odd rials";
+    if parts.len() > PARTS_MAX {
+        let title = format!("the split \"{split}\" has {} parts", parts.len());
+        return Some(
+            value
+                .fault("R12", title)
+                .label(format!("the most is {PARTS_MAX}")),
+        );
+    }
+    if sum > whole {
+        let title = format!(
+            "the split \"{split}\" gives away {} of the purchase",
+            shown(sum)
+        );
+        let fault = over.unwrap_or(value).fault("R12", title);
+        return Some(
+            fault
+                .label(format!("this part makes the sum {}", shown(sum)))
+                .why(format!("the parts are {told}"))
+                .mend(format!(
+                    "lower one part by {}, {take_rest}",
+                    shown(sum - whole)
+                )),
+        );
+    }
+    if rest {
+        return None;
+    }
+    if has(|part| matches!(part, Part::Fixed(_))) {
+        let title = format!("the split \"{split}\" has a fixed part and nobody who takes the rest");
+        let fault = value.fault("R12", title);
+        return Some(
+            fault.mend("write the merchant's part as   { to = \"merchant\", rest = true }"),
+        );
+    }
+    if sum < whole {
+        let title = format!(
+            "the split \"{split}\" gives away only {} of the purchase",
+            shown(sum)
+        );
+        let fault = value
+            .fault("R12", title)
+            .why(format!("the parts are {told}"));
+        let mend = format!("raise one part by {}, {take_rest}", shown(whole - sum));
+        return Some(fault.mend(mend));
+    }
+    None
+}
+
+fn fee(value: Value<'_>, world: &WorldRead<'_>) -> Option<Fee> {
+    let table = value.table(&FEE)?;
+    let of = table.optional("of", |value| value.one_of(&BASES, &[]));
+    let percent = table.required("percent", Value::percent);
+    let min = table
+        .optional("min_rial", Value::rials)
+        .unwrap_or(Rials::ZERO);
+    let max = table.optional("max_rial", Value::rials);
+    if max.is_some_and(|max| max < min)
+        && let Some(value) = table.get("max_rial")
+    {
+        let fault = value.fault("R03", "`max_rial` is less than `min_rial`");
+        value.report(fault.mend("exchange them"));
+    }
+    let payer = table.optional("payer", |value| value.one_of(&PAYER_NAMES, &["member"]));
+    table.optional("to", |value| value.one_of(&[("operator", ())], &["club"]));
+    table.optional("on_refund", |value| {
+        value.one_of(&[("give-back", ())], &["keep"])
+    });
+    if !world.may_have_operator {
+        let fault = table.fault("R08", "there is no operator to take the fee");
+        table.report(fault.mend("add [operator] with title, alias and iban to a world file"));
+    }
+    Some(Fee {
+        of: of.unwrap_or(Base::Gross),
+        percent: percent?,
+        min,
+        max,
+        payer: payer.unwrap_or(Payer::Club),
+    })
+}

@@ -1,0 +1,325 @@
+//! What rules give: discounts and accruals.
+
+use super::keys::{ACCRUE, BAND, DISCOUNT, EARN, GIVE, PAYERS};
+use super::known::{Ids, Known};
+use super::when::Conditions;
+use crate::ledger::PurseKind;
+use crate::rules::{Accrue, Bands, Base, Discount, Earn, Give, PaidBy, Payer, Purse, Share};
+use crate::source::{Table, Value};
+use crate::terms::{ClubId, Percent, Rate, Rials};
+
+/// What the rules of one club may refer to.
+pub(super) struct Scope<'c, 'f> {
+    pub(super) club: ClubId,
+    pub(super) purses: &'c Known<Option<Purse>>,
+    pub(super) conditions: &'c Conditions<'c, 'f>,
+}
+
+/// What percents are taken of.
+pub(super) const BASES: [(&str, Base); 3] = [
+    ("gross", Base::Gross),
+    ("net", Base::Net),
+    ("paid", Base::Paid),
+];
+
+/// Who pays.
+pub(super) const PAYER_NAMES: [(&str, Payer); 2] =
+    [("merchant", Payer::Merchant), ("club", Payer::Club)];
+
+/// A `[[discount]]`.
+pub(super) fn discount<'f>(
+    value: Value<'f>,
+    scope: &Scope<'_, 'f>,
+    rules: &mut Known<()>,
+    ids: &mut Ids<'_>,
+) -> Option<Discount> {
+    let table = value.table(&DISCOUNT)?;
+    let name = rule_name(&table, rules);
+    table.optional("title", Value::title);
+    let when = scope.conditions.when(&table);
+    let given = table.required("give", give);
+    let paid_by = table.required("paid_by", paid_by);
+    let (give, max) = given?;
+    Some(Discount {
+        id: ids.rule(scope.club, name?),
+        when: when?,
+        give,
+        max,
+        paid_by: paid_by?,
+    })
+}
+
+/// An `[[accrue]]`.
+pub(super) fn accrue<'f>(
+    value: Value<'f>,
+    scope: &Scope<'_, 'f>,
+    rules: &mut Known<()>,
+    ids: &mut Ids<'_>,
+) -> Option<Accrue> {
+    let table = value.table(&ACCRUE)?;
+    let name = rule_name(&table, rules);
+    table.optional("title", Value::title);
+    let when = scope.conditions.when(&table);
+    let base = table.optional("base", |v| v.one_of(&BASES, &[]));
+    let funded_by = table.required("funded_by", |v| {
+        v.one_of(&PAYER_NAMES, &["operator", "issuer"])
+    });
+    let earned = table.required("earn", |v| earn(v, scope.purses));
+    let (purse, earn, tiered) = earned?;
+    if purse.kind == PurseKind::MerchantCredit && funded_by == Some(Payer::Club) {
+        let value = table.get("funded_by")?;
+        let fault = value.fault(
+            "R09",
+            "credit that the shop owes must be funded by the shop",
+        );
+        value.report(
+            fault
+                .label("the purse is of kind merchant-credit")
+                .mend("funded_by = \"merchant\""),
+        );
+        return None;
+    }
+    Some(Accrue {
+        id: ids.rule(scope.club, name?),
+        when: when?,
+        base: base.unwrap_or(Base::Paid),
+        purse: purse.id,
+        earn,
+        tiered,
+        funded_by: funded_by?,
+    })
+}
+
+/// The name of a rule, which no other rule of the club has.
+fn rule_name<'f>(table: &Table<'f>, rules: &mut Known<()>) -> Option<&'f str> {
+    let value = table.need("name")?;
+    let name = value.name()?;
+    rules.add(name, value.place(), value, ());
+    Some(name)
+}
+
+fn give(value: Value<'_>) -> Option<(Give, Option<Rials>)> {
+    let table = value.table(&GIVE)?;
+    let max = table.optional("max_rial", Value::rials);
+    let key = one_key(
+        &table,
+        &["percent", "fixed_rial", "bands"],
+        "a discount gives",
+    )?;
+    no_bands_apply(&table, key);
+    let give = match key {
+        "percent" => Give::Percent(table.optional("percent", Value::percent)?),
+        "fixed_rial" => Give::Fixed(table.optional("fixed_rial", Value::rials)?),
+        _ => Give::Bands(bands(&table)?),
+    };
+    Some((give, max))
+}
+
+fn earn<'p>(value: Value<'_>, purses: &'p Known<Option<Purse>>) -> Option<(&'p Purse, Earn, bool)> {
+    let table = value.table(&EARN)?;
+    let purse = table.required("to", |v| purses.find(v));
+    let tiered = table.optional("tiered", Value::boolean).unwrap_or(false);
+    let keys = ["points", "percent", "fixed", "fixed_rial", "bands"];
+    let key = one_key(&table, &keys, "an accrual earns")?;
+    no_bands_apply(&table, key);
+    if key != "points"
+        && let Some(value) = table.get("per_rial")
+    {
+        let fault = value.fault("R03", "`per_rial` goes with `points`");
+        value.report(fault.mend("leave it out"));
+    }
+    let purse = purse?.as_ref()?;
+    let in_points = purse.kind == PurseKind::Points;
+    if in_points != matches!(key, "points" | "fixed") {
+        let value = table.get(key)?;
+        let (kind, mend) = if in_points {
+            (
+                "points",
+                "points = 1, per_rial = 10_000   or   fixed = \"100\"",
+            )
+        } else {
+            ("rials", "percent = \"1%\"   or   fixed_rial = 10_000")
+        };
+        let title = format!("`{key}` does not fit a purse kept in {kind}");
+        value.report(value.fault("R09", title).mend(mend));
+        return None;
+    }
+    let earn = match key {
+        "points" => {
+            let points = table.optional("points", |v| whole_units(v, purse.decimals));
+            let per = table.required("per_rial", positive);
+            Earn::Per(Rate {
+                value: points?,
+                per: per?,
+            })
+        }
+        "fixed" => Earn::Fixed(table.optional("fixed", |v| whole_units(v, purse.decimals))?),
+        "fixed_rial" => Earn::Fixed(table.optional("fixed_rial", positive)?),
+        "percent" => Earn::Percent(table.optional("percent", Value::percent)?),
+        _ => Earn::Bands(bands(&table)?),
+    };
+    Some((purse, earn, tiered))
+}
+
+/// The one of some keys that stands in a table.
+pub(super) fn one_key(
+    table: &Table<'_>,
+    keys: &[&'static str],
+    does: &str,
+) -> Option<&'static str> {
+    let mut found = keys.iter().copied().filter(|key| table.has(key));
+    let Some(first) = found.next() else {
+        let title = format!("{does} nothing");
+        let fault = table.fault("R02", title);
+        table.report(fault.mend(format!("add one of {}", keys.join(", "))));
+        return None;
+    };
+    if let Some(second) = found.next() {
+        let value = table.get(second)?;
+        let title = format!("`{first}` and `{second}` cannot stand together");
+        value.report(value.fault("R03", title).mend("keep one of them"));
+        return None;
+    }
+    Some(first)
+}
+
+fn no_bands_apply(table: &Table<'_>, key: &str) {
+    if key != "bands"
+        && let Some(value) = table.get("bands_apply")
+    {
+        let fault = value.fault("R03", "`bands_apply` goes with `bands`");
+        value.report(fault.mend("leave it out"));
+    }
+}
+
+/// `bands` with `bands_apply`.
+fn bands(table: &Table<'_>) -> Option<Bands> {
+    let each_part = table.optional("bands_apply", |v| {
+        v.one_of(&[("to-each-part", true), ("to-whole-amount", false)], &[])
+    });
+    let value = table.need("bands")?;
+    let mut steps: Vec<(Rials, Percent)> = Vec::new();
+    let mut good = true;
+    for value in value.each(Some)? {
+        let table = value.table(&BAND);
+        let from = table.and_then(|table| table.required("from_rial", Value::rials));
+        let percent = table.and_then(|table| table.required("percent", Value::percent));
+        let (Some(table), Some(from), Some(percent)) = (table, from, percent) else {
+            good = false;
+            continue;
+        };
+        let place = table.get("from_rial").unwrap_or(value);
+        let fault = match steps.last() {
+            None if !from.is_zero() => place
+                .fault("R10", "the first band must begin at 0")
+                .label(format!("below {from} nothing is said"))
+                .mend("from_rial = 0"),
+            Some((before, _)) if from <= *before => place
+                .fault("R10", "bands must rise")
+                .label(format!("the band before begins at {before}"))
+                .mend("put the bands in the order of their amounts"),
+            _ => {
+                steps.push((from, percent));
+                continue;
+            }
+        };
+        place.report(fault);
+        steps.push((from, percent));
+        good = false;
+    }
+    good.then_some(Bands {
+        steps,
+        each_part: each_part.unwrap_or(true),
+    })
+}
+
+/// `{ merchant = "60%", club = "rest" }`.
+fn paid_by(value: Value<'_>) -> Option<Vec<PaidBy>> {
+    let table = value.table(&PAYERS)?;
+    let mut payers = Vec::new();
+    let (mut sum, mut rests) = (0, 0);
+    for (key, payer) in PAYER_NAMES {
+        let Some(value) = table.get(key) else {
+            continue;
+        };
+        let share = if value.is_text("rest") {
+            rests += 1;
+            Share::Rest
+        } else {
+            let percent = value.percent()?;
+            sum += percent.millionths();
+            Share::Percent(percent)
+        };
+        payers.push(PaidBy { payer, share });
+    }
+    let whole = Percent::ALL.millionths();
+    let fault = if payers.is_empty() {
+        let fault = value.fault("R11", "nobody pays for this discount");
+        fault.mend("paid_by = { club = \"100%\" }")
+    } else if rests > 1 {
+        let fault = value.fault("R11", "two payers cannot both take the rest");
+        fault.mend("give one of them a percent")
+    } else if sum > whole || (rests == 0 && sum < whole) {
+        let title = format!("the payers' parts make {}, not 100%", shown(sum));
+        let fault = value.fault("R11", title);
+        fault.mend("let the parts make 100%, or write \"rest\" for one of them")
+    } else {
+        return Some(payers);
+    };
+    value.report(fault);
+    None
+}
+
+/// Millionths as a percent, also over 100 %.
+pub(super) fn shown(millionths: u32) -> String {
+    let text = format!("{}.{:04}", millionths / 10_000, millionths % 10_000);
+    format!("{}%", text.trim_end_matches('0').trim_end_matches('.'))
+}
+
+/// Rials as a file writes them, `50_000`.
+pub(super) fn written(rials: Rials) -> String {
+    rials.to_string().replace(',', "_")
+}
+
+/// Rials above zero.
+pub(super) fn positive(value: Value<'_>) -> Option<i64> {
+    let Rials(rials) = value.rials()?;
+    if rials > 0 {
+        return Some(rials);
+    }
+    let title = format!("`{}` must be above 0", value.key());
+    value.report(value.fault("R03", title));
+    None
+}
+
+/// Points above zero as a number or in quotes, in the smallest unit of a purse.
+pub(super) fn whole_units(value: Value<'_>, decimals: u8) -> Option<i64> {
+    let text = value.raw().trim_matches(['"', '\'']).replace('_', "");
+    let (whole, part) = text.split_once('.').unwrap_or((&text, ""));
+    let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+    let number = !whole.is_empty() && whole.len() <= 12 && digits(whole) && digits(part);
+    let places = usize::from(decimals);
+    if !number || value.is_float() {
+        let title = format!("`{}` must be a number of points", value.key());
+        let mend = if value.is_float() { &text } else { "100" };
+        let fault = value
+            .fault("R03", title)
+            .label("a whole number, or a decimal one in quotes");
+        value.report(fault.mend(format!("{} = \"{mend}\"", value.key())));
+        return None;
+    }
+    let part = part.trim_end_matches('0');
+    if part.len() > places {
+        let title = format!("{text} has more decimals than the purse");
+        let fault = value.fault("R09", title);
+        value.report(fault.label(format!("the purse keeps {decimals}")));
+        return None;
+    }
+    let units = format!("{whole}{part:0<places$}").parse().ok();
+    let units = units.filter(|units| *units > 0);
+    if units.is_none() {
+        let title = format!("`{}` must be above 0", value.key());
+        value.report(value.fault("R03", title));
+    }
+    units
+}

@@ -1,0 +1,155 @@
+//! Rule files → a compiled rulebook, or every fault of every file with its place and its mend.
+//!
+//! A folder of rules has `world/*.toml` (calendar, shops, people) and `clubs/*.toml` (one club a file). First every file
+//! is parsed, then the world is read, then each club in the order of its file name; all of them write to one log.
+
+mod club;
+mod effect;
+mod keys;
+mod known;
+mod when;
+mod world;
+
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+
+use crate::ledger::Names;
+use crate::rules::Rulebook;
+use crate::source::{Fault, FaultLog, Faults, File, Language, Place, names_in};
+use crate::terms::SetNumber;
+
+use known::{Ids, Known};
+
+/// A rule set that can be put in force.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The rules; their number is given by the entry that puts them in force.
+    pub rulebook: Rulebook,
+    /// What is worth a look and does not stop the load.
+    pub notes: Faults,
+}
+
+/// The rule language, and the checks its faults are numbered by.
+pub const LANGUAGE: Language = Language {
+    name: "the rule language",
+    syntax: "R01",
+    unknown: "R02",
+    form: "R03",
+    percent: "R04",
+    date: "R05",
+    hours: "R06",
+    name_form: "R07",
+};
+
+/// Folders of a rule set that this version does not read.
+const LATER_FOLDERS: [&str; 2] = ["cards", "clearing"];
+
+/// Reads the rules of a folder against the names that the book knows.
+pub fn load(dir: &Path, names: &Names) -> Result<Loaded, Faults> {
+    let log = FaultLog::default();
+    let mut files = Vec::new();
+    let mut complete = true;
+    match names_in(dir) {
+        Ok(found) => {
+            for name in found
+                .iter()
+                .filter(|name| LATER_FOLDERS.contains(&name.as_str()))
+            {
+                let title =
+                    format!("{name}/ is part of the rule language but not built in this version");
+                log.add(Fault::error("R02", Place::file(name), title).mend("take the folder away"));
+            }
+            for name in found.iter().filter(|name| name.ends_with(".toml")) {
+                let title = "a rule file must lie in world/ or clubs/";
+                log.add(Fault::error("R02", Place::file(name), title).mend("move it there"));
+            }
+        }
+        Err(error) => {
+            let name = dir.display().to_string();
+            let title = format!("the folder of rules cannot be read: {error}");
+            return Err(Fault::error("R01", Place::file(name), title).into());
+        }
+    }
+    for folder in ["world", "clubs"] {
+        let below = dir.join(folder);
+        for name in names_in(&below).unwrap_or_default() {
+            if !name.ends_with(".toml") {
+                continue;
+            }
+            let shown = format!("{folder}/{name}");
+            match File::read(&below.join(&name), &shown, &LANGUAGE, &log) {
+                Some(file) => files.push(file),
+                None => complete = false,
+            }
+        }
+    }
+    let rulebook = rulebook(&files, complete, names, &log);
+    loaded(rulebook, log)
+}
+
+/// Compiles rules from texts, each with its name, as `("clubs/golestan.toml", "...")`.
+pub fn compile(texts: &[(&str, &str)], names: &Names) -> Result<Loaded, Faults> {
+    let log = FaultLog::default();
+    let files: Vec<File> = texts
+        .iter()
+        .filter_map(|(name, text)| File::parse(name, *text, &LANGUAGE, &log))
+        .collect();
+    let complete = files.len() == texts.len();
+    let rulebook = rulebook(&files, complete, names, &log);
+    loaded(rulebook, log)
+}
+
+/// A rulebook and its notes, or the faults.
+fn loaded(rulebook: Option<Rulebook>, log: FaultLog) -> Result<Loaded, Faults> {
+    let failed = log.has_errors();
+    let notes = log.into_faults();
+    match rulebook {
+        Some(rulebook) if !failed => Ok(Loaded { rulebook, notes }),
+        _ => Err(notes),
+    }
+}
+
+/// The rulebook of some files; it is good for use only if nothing was logged as an error.
+fn rulebook(files: &[File], complete: bool, names: &Names, log: &FaultLog) -> Option<Rulebook> {
+    let mut ids = Ids::new(names);
+    let (world_files, club_files): (Vec<&File>, Vec<&File>) = files
+        .iter()
+        .partition(|file| file.name().starts_with("world/"));
+    let world = world::read(&world_files, complete, &mut ids, log);
+    let mut aliases = Known::new("alias", true);
+    if let Some(value) = world.operator_alias
+        && let Some(alias) = value.text()
+    {
+        aliases.add(alias, value.place(), value, ());
+    }
+    let mut taken = Known::new("club", true);
+    let mut clubs = Vec::new();
+    for file in club_files {
+        let club = club::read(file, &world, &mut taken, &mut aliases, &mut ids, log);
+        clubs.extend(club);
+    }
+    if let Some(kind) = ids.full {
+        let title = format!("there are more {kind} than this switch can number");
+        log.add(Fault::error("R07", Place::file("rules"), title));
+    }
+    Some(Rulebook {
+        number: SetNumber(0),
+        sha256: hash(files),
+        world: world.compiled?,
+        clubs,
+        names: ids.new,
+    })
+}
+
+/// SHA-256 over the files in their order: name, length, text of each.
+fn hash(files: &[File]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for file in files {
+        hash.update(file.name().as_bytes());
+        hash.update([0]);
+        hash.update((file.text().len() as u64).to_le_bytes());
+        hash.update(file.text().as_bytes());
+    }
+    hash.finalize().into()
+}

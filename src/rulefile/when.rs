@@ -1,0 +1,205 @@
+//! Conditions: the `when` of a rule and the named ones it may `use`, compiled to one flat list.
+
+use std::cell::RefCell;
+
+use super::keys::{AMOUNT, SPAN, WHEN};
+use super::known::Known;
+use super::world::{WorldRead, mcc, span, weekdays};
+use crate::ledger::TierId;
+use crate::rules::{Condition, Places};
+use crate::source::{Entry, Table, Value};
+use crate::terms::{Map, Rials};
+
+/// A rule that asks more than this is a mistake: named conditions that use one another grow by multiplication.
+const CONDITIONS_MAX: usize = 1_000;
+
+/// What the conditions of one club may refer to.
+pub(super) struct Conditions<'c, 'f> {
+    world: &'c WorldRead<'f>,
+    tiers: &'c Known<Option<TierId>>,
+    named: Known<Value<'f>>,
+    compiled: RefCell<Map<String, Named>>,
+}
+
+/// How far a named condition is compiled.
+enum Named {
+    /// It is being compiled: whoever meets it now goes in a circle.
+    Open,
+    Done(Option<Vec<Condition>>),
+}
+
+impl<'c, 'f> Conditions<'c, 'f> {
+    /// Compiles all named conditions, so that the unused ones are checked too.
+    pub(super) fn new(
+        world: &'c WorldRead<'f>,
+        tiers: &'c Known<Option<TierId>>,
+        entries: &[Entry<'f>],
+    ) -> Conditions<'c, 'f> {
+        let mut named = Known::new("condition", true);
+        for entry in entries {
+            entry.has_good_name();
+            named.add_entry(entry, entry.value);
+        }
+        let conditions = Conditions {
+            world,
+            tiers,
+            named,
+            compiled: RefCell::default(),
+        };
+        for entry in entries {
+            conditions.named(entry.name, entry.value);
+        }
+        conditions
+    }
+
+    /// The `when` of a rule; none of it means always.
+    pub(super) fn when(&self, rule: &Table<'f>) -> Option<Vec<Condition>> {
+        match rule.get("when") {
+            Some(value) => self.list(value),
+            None => Some(Vec::new()),
+        }
+    }
+
+    fn named(&self, name: &str, value: Value<'f>) -> Option<Vec<Condition>> {
+        if let Some(Named::Done(done)) = self.compiled.borrow().get(name) {
+            return done.clone();
+        }
+        let open = self
+            .compiled
+            .borrow_mut()
+            .insert(name.to_owned(), Named::Open);
+        debug_assert!(open.is_none(), "a circle is found where the name is used");
+        let done = self.list(value);
+        let kept = Named::Done(done.clone());
+        self.compiled.borrow_mut().insert(name.to_owned(), kept);
+        done
+    }
+
+    fn used(&self, value: Value<'f>) -> Option<Vec<Condition>> {
+        let name = value.text()?;
+        let condition = *self.named.find(value)?;
+        let open = matches!(self.compiled.borrow().get(name), Some(Named::Open));
+        if open {
+            let title = format!("the condition \"{name}\" uses itself");
+            let fault = value.fault("R15", title).label("here the circle closes");
+            value.report(fault.mend("take this `use` out"));
+            return None;
+        }
+        self.named(name, condition)
+    }
+
+    /// A table of conditions, all of which must hold.
+    fn list(&self, value: Value<'f>) -> Option<Vec<Condition>> {
+        let table = value.table(&WHEN)?;
+        let mut list = Vec::new();
+        let used = table.get("use").map(|value| self.used(value));
+        let good = !matches!(used, Some(None));
+        list.extend(used.flatten().into_iter().flatten());
+        list.extend(table.optional("amount_rial", amount));
+        table.optional("tx_types", |value| value.each(purchase));
+        list.extend(table.optional("merchants", |value| {
+            let shops = value.each(|v| self.world.merchants.find(v))?;
+            let ids = shops.into_iter().flatten().map(|shop| shop.id);
+            Some(Condition::Shops(rising(ids.collect())))
+        }));
+        list.extend(table.optional("merchant_groups", |value| {
+            self.places(value).map(Condition::Groups)
+        }));
+        list.extend(table.optional("mcc", |value| {
+            value.each(mcc).map(|codes| Condition::Mcc(rising(codes)))
+        }));
+        list.extend(table.optional("dates", |value| {
+            let (from, to) = span(&value.table(&SPAN)?)?;
+            Some(Condition::Dates { from, to })
+        }));
+        list.extend(table.optional("season", |value| {
+            let (from, to) = (*self.world.seasons.find(value)?)?;
+            Some(Condition::Dates { from, to })
+        }));
+        list.extend(table.optional("hours", |value| {
+            value.each(Value::hours).map(Condition::Hours)
+        }));
+        list.extend(table.optional("weekdays", |value| weekdays(value).map(Condition::Weekdays)));
+        list.extend(table.optional("business_days", |value| {
+            value.boolean().map(Condition::BusinessDay)
+        }));
+        list.extend(table.optional("tiers", |value| {
+            let tiers = value.each(|v| self.tiers.find(v))?;
+            Some(Condition::Tiers(rising(
+                tiers.into_iter().copied().flatten().collect(),
+            )))
+        }));
+        list.extend(table.optional("any", |value| {
+            value.each(|v| self.list(v)).map(Condition::Any)
+        }));
+        list.extend(table.optional("not", |value| self.list(value).map(Condition::Not)));
+        if count(&list) > CONDITIONS_MAX {
+            let title = format!("this asks more than {CONDITIONS_MAX} conditions");
+            value.report(
+                value
+                    .fault("R15", title)
+                    .mend("use fewer named conditions in one another"),
+            );
+            return None;
+        }
+        good.then_some(list)
+    }
+
+    /// Several groups of the world as one set of shops.
+    pub(super) fn places(&self, value: Value<'f>) -> Option<Places> {
+        places(self.world, value)
+    }
+}
+
+/// A list of merchant groups as one set of shops.
+pub(super) fn places(world: &WorldRead<'_>, value: Value<'_>) -> Option<Places> {
+    let groups = value.each(|v| world.groups.find(v))?;
+    let mut all = Places::default();
+    for group in groups.into_iter().flatten() {
+        all.shops.extend(&group.shops);
+        all.mccs.extend(&group.mccs);
+    }
+    Some(Places {
+        shops: rising(all.shops),
+        mccs: rising(all.mccs),
+    })
+}
+
+fn amount(value: Value<'_>) -> Option<Condition> {
+    let table = value.table(&AMOUNT)?;
+    let min = table.optional("min", Value::rials);
+    let max = table.optional("max", Value::rials);
+    if !table.has("min") && !table.has("max") {
+        let fault = table.fault("R02", "a span of amounts needs `min` or `max`");
+        table.report(fault.mend("{ min = 1_000_000 }"));
+        return None;
+    }
+    let (min, max) = (min.unwrap_or(Rials::ZERO), max.unwrap_or(Rials::FIELD_MAX));
+    if min > max {
+        let title = format!("no amount lies between {min} and {max}");
+        table.report(table.fault("R03", title).mend("exchange `min` and `max`"));
+        return None;
+    }
+    Some(Condition::Amount { min, max })
+}
+
+/// Rules judge purchases and nothing else, so that the kind that can be named holds always.
+fn purchase(value: Value<'_>) -> Option<()> {
+    let later = ["bill", "top-up", "cash", "load", "refund", "transfer"];
+    value.one_of(&[("purchase", ())], &later)
+}
+
+fn rising<T: Ord>(mut list: Vec<T>) -> Vec<T> {
+    list.sort_unstable();
+    list.dedup();
+    list
+}
+
+fn count(list: &[Condition]) -> usize {
+    let of = |condition: &Condition| match condition {
+        Condition::Any(lists) => 1 + lists.iter().map(|list| count(list)).sum::<usize>(),
+        Condition::Not(list) => 1 + count(list),
+        _ => 1,
+    };
+    list.iter().map(of).sum()
+}

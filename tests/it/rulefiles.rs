@@ -1,0 +1,295 @@
+//! Rule files: the shipped ones load and mean what they say; each broken one gives exactly its message.
+//!
+//! A folder `fixtures/rules-bad/NAME` lays its files over the good set of `fixtures/rules-good` and says in
+//! `expected.txt` what `check` must draw. `UPDATE_FIXTURES=1` writes those files anew, for reading before they are kept.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clubswitch::ledger::{Names, PurseKind};
+use clubswitch::rulefile::{compile, load};
+use clubswitch::rules::{Condition, Earn, Part, SpendAt};
+use clubswitch::terms::{Rate, Rials, TimeOfDay};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The rule files below a folder by name, as `clubs/golestan.toml`.
+fn texts(dir: &Path) -> BTreeMap<String, String> {
+    let mut texts = BTreeMap::new();
+    for folder in ["world", "clubs"] {
+        for entry in fs::read_dir(dir.join(folder)).into_iter().flatten() {
+            let path = entry.expect("a folder of fixtures can be read").path();
+            let name = path
+                .file_name()
+                .map(|name| name.to_string_lossy().into_owned());
+            let name = format!("{folder}/{}", name.unwrap_or_default());
+            texts.insert(name, fs::read_to_string(&path).expect("a fixture is text"));
+        }
+    }
+    texts
+}
+
+/// World files first, as `load` reads them.
+fn ordered(texts: &BTreeMap<String, String>) -> Vec<(&str, &str)> {
+    let mut list: Vec<(&str, &str)> = texts
+        .iter()
+        .map(|(n, t)| (n.as_str(), t.as_str()))
+        .collect();
+    list.sort_by_key(|(name, _)| (name.starts_with("clubs/"), *name));
+    list
+}
+
+fn folders(dir: &str) -> Vec<PathBuf> {
+    let found = fs::read_dir(root().join(dir)).expect("the folder of fixtures is there");
+    let mut found: Vec<PathBuf> = found.flatten().map(|entry| entry.path()).collect();
+    found.sort();
+    found
+}
+
+#[test]
+fn the_shipped_rules_load_without_a_note() {
+    let loaded = load(&root().join("conf/rules"), &Names::default());
+    let loaded = loaded.unwrap_or_else(|faults| panic!("\n{}", faults.drawn(false)));
+    assert!(loaded.notes.0.is_empty(), "{}", loaded.notes);
+}
+
+#[test]
+fn the_shipped_club_is_compiled_as_written() {
+    let book = load(&root().join("conf/rules"), &Names::default())
+        .unwrap()
+        .rulebook;
+    let mut names = Names::default();
+    book.names.iter().for_each(|named| names.put(named.clone()));
+    let shops: Vec<&str> = ["m-1001", "m-1002", "m-2001"].into();
+    for code in shops {
+        assert_eq!(book.world.shops[code].id, names.shop_id(code).unwrap());
+    }
+    assert_eq!(book.world.cut_over, TimeOfDay(86_370));
+    assert_eq!(book.world.weekend, 0b110_0000);
+    let [club] = &book.clubs[..] else {
+        panic!("one club")
+    };
+    assert_eq!(names.club_id("golestan"), Some(club.id));
+    let kinds: Vec<PurseKind> = club.purses.iter().map(|purse| purse.kind).collect();
+    let all = [
+        PurseKind::Points,
+        PurseKind::ClubCredit,
+        PurseKind::MerchantCredit,
+    ];
+    assert_eq!(kinds, all);
+    // 150 rials for a point of 100 hundredths; one point for 10,000 rials.
+    assert_eq!(
+        club.purses[0].value,
+        Some(Rate {
+            value: 150,
+            per: 100
+        })
+    );
+    assert_eq!(
+        club.accruals[0].earn,
+        Earn::Per(Rate {
+            value: 100,
+            per: 10_000
+        })
+    );
+    assert_eq!(club.purses[2].spend_at, SpendAt::SameMerchant);
+    assert_eq!(
+        club.discounts[0].when[..2],
+        [
+            Condition::Hours(vec![(TimeOfDay(28_800), TimeOfDay(43_200))]),
+            Condition::BusinessDay(true)
+        ]
+    );
+    assert_eq!(club.splits[0].parts.len(), 5);
+    assert_eq!(club.splits[0].parts[4].1, Part::Rest);
+    let redeem = club.redeem.as_ref().unwrap();
+    assert!(!redeem.pin);
+    assert_eq!(redeem.not_mcc, [4829, 6010, 6011]);
+    assert_eq!(redeem.member_day_max, Some(Rials(5_000_000)));
+}
+
+#[test]
+fn a_second_load_keeps_the_ids_and_brings_no_new_names() {
+    let dir = root().join("conf/rules");
+    let first = load(&dir, &Names::default()).unwrap().rulebook;
+    let mut names = Names::default();
+    first
+        .names
+        .iter()
+        .for_each(|named| names.put(named.clone()));
+    let second = load(&dir, &names).unwrap().rulebook;
+    assert_eq!(second.names, []);
+    assert_eq!(second.clubs, first.clubs);
+    assert_eq!(second.sha256, first.sha256);
+}
+
+#[test]
+fn another_text_is_another_hash() {
+    let mut files = texts(&root().join("conf/rules"));
+    let hash = |files: &BTreeMap<String, String>| {
+        let loaded = compile(&ordered(files), &Names::default());
+        loaded.unwrap().rulebook.sha256
+    };
+    let before = hash(&files);
+    assert_eq!(
+        before,
+        load(&root().join("conf/rules"), &Names::default())
+            .unwrap()
+            .rulebook
+            .sha256
+    );
+    files
+        .get_mut("clubs/golestan.toml")
+        .unwrap()
+        .push_str("# more\n");
+    assert_ne!(hash(&files), before);
+}
+
+#[test]
+fn a_living_purse_stays_what_it_is() {
+    let mut files = texts(&root().join("fixtures/rules-good"));
+    let first = compile(&ordered(&files), &Names::default())
+        .unwrap()
+        .rulebook;
+    let mut names = Names::default();
+    first
+        .names
+        .iter()
+        .for_each(|named| names.put(named.clone()));
+    let club = files.get_mut("clubs/tulip.toml").unwrap();
+    *club = club.replace("decimals = 2", "decimals = 3");
+    let faults = compile(&ordered(&files), &names).unwrap_err();
+    assert_eq!(
+        faults.to_string(),
+        "clubs/tulip.toml:14:12: the decimals of the living purse \"points\" cannot change; \
+         give the new purse another name"
+    );
+}
+
+#[test]
+fn every_broken_file_gives_exactly_its_message() {
+    let good = texts(&root().join("fixtures/rules-good"));
+    compile(&ordered(&good), &Names::default()).unwrap();
+    let cases = folders("fixtures/rules-bad");
+    assert!(cases.len() >= 25, "{} cases", cases.len());
+    let mut wrong = Vec::new();
+    for case in cases {
+        let mut files = good.clone();
+        files.extend(texts(&case));
+        let drawn = match compile(&ordered(&files), &Names::default()) {
+            Ok(loaded) => loaded.notes.drawn(false),
+            Err(faults) => faults.drawn(false),
+        };
+        let expected = case.join("expected.txt");
+        if std::env::var_os("UPDATE_FIXTURES").is_some() {
+            fs::write(&expected, &drawn).unwrap();
+        }
+        let wanted = fs::read_to_string(&expected).unwrap_or_default();
+        if drawn.is_empty() || drawn != wanted {
+            wrong.push(format!(
+                "{}\nwanted\n{wanted}\ngot\n{drawn}",
+                case.display()
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn conditions_do_not_nest_without_end() {
+    let mut files = texts(&root().join("fixtures/rules-good"));
+    let deep = format!("when = {}{}", "{ not = ".repeat(5_000), "}".repeat(5_000));
+    let club = files.get_mut("clubs/tulip.toml").unwrap();
+    *club = club.replace("[redeem]", &format!("{deep}\n[redeem]"));
+    assert_eq!(
+        compile(&ordered(&files), &Names::default()).unwrap_err().0[0].code,
+        "R01"
+    );
+    // Each of these asks the one before it twice.
+    let mut files = texts(&root().join("fixtures/rules-good"));
+    let club = files.get_mut("clubs/tulip.toml").unwrap();
+    for at in 0..60 {
+        let of = if at == 0 {
+            "morning".to_owned()
+        } else {
+            format!("c-{}", at - 1)
+        };
+        let any = format!("any = [{{ use = \"{of}\" }}, {{ use = \"{of}\" }}]");
+        club.push_str(&format!("\n[condition.c-{at}]\n{any}\n"));
+    }
+    let faults = compile(&ordered(&files), &Names::default()).unwrap_err();
+    assert_eq!(faults.0[0].title, "this asks more than 1000 conditions");
+}
+
+#[test]
+fn a_misspelt_key_is_never_silently_accepted() {
+    let good = texts(&root().join("fixtures/rules-good"));
+    for (name, text) in &good {
+        for (at, _) in text.match_indices(" = ") {
+            let mut files = good.clone();
+            let (before, after) = text.split_at(at);
+            files.insert(name.clone(), format!("{before}-zz{after}"));
+            let faults = compile(&ordered(&files), &Names::default()).unwrap_err();
+            let told = faults
+                .0
+                .iter()
+                .any(|f| f.code == "R02" && f.title.contains("-zz` is not a key"));
+            assert!(told, "{}", faults.drawn(false));
+        }
+    }
+}
+
+#[test]
+fn a_folder_says_what_is_wrong_with_it() {
+    let check = |names: &[(&str, &str)], wanted: &[&str]| {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, text) in names {
+            let path = dir.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        let faults = load(dir.path(), &Names::default()).unwrap_err();
+        let lines: Vec<String> = faults.0.iter().map(ToString::to_string).collect();
+        assert_eq!(lines, wanted);
+    };
+    let calendar = "world: no world file has a [calendar]; \
+                    add  [calendar]  with time_zone, cut_over and weekend";
+    check(&[], &[calendar]);
+    check(&[("world/notes.txt", "none of our business")], &[calendar]);
+    check(
+        &[("golestan.toml", ""), ("cards/bpcard.toml", "")],
+        &[
+            "cards: cards/ is part of the rule language but not built in this version; \
+             take the folder away",
+            "golestan.toml: a rule file must lie in world/ or clubs/; move it there",
+            calendar,
+        ],
+    );
+    let faults = load(Path::new("/does/not/exist"), &Names::default()).unwrap_err();
+    assert_eq!(
+        faults.to_string(),
+        "/does/not/exist: the folder of rules cannot be read: No such file or directory (os error 2)"
+    );
+}
+
+/// Whatever a slip of the hand makes of the good files, there is an answer, and a key that nobody knows is told.
+#[test]
+fn no_slip_of_the_hand_ends_the_program() {
+    let good = texts(&root().join("fixtures/rules-good"));
+    for (name, text) in &good {
+        let ends: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
+        for (turn, at) in ends.iter().copied().enumerate().step_by(3) {
+            let mut files = good.clone();
+            let (before, after) = text.split_at(at);
+            let slip = ["", "\"", "]", "=", "9", "-", "{", "\u{6f5}"][turn / 3 % 8];
+            let rest = after.chars().skip(1).collect::<String>();
+            files.insert(name.clone(), format!("{before}{slip}{rest}"));
+            if let Err(faults) = compile(&ordered(&files), &Names::default()) {
+                assert!(faults.errors() > 0 && !faults.drawn(true).is_empty());
+            }
+        }
+    }
+}
