@@ -11,3 +11,4 @@ pub mod spec;
 pub mod store;
 pub mod terms;
 pub mod wire;
+pub mod words;
