@@ -1,0 +1,299 @@
+//! What was told, as the answer to a message. A pure function of the request's bytes, what was told and the names:
+//! a repeat is answered with the same bytes.
+
+use std::ops::Range;
+
+use bytes::BytesMut;
+
+use crate::ledger::told::{PurseAmount, ToldBalance};
+use crate::ledger::{Names, PurseKind, Told, Verdict};
+use crate::message::{Message, MessageBuilder};
+use crate::terms::{PurseId, Rials};
+use crate::words::number::{put_digits, put_pointed};
+use crate::words::outcome::outcome;
+use crate::words::receipt::WireLines;
+use crate::words::Language;
+
+use super::bind::Dialect;
+use super::read::Refusal;
+
+/// Groups of 20 that the field of balances holds.
+const BALANCES_MAX: usize = 6;
+
+impl Dialect {
+    /// Appends the answer to a request.
+    pub fn answer(&self, request: &Message, told: &Told, names: &Names, out: &mut BytesMut) {
+        let mut answer = self.head(request, told);
+        let mut balances = [0; BALANCES_MAX * 20];
+        let mut left = Vec::new();
+        let used = self.balances(request, told, names, &mut balances, &mut left);
+        self.put_text(&mut answer, told.verdict);
+        self.put_tags(&mut answer, told, names, &left);
+        answer.copy(request, self.at.currency);
+        if used > 0 {
+            answer.set(self.at.balances, &balances[..used]);
+        }
+        if answer.encode(out).is_err() {
+            // Names that the dialect cannot write never hide what was decided.
+            let mut bare = self.head(request, told);
+            self.put_text(&mut bare, told.verdict);
+            bare.copy(request, self.at.currency);
+            self.put(&bare, out);
+        }
+    }
+
+    /// Appends a refusal that needed no book. The field at fault is told to terminals under test only.
+    pub fn refuse(&self, request: &Message, refusal: &Refusal, test: bool, out: &mut BytesMut) {
+        let mut answer = self.head(request, &Told::only(refusal.verdict));
+        self.put_text(&mut answer, refusal.verdict);
+        if let Some(field) = refusal.field.as_ref().filter(|_| test) {
+            let tag = &self.tags.field_at_fault;
+            answer.tag(self.at.private, tag, field.to_string());
+        }
+        answer.copy(request, self.at.currency);
+        self.put(&answer, out);
+    }
+
+    /// Appends the answer to a network message.
+    pub fn answer_network(&self, request: &Message, out: &mut BytesMut) {
+        let mut answer = self.head(request, &Told::only(Verdict::Approved));
+        answer.copy(request, self.at.network);
+        self.put(&answer, out);
+    }
+
+    /// Type, echoed fields, amount, references and response code.
+    fn head(&self, request: &Message, told: &Told) -> MessageBuilder<'_> {
+        let at = &self.at;
+        let mut answer = MessageBuilder::new(&self.spec, request.mti().response());
+        answer.copy(request, at.processing);
+        match told.pays {
+            Some(pays) => {
+                let pays = pays.clamp(Rials::ZERO, Rials::FIELD_MAX);
+                answer.number(at.amount, pays.0.unsigned_abs());
+            }
+            None => {
+                answer.copy(request, at.amount);
+            }
+        }
+        for echoed in [at.transmitted, at.stan, at.time, at.date, at.acquirer] {
+            answer.copy(request, echoed);
+        }
+        match told.rrn {
+            Some(rrn) if !request.has(at.rrn) => answer.set(at.rrn, rrn),
+            _ => answer.copy(request, at.rrn),
+        };
+        if let Some(approval) = told.approval {
+            answer.set(at.approval, approval);
+        }
+        answer.set(at.outcome, self.code(told.verdict));
+        answer.copy(request, at.terminal);
+        answer.copy(request, at.acceptor);
+        answer
+    }
+
+    fn put_text(&self, answer: &mut MessageBuilder<'_>, verdict: Verdict) {
+        if verdict != Verdict::Approved {
+            answer.set(self.at.text, outcome(verdict.name(), Language::English));
+        }
+    }
+
+    /// Encodes what cannot fail: copied fields, codes that were checked when the dialect was bound.
+    fn put(&self, answer: &MessageBuilder<'_>, out: &mut BytesMut) {
+        let whole = answer.encode(out);
+        debug_assert!(whole.is_ok(), "{whole:?}");
+    }
+
+    /// Writes the groups of the balances field; what it has no room for is left in `left` as `purse=amount`.
+    /// Gives the bytes used.
+    fn balances(
+        &self,
+        request: &Message,
+        told: &Told,
+        names: &Names,
+        groups: &mut [u8; BALANCES_MAX * 20],
+        left: &mut Vec<u8>,
+    ) -> usize {
+        if told.balances.is_empty() {
+            return 0;
+        }
+        let acceptor = request.text(&self.spec, self.at.acceptor);
+        let here = acceptor.and_then(|code| names.shop_id(code.trim_end()));
+        let mut used = 0;
+        for balance in &told.balances {
+            let particulars = names.purse_particulars(balance.purse);
+            let elsewhere = balance.shop.is_some() && balance.shop != here;
+            let room = groups.get_mut(used..used + 20);
+            match (particulars, room) {
+                (Some((_, kind, _)), Some(group)) if !elsewhere && fits(balance) => {
+                    write_group(group, kind, balance.amount);
+                    used += 20;
+                }
+                _ => {
+                    semicolon(left);
+                    left.extend_from_slice(names.purse(balance.purse).as_bytes());
+                    if let Some(shop) = balance.shop.filter(|_| elsewhere) {
+                        left.push(b'@');
+                        left.extend_from_slice(names.shop(shop).as_bytes());
+                    }
+                    left.push(b'=');
+                    put_pointed(left, balance.amount, decimals(names, balance.purse));
+                }
+            }
+        }
+        used
+    }
+
+    /// The tags of the private field. Where they would not fit, the receipt goes first, then the balances.
+    fn put_tags(
+        &self,
+        answer: &mut MessageBuilder<'_>,
+        told: &Told,
+        names: &Names,
+        balances: &[u8],
+    ) {
+        let tags = &self.tags;
+        let mut text = Vec::with_capacity(512);
+        let mut parts: [(&str, Range<usize>); 10] = Default::default();
+        let mut count = 0;
+        let mut part = |text: &mut Vec<u8>, tag, write: &mut dyn FnMut(&mut Vec<u8>)| {
+            let from = text.len();
+            write(text);
+            if text.len() > from {
+                parts[count] = (tag, from..text.len());
+                count += 1;
+            }
+        };
+        part(&mut text, &tags.member, &mut |text| {
+            if let Some(member) = told.member {
+                put_digits(text, u64::from(member.0));
+            }
+        });
+        part(&mut text, &tags.rules_fired, &mut |text| {
+            for (at, rule) in told.rules.iter().enumerate() {
+                if at > 0 {
+                    text.push(b',');
+                }
+                text.extend_from_slice(names.rule(*rule).as_bytes());
+            }
+        });
+        for (tag, rials) in [
+            (&tags.left_to_pay, told.pays),
+            (&tags.discount, told.discount),
+            (&tags.fee, told.fee),
+        ] {
+            part(&mut text, tag, &mut |text| {
+                if let Some(rials) = rials {
+                    put_pointed(text, rials.0, 0);
+                }
+            });
+        }
+        for (tag, list) in [(&tags.earned, &told.earned), (&tags.redeemed, &told.redeemed)] {
+            part(&mut text, tag, &mut |text| purse_amounts(text, list, names));
+        }
+        part(&mut text, &tags.split, &mut |text| {
+            let from = text.len();
+            for (party, rials) in &told.split {
+                if text.len() > from {
+                    text.push(b';');
+                }
+                text.extend_from_slice(party.name().as_bytes());
+                text.push(b'=');
+                put_pointed(text, rials.0, 0);
+            }
+        });
+        part(&mut text, &tags.more_balances, &mut |text| {
+            text.extend_from_slice(balances);
+        });
+        part(&mut text, &tags.receipt, &mut |text| receipt(text, told, names));
+        let parts = &mut parts[..count];
+        parts.sort_unstable_by_key(|(tag, _)| *tag);
+        let head = self.form.tag_chars + self.form.length_digits;
+        let value_max = self.form.value_bytes_max();
+        let mut whole: usize = parts.iter().map(|(_, range)| head + range.len()).sum();
+        let mut shed = |tag: &str, always: bool| {
+            if let Some((_, range)) = parts.iter_mut().find(|(known, _)| *known == tag)
+                && (always || range.len() > value_max)
+            {
+                whole -= head + range.len();
+                *range = 0..0;
+            }
+            whole <= self.private_bytes_max
+        };
+        // What is too long for one value is shed by itself, whatever the sum.
+        for tag in [&tags.receipt, &tags.more_balances, &tags.rules_fired] {
+            shed(tag, false);
+        }
+        // After the two that the contract names, the list of rules: it says least about money.
+        for tag in [&tags.receipt, &tags.more_balances, &tags.rules_fired] {
+            if shed("", false) {
+                break;
+            }
+            shed(tag, true);
+        }
+        for (tag, range) in parts.iter().filter(|(_, range)| !range.is_empty()) {
+            answer.tag(self.at.private, tag, &text[range.clone()]);
+        }
+    }
+}
+
+fn purse_amounts(text: &mut Vec<u8>, list: &[PurseAmount], names: &Names) {
+    for (at, part) in list.iter().enumerate() {
+        if at > 0 {
+            text.push(b';');
+        }
+        text.extend_from_slice(names.purse(part.purse).as_bytes());
+        text.push(b'=');
+        put_pointed(text, part.amount, decimals(names, part.purse));
+    }
+}
+
+/// What the shop prints for the customer.
+fn receipt(text: &mut Vec<u8>, told: &Told, names: &Names) {
+    let mut lines = WireLines::new(text);
+    if let Some(discount) = told.discount.filter(|discount| !discount.is_zero()) {
+        lines.discount(discount.0);
+    }
+    if !told.redeemed.is_empty() {
+        lines.used(told.redeemed_rials().0);
+    }
+    if let Some(pays) = told.pays {
+        lines.pays(pays.0);
+    }
+    for part in &told.earned {
+        let decimals = decimals(names, part.purse);
+        lines.earned(names.purse(part.purse), part.amount, decimals);
+    }
+}
+
+fn decimals(names: &Names, purse: PurseId) -> u8 {
+    names.unit(names.purse_unit(purse)).1
+}
+
+fn semicolon(text: &mut Vec<u8>) {
+    if !text.is_empty() {
+        text.push(b';');
+    }
+}
+
+/// Whether a balance can be said in twelve digits.
+fn fits(balance: &ToldBalance) -> bool {
+    balance.amount.unsigned_abs() <= Rials::FIELD_MAX.0.unsigned_abs()
+}
+
+/// Kind n2, type 02 (available), currency n3, sign, n12.
+fn write_group(group: &mut [u8], kind: PurseKind, amount: i64) {
+    let (kind, currency): (&[u8], &[u8]) = match kind {
+        PurseKind::Points => (b"91", b"999"),
+        PurseKind::ClubCredit => (b"92", b"364"),
+        PurseKind::MerchantCredit => (b"93", b"364"),
+    };
+    group[..2].copy_from_slice(kind);
+    group[2..4].copy_from_slice(b"02");
+    group[4..7].copy_from_slice(currency);
+    group[7] = if amount < 0 { b'D' } else { b'C' };
+    let mut left = amount.unsigned_abs();
+    for place in group[8..20].iter_mut().rev() {
+        *place = b'0' + (left % 10) as u8;
+        left /= 10;
+    }
+}

@@ -1,0 +1,648 @@
+//! A message read as what it asks of the book.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::ledger::{
+    Asked, EnrolWish, Function, Key, Mode, OriginalRef, PurseKind, Redeem, Request, Verdict, Wishes,
+};
+use crate::message::{DecodeError, Message, Mti};
+use crate::spec::Path;
+use crate::terms::person::{Identity, Mobile, NationalCode};
+use crate::terms::{Day, JalaliDate, MemberId, Pan, Rials, Token, TokenKind};
+
+use super::bind::{Dialect, Meaning};
+
+/// What a link lays down about the messages that come over it.
+#[derive(Debug, Clone, Default)]
+pub struct LinkTerms {
+    /// The institution code that counts where a message has none.
+    pub acquirer: String,
+    /// The terminals that are let in; none: every one.
+    pub terminals: Option<BTreeSet<String>>,
+    /// Whether nothing but network messages is taken before a sign-on.
+    pub require_sign_on: bool,
+    /// Whether its terminals are being tested: then an answer names the field at fault.
+    pub test: bool,
+}
+
+/// What the two ends of a link say about the link itself.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Network {
+    /// The other end begins.
+    SignOn,
+    /// The other end is done.
+    SignOff,
+    /// Is anybody there?
+    Echo,
+}
+
+impl Network {
+    /// Every network message with its name in dialect files.
+    pub const ALL: [(Network, &'static str); 3] = [
+        (Network::SignOn, "sign-on"),
+        (Network::SignOff, "sign-off"),
+        (Network::Echo, "echo"),
+    ];
+}
+
+/// What a message turned out to be.
+#[derive(Debug)]
+pub enum Read {
+    /// A request to the book.
+    Ask(Box<Request>),
+    /// About the link.
+    Network(Network),
+    /// To be answered with a refusal, without asking the book.
+    Refuse(Refusal),
+    /// Not to be answered.
+    Drop(Drop),
+}
+
+/// A refusal that needs no book.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// What is told.
+    pub verdict: Verdict,
+    /// The field at fault, where one is.
+    pub field: Option<Path>,
+}
+
+/// Why a message is not answered.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Drop {
+    /// Message type or trace number could not be read.
+    Unreadable,
+    /// It is an answer, and nothing was asked.
+    Response,
+    /// Its message class has no meaning.
+    UnknownClass,
+}
+
+impl Drop {
+    /// Every cause with its name in metrics.
+    pub const ALL: [(Drop, &'static str); 3] = [
+        (Drop::Unreadable, "unreadable"),
+        (Drop::Response, "response"),
+        (Drop::UnknownClass, "unknown-class"),
+    ];
+}
+
+/// The longest bill number that is kept, in bytes.
+const BILL_BYTES_MAX: usize = 60;
+
+impl Dialect {
+    /// What a message asks. `tokens` makes the token of a card number, a mobile in its stored form or a national code.
+    pub fn read(
+        &self,
+        message: &Message,
+        link: &LinkTerms,
+        tokens: &impl Fn(TokenKind, &[u8]) -> Token,
+    ) -> Read {
+        if let Some(cause) = unanswerable(message.mti()) {
+            return Read::Drop(cause);
+        }
+        let asked = match self.meaning(message) {
+            Meaning::Network(network) => return Read::Network(network),
+            Meaning::NotBuilt => Err(not_built()),
+            Meaning::Book(function) => Reader {
+                dialect: self,
+                message,
+                tokens,
+            }
+            .request(function, link),
+        };
+        match asked {
+            Ok(request) => Read::Ask(Box::new(request)),
+            Err(refusal) => Read::Refuse(refusal),
+        }
+    }
+
+    /// What to do about a message that could not be read whole: refuse it where type and trace number are known.
+    pub fn read_broken(&self, error: &DecodeError) -> Read {
+        let Some(message) = &error.read else {
+            return Read::Drop(Drop::Unreadable);
+        };
+        if let Some(cause) = unanswerable(message.mti()) {
+            return Read::Drop(cause);
+        }
+        if !message.has(self.at.stan) {
+            return Read::Drop(Drop::Unreadable);
+        }
+        Read::Refuse(Refusal {
+            verdict: Verdict::FormatError,
+            field: Some(error.path.clone()),
+        })
+    }
+}
+
+fn unanswerable(mti: Mti) -> Option<Drop> {
+    if !mti.is_known_class() {
+        Some(Drop::UnknownClass)
+    } else if mti.is_response() {
+        Some(Drop::Response)
+    } else {
+        None
+    }
+}
+
+fn not_built() -> Refusal {
+    Refusal {
+        verdict: Verdict::UnknownTransaction,
+        field: None,
+    }
+}
+
+fn bad(field: usize) -> Refusal {
+    Refusal {
+        verdict: Verdict::FormatError,
+        field: Some(Path::field(field)),
+    }
+}
+
+/// One message on its way to a request.
+struct Reader<'a, T> {
+    dialect: &'a Dialect,
+    message: &'a Message,
+    tokens: &'a T,
+}
+
+/// The tags of the private field that a request can have, as they stand there.
+#[derive(Default)]
+struct Tagged<'a> {
+    member: Option<Cow<'a, [u8]>>,
+    mobile: Option<Cow<'a, [u8]>>,
+    national_code: Option<Cow<'a, [u8]>>,
+    birth_date: Option<Cow<'a, [u8]>>,
+    introducer: Option<Cow<'a, [u8]>>,
+    club: Option<Cow<'a, [u8]>>,
+    enrolled_by: Option<Cow<'a, [u8]>>,
+    purse_asked: Option<Cow<'a, [u8]>>,
+    rials_asked: Option<Cow<'a, [u8]>>,
+    bill: Option<Cow<'a, [u8]>>,
+    discount: Option<Cow<'a, [u8]>>,
+}
+
+impl<'a, T: Fn(TokenKind, &[u8]) -> Token> Reader<'a, T> {
+    fn request(&self, function: Function, link: &LinkTerms) -> Result<Request, Refusal> {
+        let (at, message) = (&self.dialect.at, self.message);
+        let mti = message.mti();
+        let mode = if mti.is_advice() {
+            Mode::Advise
+        } else {
+            Mode::Ask
+        };
+        self.must_carry(function)?;
+        let tagged = self.tagged();
+        let (card, last_four) = match self.pan()? {
+            Some(pan) => {
+                let token = (self.tokens)(TokenKind::Card, pan.digits());
+                (Some(token), Some(pan.last_four()))
+            }
+            None => (None, None),
+        };
+        let tags = &self.dialect.tags;
+        let named = self.identity(tagged.member.as_deref(), &tags.member)?;
+        let needs_member = !matches!(function, Function::Reversal | Function::Enrol);
+        if needs_member && card.is_none() && named.is_none() {
+            return Err(bad(at.pan));
+        }
+        let enrol = match function {
+            Function::Enrol => Some(self.enrolment(&tagged, card, named)?),
+            _ => None,
+        };
+        let terminal = self.code::<8>(at.terminal)?;
+        let processing = self.number(at.processing)?.unwrap_or(0) as u32;
+        let amount = self.number(at.amount)?.map(|rials| Rials(rials as i64));
+        let currency = self.number(at.currency)?.unwrap_or(0) as u16;
+        let local = self.local()?;
+        let transmitted = match self.text(at.transmitted) {
+            Some(text) => Some(moment(&text).ok_or_else(|| bad(at.transmitted))?),
+            None => None,
+        };
+        let key = Key {
+            acquirer: crate::terms::AcquirerId::default(),
+            terminal,
+            acceptor: self.code::<15>(at.acceptor)?,
+            stan: self.number(at.stan)?.unwrap_or(0) as u32,
+            local: local
+                .or(transmitted)
+                .ok_or_else(|| bad(at.time))?,
+            kind: mti.class() * 10 + mti.function(),
+        };
+        let introducer = self.identity(tagged.introducer.as_deref(), &tags.introducer)?;
+        let bill = self.word(tagged.bill.as_deref(), &tags.bill)?;
+        if bill.as_ref().is_some_and(|bill| bill.len() > BILL_BYTES_MAX) {
+            return Err(self.bad_tag(&tags.bill));
+        }
+        let who = card.map(Identity::Card).or(named);
+        Ok(Request {
+            acquirer: self.acquirer(link),
+            repeat: mti.is_repeat(),
+            card,
+            named,
+            introducer,
+            wishes: Wishes {
+                club: self.word(tagged.club.as_deref(), &tags.club)?,
+                purse: self.word(tagged.purse_asked.as_deref(), &tags.purse_asked)?,
+                redeem: self.redeem(tagged.rials_asked.as_deref(), mode)?,
+                discount_told: match mode {
+                    Mode::Advise => self.rials(tagged.discount.as_deref(), &tags.discount)?,
+                    Mode::Ask => None,
+                },
+            },
+            enrol,
+            balance_of: match function {
+                Function::Balance => self.balance_of(processing)?,
+                _ => None,
+            },
+            terminal_allowed: link.terminals.as_ref().is_none_or(|allowed| {
+                let code = std::str::from_utf8(&terminal).map_or("", str::trim_end);
+                allowed.contains(code)
+            }),
+            has_pin: message.has(at.pin),
+            asked: Asked {
+                function,
+                mode,
+                key,
+                digest: digest(who, processing, amount, currency),
+                processing,
+                amount,
+                currency,
+                transmitted,
+                rrn: self.rrn(),
+                mcc: self.number(at.mcc)?.unwrap_or(0) as u16,
+                last_four,
+                bill,
+                original: match function {
+                    Function::Reversal => Some(self.original(key)?),
+                    _ => None,
+                },
+            },
+        })
+    }
+
+    /// Refuses a message that lacks a field its function needs, the lowest first.
+    fn must_carry(&self, function: Function) -> Result<(), Refusal> {
+        let at = &self.dialect.at;
+        let purchase = [
+            at.processing,
+            at.amount,
+            at.stan,
+            at.time,
+            at.date,
+            at.terminal,
+            at.acceptor,
+            at.currency,
+        ];
+        let other = [at.stan, at.terminal, at.acceptor];
+        let needed = match function {
+            Function::Purchase | Function::Quote => &purchase[..],
+            Function::Balance | Function::Reversal | Function::Enrol => &other[..],
+        };
+        match needed.iter().find(|n| !self.message.has(**n)) {
+            Some(missing) => Err(bad(*missing)),
+            None => Ok(()),
+        }
+    }
+
+    fn tagged(&self) -> Tagged<'a> {
+        let mut tagged = Tagged::default();
+        let (dialect, names) = (self.dialect, &self.dialect.tags);
+        for item in self.message.tags(&dialect.spec, dialect.at.private) {
+            let is = |name: &str| dialect.form.is(item.tag, name);
+            let place = if is(&names.rials_asked) {
+                &mut tagged.rials_asked
+            } else if is(&names.member) {
+                &mut tagged.member
+            } else if is(&names.purse_asked) {
+                &mut tagged.purse_asked
+            } else if is(&names.bill) {
+                &mut tagged.bill
+            } else if is(&names.club) {
+                &mut tagged.club
+            } else if is(&names.introducer) {
+                &mut tagged.introducer
+            } else if is(&names.discount) {
+                &mut tagged.discount
+            } else if is(&names.mobile) {
+                &mut tagged.mobile
+            } else if is(&names.national_code) {
+                &mut tagged.national_code
+            } else if is(&names.birth_date) {
+                &mut tagged.birth_date
+            } else if is(&names.enrolled_by) {
+                &mut tagged.enrolled_by
+            } else {
+                continue;
+            };
+            if place.is_none() {
+                *place = Some(dialect.plain(item.value));
+            }
+        }
+        tagged
+    }
+
+    /// The card: its own field, else track 2.
+    fn pan(&self) -> Result<Option<Pan>, Refusal> {
+        let at = &self.dialect.at;
+        if let Some(digits) = self.text(at.pan) {
+            let pan = Pan::new(digits.as_bytes()).ok_or_else(|| bad(at.pan))?;
+            return Ok(Some(pan));
+        }
+        match self.text(at.track2) {
+            Some(track) => Pan::from_track2(track.as_bytes())
+                .map(Some)
+                .ok_or_else(|| bad(at.track2)),
+            None => Ok(None),
+        }
+    }
+
+    /// Who is named by a kind letter and a value.
+    fn identity(&self, value: Option<&[u8]>, tag: &str) -> Result<Option<Identity>, Refusal> {
+        let Some(value) = value else { return Ok(None) };
+        let identity = value.split_first().and_then(|(kind, value)| match kind {
+            b'C' => {
+                let pan = Pan::new(value)?;
+                Some(Identity::Card((self.tokens)(TokenKind::Card, pan.digits())))
+            }
+            b'M' => self.mobile(value),
+            b'N' => self.national_code(value),
+            b'B' if value.iter().all(u8::is_ascii_digit) => {
+                let number = std::str::from_utf8(value).ok()?.parse().ok()?;
+                Some(Identity::Number(MemberId(number)))
+            }
+            _ => None,
+        });
+        identity.map(Some).ok_or_else(|| self.bad_tag(tag))
+    }
+
+    fn mobile(&self, value: &[u8]) -> Option<Identity> {
+        let mobile = Mobile::parse(std::str::from_utf8(value).ok()?)?;
+        let token = (self.tokens)(TokenKind::Mobile, mobile.as_str().as_bytes());
+        Some(Identity::Mobile(token))
+    }
+
+    fn national_code(&self, value: &[u8]) -> Option<Identity> {
+        let code = NationalCode::parse(std::str::from_utf8(value).ok()?)?;
+        let token = (self.tokens)(TokenKind::NationalCode, code.as_str().as_bytes());
+        Some(Identity::NationalCode(token))
+    }
+
+    fn enrolment(
+        &self,
+        tagged: &Tagged<'_>,
+        card: Option<Token>,
+        named: Option<Identity>,
+    ) -> Result<EnrolWish, Refusal> {
+        let tags = &self.dialect.tags;
+        let mut identities: Vec<Identity> = card.map(Identity::Card).into_iter().collect();
+        if let Some(mobile) = tagged.mobile.as_deref() {
+            let mobile = self.mobile(mobile);
+            identities.push(mobile.ok_or_else(|| self.bad_tag(&tags.mobile))?);
+        }
+        if let Some(code) = tagged.national_code.as_deref() {
+            let code = self.national_code(code);
+            identities.push(code.ok_or_else(|| self.bad_tag(&tags.national_code))?);
+        }
+        // A club number is given by us: nobody is enrolled under one, but he may be known by it.
+        if let Some(named) = named.filter(|named| named.token().is_some())
+            && !identities.contains(&named)
+        {
+            identities.push(named);
+        }
+        if identities.is_empty() && named.is_none() {
+            return Err(bad(self.dialect.at.pan));
+        }
+        let born = match tagged.birth_date.as_deref() {
+            Some(date) => Some(jalali(date).ok_or_else(|| self.bad_tag(&tags.birth_date))?),
+            None => None,
+        };
+        Ok(EnrolWish {
+            identities,
+            staff: self.word(tagged.enrolled_by.as_deref(), &tags.enrolled_by)?,
+            born,
+        })
+    }
+
+    fn redeem(&self, value: Option<&[u8]>, mode: Mode) -> Result<Redeem, Refusal> {
+        let tag = &self.dialect.tags.rials_asked;
+        match value {
+            Some(value) if value.eq_ignore_ascii_case(b"max") => Ok(match mode {
+                Mode::Ask => Redeem::AsMuchAsAllowed,
+                // What has happened has a number.
+                Mode::Advise => Redeem::Nothing,
+            }),
+            _ => Ok(match self.rials(value, tag)? {
+                Some(rials) if !rials.is_zero() => Redeem::Exactly(rials),
+                _ => Redeem::Nothing,
+            }),
+        }
+    }
+
+    /// `31 tt xx`: the kind of purse that is asked about, 00 for all.
+    fn balance_of(&self, processing: u32) -> Result<Option<PurseKind>, Refusal> {
+        match processing / 100 % 100 {
+            0 => Ok(None),
+            91 => Ok(Some(PurseKind::Points)),
+            92 => Ok(Some(PurseKind::ClubCredit)),
+            93 => Ok(Some(PurseKind::MerchantCredit)),
+            30 | 60 | 94..=97 => Err(not_built()),
+            _ => Err(bad(self.dialect.at.processing)),
+        }
+    }
+
+    /// What a reversal undoes: its original data elements, else the retrieval reference, else trace number and time.
+    fn original(&self, key: Key) -> Result<OriginalRef, Refusal> {
+        let at = &self.dialect.at;
+        let told = match self.text(at.original) {
+            Some(text) => original_data(&text).ok_or_else(|| bad(at.original))?,
+            None => OriginalRef::default(),
+        };
+        let partial = self
+            .text(at.replacement)
+            .is_some_and(|amounts| amounts.bytes().any(|b| matches!(b, b'1'..=b'9')));
+        let (rrn, local) = (self.rrn(), self.local()?);
+        let original = match told {
+            // A trace number alone comes again: what else the message carries narrows it.
+            OriginalRef {
+                stan: Some(_),
+                transmitted: None,
+                ..
+            } => OriginalRef { rrn, ..told },
+            OriginalRef { stan: Some(_), .. } => told,
+            OriginalRef { .. } if rrn.is_some() => OriginalRef { rrn, ..told },
+            OriginalRef { .. } => OriginalRef {
+                stan: Some(key.stan),
+                local,
+                ..told
+            },
+        };
+        Ok(OriginalRef {
+            partial,
+            ..original
+        })
+    }
+
+    fn acquirer(&self, link: &LinkTerms) -> String {
+        let told = self.text(self.dialect.at.acquirer);
+        let code = told.as_deref().map_or("", |code| code.trim_start_matches('0'));
+        match code {
+            "" => link.acquirer.trim_start_matches('0').to_owned(),
+            code => code.to_owned(),
+        }
+    }
+
+    /// Date and time of the terminal as MMDDhhmmss; the time may hold both, as YYMMDDhhmmss.
+    fn local(&self) -> Result<Option<u32>, Refusal> {
+        let at = &self.dialect.at;
+        let Some(time) = self.text(at.time) else {
+            return Ok(None);
+        };
+        if let Some(both) = time.get(2..).filter(|_| time.len() == 12) {
+            return moment(both).map(Some).ok_or_else(|| bad(at.time));
+        }
+        let Some(date) = self.text(at.date) else {
+            return Ok(None);
+        };
+        let date = number(date.as_bytes())
+            .filter(|date| date_is_real(*date as u32))
+            .ok_or_else(|| bad(at.date))?;
+        let time = number(time.as_bytes())
+            .filter(|time| time_is_real(*time as u32))
+            .ok_or_else(|| bad(at.time))?;
+        Ok(Some(date as u32 * 1_000_000 + time as u32))
+    }
+
+    fn rrn(&self) -> Option<[u8; 12]> {
+        let text = self.text(self.dialect.at.rrn)?;
+        padded(&text).filter(|rrn| rrn.iter().any(|c| *c != b' '))
+    }
+
+    /// A code of terminal or acceptor, blanks on the right.
+    fn code<const N: usize>(&self, n: usize) -> Result<[u8; N], Refusal> {
+        let text = self.text(n).unwrap_or_default();
+        padded(&text).ok_or_else(|| bad(n))
+    }
+
+    fn number(&self, n: usize) -> Result<Option<u64>, Refusal> {
+        if !self.message.has(n) {
+            return Ok(None);
+        }
+        let digits = self.message.digits(&self.dialect.spec, n);
+        digits.map(Some).ok_or_else(|| bad(n))
+    }
+
+    fn text(&self, n: usize) -> Option<Cow<'a, str>> {
+        self.message.text(&self.dialect.spec, n)
+    }
+
+    fn rials(&self, value: Option<&[u8]>, tag: &str) -> Result<Option<Rials>, Refusal> {
+        let Some(value) = value else { return Ok(None) };
+        number(value)
+            .filter(|rials| *rials <= Rials::FIELD_MAX.0 as u64)
+            .map(|rials| Some(Rials(rials as i64)))
+            .ok_or_else(|| self.bad_tag(tag))
+    }
+
+    /// A name; blanks around it do not count.
+    fn word(&self, value: Option<&[u8]>, tag: &str) -> Result<Option<String>, Refusal> {
+        let Some(value) = value else { return Ok(None) };
+        match std::str::from_utf8(value).map(str::trim) {
+            Ok("") => Ok(None),
+            Ok(word) => Ok(Some(word.to_owned())),
+            Err(_) => Err(self.bad_tag(tag)),
+        }
+    }
+
+    fn bad_tag(&self, tag: &str) -> Refusal {
+        Refusal {
+            verdict: Verdict::FormatError,
+            field: Some(Path::inside(self.dialect.at.private, tag)),
+        }
+    }
+}
+
+impl Dialect {
+    /// A tagged value as characters.
+    pub(super) fn plain<'a>(&self, value: &'a [u8]) -> Cow<'a, [u8]> {
+        let coding = self.form.coding;
+        if value.iter().all(|b| coding.character(*b) == *b) {
+            return Cow::Borrowed(value);
+        }
+        Cow::Owned(value.iter().map(|b| coding.character(*b)).collect())
+    }
+}
+
+/// MTI 4, STAN 6, DE7 10, acquirer 11, forwarder 11; parts of zeros are not told.
+fn original_data(text: &str) -> Option<OriginalRef> {
+    let kind = Mti::from_digits(text.get(..4)?.as_bytes())?;
+    let part = |from: usize, to: usize| number(text.get(from..to)?.as_bytes());
+    let (stan, transmitted) = (part(4, 10)? as u32, part(10, 20)? as u32);
+    Some(OriginalRef {
+        kind: (kind.0 != 0).then(|| kind.class() * 10 + kind.function()),
+        stan: (stan != 0).then_some(stan),
+        transmitted: (transmitted != 0).then_some(transmitted),
+        ..OriginalRef::default()
+    })
+}
+
+/// What must be equal in a repeat: who, processing code, amount and currency.
+fn digest(who: Option<Identity>, processing: u32, amount: Option<Rials>, currency: u16) -> u64 {
+    let mut bytes = [0; 32];
+    match who {
+        Some(Identity::Number(number)) => bytes[..4].copy_from_slice(&number.0.to_le_bytes()),
+        Some(Identity::Card(token) | Identity::Mobile(token) | Identity::NationalCode(token)) => {
+            bytes[..16].copy_from_slice(&token.0);
+        }
+        None => {}
+    }
+    bytes[16..20].copy_from_slice(&processing.to_le_bytes());
+    // No amount is not the same as an amount of nothing.
+    let amount = amount.map_or(-1, |amount| amount.0);
+    bytes[20..28].copy_from_slice(&amount.to_le_bytes());
+    bytes[28..30].copy_from_slice(&currency.to_le_bytes());
+    xxh3_64(&bytes)
+}
+
+/// MMDDhhmmss as a number, where it is a date and a time of day.
+fn moment(text: &str) -> Option<u32> {
+    let value = number(text.as_bytes())? as u32;
+    (text.len() == 10 && date_is_real(value / 1_000_000) && time_is_real(value % 1_000_000))
+        .then_some(value)
+}
+
+fn date_is_real(date: u32) -> bool {
+    (1..=12).contains(&(date / 100)) && (1..=31).contains(&(date % 100))
+}
+
+fn time_is_real(time: u32) -> bool {
+    time / 10_000 < 24 && time / 100 % 100 < 60 && time % 100 < 60
+}
+
+fn jalali(date: &[u8]) -> Option<Day> {
+    if date.len() != 8 {
+        return None;
+    }
+    let date = number(date)? as u32;
+    let (month, day) = ((date / 100 % 100) as u8, (date % 100) as u8);
+    Some(JalaliDate::new((date / 10_000) as i32, month, day)?.day())
+}
+
+/// One to eighteen digits.
+fn number(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() || digits.len() > 18 {
+        return None;
+    }
+    digits.iter().try_fold(0, |sum, c| {
+        c.is_ascii_digit().then(|| sum * 10 + u64::from(c - b'0'))
+    })
+}
+
+fn padded<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let mut padded = [b' '; N];
+    padded.get_mut(..text.len())?.copy_from_slice(text.as_bytes());
+    Some(padded)
+}
