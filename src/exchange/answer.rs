@@ -9,10 +9,10 @@ use crate::ledger::told::{PurseAmount, ToldBalance};
 use crate::ledger::{Names, PurseKind, Told, Verdict};
 use crate::message::{Message, MessageBuilder};
 use crate::terms::{PurseId, Rials};
+use crate::words::Language;
 use crate::words::number::{put_digits, put_pointed};
 use crate::words::outcome::outcome;
 use crate::words::receipt::WireLines;
-use crate::words::Language;
 
 use super::bind::Dialect;
 use super::read::Refusal;
@@ -187,7 +187,10 @@ impl Dialect {
                 }
             });
         }
-        for (tag, list) in [(&tags.earned, &told.earned), (&tags.redeemed, &told.redeemed)] {
+        for (tag, list) in [
+            (&tags.earned, &told.earned),
+            (&tags.redeemed, &told.redeemed),
+        ] {
             part(&mut text, tag, &mut |text| purse_amounts(text, list, names));
         }
         part(&mut text, &tags.split, &mut |text| {
@@ -204,7 +207,9 @@ impl Dialect {
         part(&mut text, &tags.more_balances, &mut |text| {
             text.extend_from_slice(balances);
         });
-        part(&mut text, &tags.receipt, &mut |text| receipt(text, told, names));
+        part(&mut text, &tags.receipt, &mut |text| {
+            receipt(text, told, names)
+        });
         let parts = &mut parts[..count];
         parts.sort_unstable_by_key(|(tag, _)| *tag);
         let head = self.form.tag_chars + self.form.length_digits;

@@ -254,7 +254,12 @@ fn field(spec: &Spec, role: &'static str, faults: &mut Vec<BindFault>) -> Option
     Some(usize::from(at.field))
 }
 
-fn tag(spec: &Spec, role: &'static str, private: u8, faults: &mut Vec<BindFault>) -> Option<String> {
+fn tag(
+    spec: &Spec,
+    role: &'static str,
+    private: u8,
+    faults: &mut Vec<BindFault>,
+) -> Option<String> {
     let at = path(spec, role, faults)?;
     match at.tag() {
         Some(tag) if at.field == private => Some(tag.to_owned()),

@@ -58,7 +58,7 @@ pub enum Read {
     /// To be answered with a refusal, without asking the book.
     Refuse(Refusal),
     /// Not to be answered.
-    Drop(Drop),
+    Drop(Dropped),
 }
 
 /// A refusal that needs no book.
@@ -72,7 +72,7 @@ pub struct Refusal {
 
 /// Why a message is not answered.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Drop {
+pub enum Dropped {
     /// Message type or trace number could not be read.
     Unreadable,
     /// It is an answer, and nothing was asked.
@@ -81,12 +81,12 @@ pub enum Drop {
     UnknownClass,
 }
 
-impl Drop {
+impl Dropped {
     /// Every cause with its name in metrics.
-    pub const ALL: [(Drop, &'static str); 3] = [
-        (Drop::Unreadable, "unreadable"),
-        (Drop::Response, "response"),
-        (Drop::UnknownClass, "unknown-class"),
+    pub const ALL: [(Dropped, &'static str); 3] = [
+        (Dropped::Unreadable, "unreadable"),
+        (Dropped::Response, "response"),
+        (Dropped::UnknownClass, "unknown-class"),
     ];
 }
 
@@ -123,13 +123,13 @@ impl Dialect {
     /// What to do about a message that could not be read whole: refuse it where type and trace number are known.
     pub fn read_broken(&self, error: &DecodeError) -> Read {
         let Some(message) = &error.read else {
-            return Read::Drop(Drop::Unreadable);
+            return Read::Drop(Dropped::Unreadable);
         };
         if let Some(cause) = unanswerable(message.mti()) {
             return Read::Drop(cause);
         }
         if !message.has(self.at.stan) {
-            return Read::Drop(Drop::Unreadable);
+            return Read::Drop(Dropped::Unreadable);
         }
         Read::Refuse(Refusal {
             verdict: Verdict::FormatError,
@@ -138,11 +138,11 @@ impl Dialect {
     }
 }
 
-fn unanswerable(mti: Mti) -> Option<Drop> {
+fn unanswerable(mti: Mti) -> Option<Dropped> {
     if !mti.is_known_class() {
-        Some(Drop::UnknownClass)
+        Some(Dropped::UnknownClass)
     } else if mti.is_response() {
-        Some(Drop::Response)
+        Some(Dropped::Response)
     } else {
         None
     }
@@ -227,14 +227,15 @@ impl<'a, T: Fn(TokenKind, &[u8]) -> Token> Reader<'a, T> {
             terminal,
             acceptor: self.code::<15>(at.acceptor)?,
             stan: self.number(at.stan)?.unwrap_or(0) as u32,
-            local: local
-                .or(transmitted)
-                .ok_or_else(|| bad(at.time))?,
+            local: local.or(transmitted).ok_or_else(|| bad(at.time))?,
             kind: mti.class() * 10 + mti.function(),
         };
         let introducer = self.identity(tagged.introducer.as_deref(), &tags.introducer)?;
         let bill = self.word(tagged.bill.as_deref(), &tags.bill)?;
-        if bill.as_ref().is_some_and(|bill| bill.len() > BILL_BYTES_MAX) {
+        if bill
+            .as_ref()
+            .is_some_and(|bill| bill.len() > BILL_BYTES_MAX)
+        {
             return Err(self.bad_tag(&tags.bill));
         }
         let who = card.map(Identity::Card).or(named);
@@ -488,7 +489,9 @@ impl<'a, T: Fn(TokenKind, &[u8]) -> Token> Reader<'a, T> {
 
     fn acquirer(&self, link: &LinkTerms) -> String {
         let told = self.text(self.dialect.at.acquirer);
-        let code = told.as_deref().map_or("", |code| code.trim_start_matches('0'));
+        let code = told
+            .as_deref()
+            .map_or("", |code| code.trim_start_matches('0'));
         match code {
             "" => link.acquirer.trim_start_matches('0').to_owned(),
             code => code.to_owned(),
@@ -643,6 +646,8 @@ fn number(digits: &[u8]) -> Option<u64> {
 
 fn padded<const N: usize>(text: &str) -> Option<[u8; N]> {
     let mut padded = [b' '; N];
-    padded.get_mut(..text.len())?.copy_from_slice(text.as_bytes());
+    padded
+        .get_mut(..text.len())?
+        .copy_from_slice(text.as_bytes());
     Some(padded)
 }

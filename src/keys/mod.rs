@@ -13,6 +13,8 @@ use zeroize::Zeroizing;
 
 use crate::terms::Token;
 
+pub use crate::terms::TokenKind;
+
 pub use file::KeyFileError;
 
 /// Bytes of a token key.
@@ -26,17 +28,6 @@ const CHECK_TEXT: &[u8] = b"clubswitch token key check value";
 pub struct TokenKey {
     /// Keyed once: the two blocks of the key are hashed already when a token is asked for.
     state: Hmac<Sha256>,
-}
-
-/// What a token stands for. The letter is part of what is hashed, so that kinds do not collide.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum TokenKind {
-    /// `C`: a card number.
-    Card,
-    /// `M`: a mobile number in its stored form.
-    Mobile,
-    /// `N`: a national code of ten digits.
-    NationalCode,
 }
 
 /// The first 8 bytes of the HMAC-SHA-256 of a fixed text under a key: equal for equal keys, and no help to find one.
@@ -64,7 +55,7 @@ impl TokenKey {
     /// The first 16 bytes of HMAC-SHA-256(key, kind letter ‖ value).
     pub fn token(&self, kind: TokenKind, value: &[u8]) -> Token {
         let mut token = [0; 16];
-        token.copy_from_slice(&self.hash(&[&[kind.letter()], value])[..16]);
+        token.copy_from_slice(&self.hash(&[&[letter(kind)], value])[..16]);
         Token(token)
     }
 
@@ -90,13 +81,12 @@ impl fmt::Debug for TokenKey {
     }
 }
 
-impl TokenKind {
-    fn letter(self) -> u8 {
-        match self {
-            TokenKind::Card => b'C',
-            TokenKind::Mobile => b'M',
-            TokenKind::NationalCode => b'N',
-        }
+/// The letter of a kind, which is hashed before the value.
+fn letter(kind: TokenKind) -> u8 {
+    match kind {
+        TokenKind::Card => b'C',
+        TokenKind::Mobile => b'M',
+        TokenKind::NationalCode => b'N',
     }
 }
 
