@@ -7,6 +7,7 @@ pub mod ledger;
 pub mod message;
 pub mod rulefile;
 pub mod rules;
+pub mod settle;
 pub mod source;
 pub mod spec;
 pub mod store;

@@ -1,0 +1,289 @@
+//! What one entry did at its shop: its postings read as a row of the statement, and held against what was told.
+
+use std::collections::BTreeMap;
+
+use crate::ledger::{Account, Entry, Function, Input, Mode, Names, Party, PurseKind, Reason};
+use crate::settle::division::{Move, Payee};
+use crate::settle::payments::{self, Creditor};
+use crate::settle::{SettleError, add};
+use crate::terms::{ClubId, Overflow, PurseId, ShopId};
+
+/// Amounts of one row, in rials unless said otherwise; those of a reversal are below zero.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Row {
+    /// Whether it undoes an earlier one.
+    pub reversal: bool,
+    /// The bill before discount.
+    pub gross: i64,
+    /// The whole discount, whoever bears it.
+    pub discount: i64,
+    /// What points paid.
+    pub points: i64,
+    /// What credit at the club paid.
+    pub club_credit: i64,
+    /// What the shop's own credit paid.
+    pub own_credit: i64,
+    /// What the bank card paid.
+    pub card_paid: i64,
+    /// The fee.
+    pub fee: i64,
+    /// Whether the shop is the one to pay the fee.
+    pub fee_by_shop: bool,
+    /// By `club/purse`: what was earned in smallest units, and the decimals of those.
+    pub earned: BTreeMap<String, (i64, u8)>,
+    /// Parts of the shop's money: role, account with its middle masked, amount.
+    pub split: Vec<(String, String, i64)>,
+    /// What is owed to the shop for it.
+    pub net: i64,
+}
+
+/// Sums of an entry's postings, as they are held against the answer.
+#[derive(Default)]
+struct Posted {
+    card: i64,
+    club_discount: i64,
+    redeem_paid: i64,
+    parts: Vec<(Payee, i64)>,
+    spent: BTreeMap<PurseId, i64>,
+    earned: BTreeMap<PurseId, i64>,
+    fee: i64,
+    fee_by_shop: bool,
+}
+
+impl Posted {
+    fn of(entry: &Entry) -> Result<Posted, Overflow> {
+        let mut posted = Posted::default();
+        for posting in &entry.effects.postings {
+            let (moved, amount) = Move::of(posting);
+            match (posting.reason, moved) {
+                (_, Move::Card(..)) => add(&mut posted.card, amount)?,
+                (Reason::ClubDiscount, Move::Club(..)) => add(&mut posted.club_discount, amount)?,
+                (_, Move::Club(..)) => add(&mut posted.redeem_paid, amount)?,
+                (_, Move::Part(_, payee)) => posted.parts.push((payee, amount)),
+                (Reason::Fee, _) => {
+                    let back = posting.from == Account::Operator;
+                    let sign = if back { -1 } else { 1 };
+                    add(&mut posted.fee, sign * posting.amount)?;
+                    posted.fee_by_shop |= matches!(moved, Move::Fee(_));
+                }
+                (Reason::Spent, _) => match (posting.from, posting.to) {
+                    (Account::Purse(key), _) => {
+                        add(posted.spent.entry(key.purse).or_default(), posting.amount)?;
+                    }
+                    (_, Account::Purse(key)) => {
+                        add(posted.spent.entry(key.purse).or_default(), -posting.amount)?;
+                    }
+                    _ => {}
+                },
+                (Reason::Earned, _) => match (posting.from, posting.to) {
+                    (_, Account::Purse(key)) => {
+                        add(posted.earned.entry(key.purse).or_default(), posting.amount)?;
+                    }
+                    (Account::Purse(key), _) => {
+                        add(posted.earned.entry(key.purse).or_default(), -posting.amount)?;
+                    }
+                    _ => {}
+                },
+                _ => {}
+            }
+        }
+        Ok(posted)
+    }
+
+    fn of_kind(&self, kind: PurseKind, names: &Names) -> i64 {
+        let is = |purse: PurseId| {
+            names
+                .purse_particulars(purse)
+                .is_some_and(|(_, of, _)| of == kind)
+        };
+        self.spent
+            .iter()
+            .filter(|(purse, _)| is(**purse))
+            .map(|(_, amount)| amount)
+            .sum()
+    }
+
+    fn sum(&self, of: impl Fn(Payee) -> bool) -> i64 {
+        self.parts
+            .iter()
+            .filter(|(payee, _)| of(*payee))
+            .map(|(_, amount)| amount)
+            .sum()
+    }
+
+    fn net(&self) -> i64 {
+        self.card + self.club_discount + self.redeem_paid - self.sum(|_| true)
+    }
+}
+
+impl Row {
+    /// The row of an entry that moved money of a shop, or value spent there; none for all others.
+    /// An error where its answer told something else.
+    pub(crate) fn of(entry: &Entry, names: &Names) -> Result<Option<Row>, SettleError> {
+        let (Input::Request(asked), Some(shop)) = (&entry.input, entry.effects.shop) else {
+            return Ok(None);
+        };
+        if !matches!(asked.function, Function::Purchase | Function::Reversal)
+            || entry.effects.postings.is_empty()
+        {
+            return Ok(None);
+        }
+        let posted = Posted::of(entry)?;
+        posted.agrees(entry, names)?;
+        let club_credit = posted.of_kind(PurseKind::ClubCredit, names);
+        let own_credit = posted.of_kind(PurseKind::MerchantCredit, names);
+        let paid = posted.card + posted.redeem_paid + own_credit;
+        // The shop's own share of a discount is in no posting: of a reversal that does not tell it, the purchase's own log does.
+        let told = entry.effects.told.as_ref().and_then(|told| told.discount);
+        let discount = match (told, entry.effects.reverses, entry.effects.visit) {
+            (Some(told), false, _) => told.0,
+            (Some(told), true, _) => -told.0.abs(),
+            (None, true, Some(visit)) if -visit.spent.0 <= paid + posted.club_discount => {
+                -visit.spent.0 - paid
+            }
+            _ => posted.club_discount,
+        };
+        let mut earned = BTreeMap::new();
+        for (purse, amount) in &posted.earned {
+            let club = names.purse_particulars(*purse);
+            let club = club.map_or("", |(club, ..)| names.club(club));
+            let decimals = names.purse_particulars(*purse).map_or(0, |(.., d)| d);
+            earned.insert(
+                format!("{club}/{}", names.purse(*purse)),
+                (*amount, decimals),
+            );
+        }
+        let mut split = Vec::with_capacity(posted.parts.len());
+        for (payee, amount) in &posted.parts {
+            let account = account(names, shop, *payee, entry.effects.club)?;
+            split.push((payee.role().to_owned(), account, *amount));
+        }
+        Ok(Some(Row {
+            reversal: entry.effects.reverses,
+            gross: paid + discount,
+            discount,
+            points: posted.redeem_paid - club_credit,
+            club_credit,
+            own_credit,
+            card_paid: posted.card,
+            fee: posted.fee,
+            fee_by_shop: posted.fee_by_shop,
+            net: posted.net(),
+            earned,
+            split,
+        }))
+    }
+
+    /// What purses paid, by the name of their kind.
+    pub fn redeemed(&self) -> [(&'static str, i64); 3] {
+        [
+            (PurseKind::Points.name(), self.points),
+            (PurseKind::ClubCredit.name(), self.club_credit),
+            (PurseKind::MerchantCredit.name(), self.own_credit),
+        ]
+    }
+}
+
+impl Posted {
+    /// Holds a purchase's answer against its postings (of a reversal only the direction: its answer repeats no amounts).
+    fn agrees(&self, entry: &Entry, names: &Names) -> Result<(), SettleError> {
+        let same = |what, told: i64, posted: i64| {
+            let sequence = entry.head.sequence;
+            if told == posted {
+                Ok(())
+            } else {
+                Err(SettleError::Differs {
+                    sequence,
+                    what,
+                    told,
+                    posted,
+                })
+            }
+        };
+        let (Input::Request(asked), Some(told)) = (&entry.input, &entry.effects.told) else {
+            return Ok(());
+        };
+        if entry.effects.reverses {
+            return same("what a card paid and got back", self.card.min(0), self.card);
+        }
+        if asked.function != Function::Purchase || entry.effects.original.is_some() {
+            return Ok(());
+        }
+        if !told.verdict.is_approved() {
+            return same("what the card paid for a refused purchase", 0, self.card);
+        }
+        let pays = told.pays.or(asked.amount).map_or(0, |pays| pays.0);
+        same("what the bank card pays", pays, self.card)?;
+        for (name, list, posted) in [
+            ("what a purse paid", &told.redeemed, &self.spent),
+            ("what a purse earned", &told.earned, &self.earned),
+        ] {
+            let mut sums = posted.clone();
+            for piece in list {
+                let sum = sums.entry(piece.purse).or_default();
+                *sum -= piece.amount;
+            }
+            if let Some((purse, rest)) = sums.iter().find(|(_, rest)| **rest != 0) {
+                let posted = posted.get(purse).copied().unwrap_or_default();
+                return same(name, posted - rest, posted);
+            }
+        }
+        let own = self.of_kind(PurseKind::MerchantCredit, names);
+        let redeemed = told.redeemed_rials().0;
+        same(
+            "what purses paid the shop",
+            redeemed - own,
+            self.redeem_paid,
+        )?;
+        let discount = told.discount.unwrap_or_default().0;
+        if self.club_discount > discount {
+            return same("the discount", discount, self.club_discount);
+        }
+        if asked.mode == Mode::Ask {
+            let gross = asked.amount.map_or(0, |bill| bill.0);
+            same("the bill", gross, self.card + discount + redeemed)?;
+        }
+        same("the fee", told.fee.unwrap_or_default().0, self.fee)?;
+        if told.split.is_empty() {
+            return same("the split", 0, self.sum(|_| true));
+        }
+        let of = |parties: &[Party]| -> i64 {
+            told.split
+                .iter()
+                .filter(|(party, _)| parties.contains(party))
+                .map(|(_, amount)| amount.0)
+                .sum()
+        };
+        let marketers = of(&[Party::Marketer, Party::MerchantMarketer]);
+        same(
+            "the marketers' parts",
+            marketers,
+            self.sum(|p| matches!(p, Payee::Person(_))),
+        )?;
+        same(
+            "the club owner's part",
+            of(&[Party::ClubOwner]),
+            self.sum(|p| matches!(p, Payee::Owner(_))),
+        )?;
+        // What the shop pays for funded credit may be told among its savings.
+        let saving = of(&[Party::AcceptorSaving]);
+        let saved = self.sum(|p| matches!(p, Payee::Saving(_)));
+        let funded = self.sum(|p| matches!(p, Payee::Reserve(_)));
+        if saving != saved + funded {
+            same("the shop's saving", saving, saved)?;
+        }
+        same("the shop's part", of(&[Party::Merchant]), self.net())
+    }
+}
+
+/// The account of a part, its middle masked.
+fn account(
+    names: &Names,
+    shop: ShopId,
+    payee: Payee,
+    club: Option<ClubId>,
+) -> Result<String, SettleError> {
+    let iban = payments::iban(names, shop, Creditor::Part(payee), club.unwrap_or_default())?;
+    let text = iban.as_str();
+    Ok(format!("{}*{}", &text[..4], &text[22..]))
+}
