@@ -58,6 +58,9 @@ enum Spare {
         hurry: bool,
     },
     Ready(DiskFile),
+    /// On its way to become the segment in use. Until it has its name there, no other file may take that
+    /// of the spare.
+    Taken,
     /// No room, or worse; tried again until it goes.
     Failed(String),
 }
@@ -145,7 +148,7 @@ impl Keeper {
     pub(super) fn take_spare(&self) -> Result<DiskFile, String> {
         let mut work = self.desk.lock();
         loop {
-            match std::mem::replace(&mut work.spare, making()) {
+            match std::mem::replace(&mut work.spare, Spare::Taken) {
                 Spare::Ready(file) => return Ok(file),
                 Spare::Making { .. } => {
                     work.spare = Spare::Making { hurry: true };
@@ -155,6 +158,7 @@ impl Keeper {
                     work.spare = Spare::Failed(why.clone());
                     return Err(why);
                 }
+                Spare::Taken => return Err("the spare is in use".to_owned()),
             }
             work = self.desk.wait(work);
         }
@@ -170,6 +174,7 @@ impl Keeper {
         let mut work = self.desk.lock();
         let old = std::mem::replace(&mut work.active, active);
         work.trim.push((old, old_end));
+        work.spare = making();
         work.hash_to = end;
         self.desk.left.store(left, Ordering::Relaxed);
         self.desk.changed.notify_all();
@@ -199,7 +204,7 @@ impl Room {
         }
         match &self.desk.lock().spare {
             // A spare that is just being asked for is refused within milliseconds, if at all.
-            Spare::Ready(_) | Spare::Making { .. } => Ok(()),
+            Spare::Ready(_) | Spare::Taken | Spare::Making { .. } => Ok(()),
             Spare::Failed(why) => Err(super::Full { why: why.clone() }),
         }
     }
@@ -272,7 +277,7 @@ fn keep(desk: &Desk, plan: &SparePlan) {
             // Only gives room back: a sealed segment's end is known from the next one's header.
             let _ = file.file.set_len(end);
             work = desk.lock();
-        } else if !matches!(work.spare, Spare::Ready(_)) {
+        } else if !matches!(work.spare, Spare::Ready(_) | Spare::Taken) {
             drop(work);
             let step = build(plan, &mut building);
             work = desk.lock();

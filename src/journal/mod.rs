@@ -34,7 +34,6 @@ const SEGMENT_BYTES_LEAST: u64 = 64 << 10;
 /// A journal that this process, and no other, appends to.
 #[derive(Debug)]
 pub struct Journal {
-    folder: Folder,
     plan: SparePlan,
     active: Arc<DiskFile>,
     active_bytes: u64,
@@ -51,6 +50,8 @@ pub struct Journal {
     buffer: Vec<u8>,
     /// A sync failed: nothing is known about the disk any more.
     ended: bool,
+    // Last: its lock opens when the keeper's thread has ended.
+    folder: Folder,
 }
 
 /// How a journal is opened.

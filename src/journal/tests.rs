@@ -680,3 +680,20 @@ fn wait_for(mut done: impl FnMut() -> bool) {
         std::thread::sleep(Duration::from_millis(2));
     }
 }
+
+#[test]
+fn a_slow_turn_is_not_overtaken_by_the_next_spare() {
+    let dir = memory_dir();
+    let disk = Disk::with_faults(|act| {
+        if matches!(act, Act::Sync { path } if path.ends_with("spare")) {
+            std::thread::sleep(Duration::from_millis(60));
+        }
+        Verdict::Go
+    });
+    let (mut journal, _) = Journal::open(dir.path(), Options { disk, ..small() }).unwrap();
+    append(&mut journal, 200);
+    let last = journal.last_sequence();
+    assert!(segment(dir.path(), 4).exists());
+    drop(journal);
+    assert_eq!(read_all(&Reader::open(dir.path()).unwrap()), last);
+}

@@ -173,10 +173,10 @@ impl Told {
         self.stop.load(Ordering::Relaxed)
     }
 
-    /// Notes a sentence, once in a row: a full disk is told at every try.
+    /// Notes a sentence that does not wait already: a full disk is told at every try.
     fn note(&self, note: String) {
         let mut notes = self.notes();
-        if notes.last() != Some(&note) {
+        if !notes.contains(&note) {
             notes.push(note);
         }
     }
