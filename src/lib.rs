@@ -1,5 +1,6 @@
 #![doc = include_str!("ARCHITECTURE.md")]
 
+pub mod engine;
 pub mod exchange;
 pub mod journal;
 pub mod keys;

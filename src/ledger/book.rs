@@ -44,7 +44,7 @@ pub struct Book {
     in_accounts: Vec<i64>,
     days: Vec<Day>,
     rule_sets: Vec<RuleSet>,
-    opened: Vec<[u8; 32]>,
+    opened: Map<[u8; 32], (u32, u32)>,
     index: Index,
 }
 
@@ -95,7 +95,7 @@ impl Book {
             in_accounts: Vec::new(),
             days: Vec::new(),
             rule_sets: Vec::new(),
-            opened: Vec::new(),
+            opened: Map::default(),
             index: Index {
                 keep_days,
                 ..Index::default()
@@ -239,9 +239,9 @@ impl Book {
         &self.rule_sets
     }
 
-    /// Whether an opening file with this SHA-256 was booked.
-    pub fn was_opened(&self, sha256: &[u8; 32]) -> bool {
-        self.opened.contains(sha256)
+    /// Of an opening file with this SHA-256: how many of its members are booked, of how many.
+    pub fn opened(&self, sha256: &[u8; 32]) -> Option<(u32, u32)> {
+        self.opened.get(sha256).copied()
     }
 
     /// The entry that has this key, or another of the same hash: who asks compares the whole key.
@@ -336,7 +336,11 @@ impl Book {
                 sha256: *sha256,
                 from: entry.head.at,
             }),
-            Input::Opened { sha256, .. } => self.opened.push(*sha256),
+            Input::Opened {
+                sha256, done, of, ..
+            } => {
+                self.opened.insert(*sha256, (*done, *of));
+            }
             Input::Request(_) => {}
         }
     }
@@ -613,7 +617,7 @@ impl Book {
         self.in_accounts.put(&mut out);
         self.days.put(&mut out);
         self.rule_sets.put(&mut out);
-        self.opened.put(&mut out);
+        put_map(&self.opened, &mut out);
         self.index.keep_days.put(&mut out);
         for map in [
             &self.index.keys,
@@ -650,7 +654,7 @@ impl Book {
         let in_accounts = Recorded::take(from)?;
         let days = Recorded::take(from)?;
         let rule_sets = Recorded::take(from)?;
-        let opened = Recorded::take(from)?;
+        let opened = take_map(from)?;
         let kept_days = i32::take(from)?;
         if kept_days < keep_days {
             // What was forgotten cannot be made up from a snapshot; a replay of the journal can.

@@ -238,5 +238,9 @@ pub enum Input {
         reason: String,
         /// SHA-256 of the file, so that it is not booked twice.
         sha256: [u8; 32],
+        /// How many of its members are booked with this entry, counted from the first.
+        done: u32,
+        /// How many members it has.
+        of: u32,
     },
 }

@@ -392,6 +392,21 @@ impl Names {
         ]
     }
 
+    /// Whether [`Self::put`] may take this: its id is one that is there, or the next.
+    pub fn takes(&self, named: &Named) -> bool {
+        let (id, held) = match named {
+            Named::Operator { .. } => return true,
+            Named::Acquirer { id, .. } => (id.place(), self.acquirers.len()),
+            Named::Club { id, .. } => (id.place(), self.clubs.len()),
+            Named::Purse { id, .. } => (id.place(), self.purses.len()),
+            Named::Shop { id, .. } => (id.place(), self.shops.len()),
+            Named::Person { id, .. } => (id.place(), self.people.len()),
+            Named::Rule { id, .. } => (id.place(), self.rules.len()),
+            Named::Tier { id, .. } => (usize::from(id.0), self.tiers.len()),
+        };
+        id <= held
+    }
+
     /// Whether this very name with these very particulars is known.
     pub fn knows(&self, named: &Named) -> bool {
         let held = match named {

@@ -364,7 +364,7 @@ recorded_enums! {
         1 => Request(asked),
         2 => DayTurned { acquirer, closed, opened },
         3 => RulesLoaded { number, sha256 },
-        4 => Opened { reason, sha256 },
+        4 => Opened { reason, sha256, done, of },
     }
     MemberChange ("a change of a member") {
         1 => Enrolled { member, club, joined, identities, marketer, introducer, tier },

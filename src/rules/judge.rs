@@ -318,13 +318,8 @@ impl<'a> Work<'a> {
                 SpendAt::Anywhere | SpendAt::SameMerchant => true,
                 SpendAt::Groups(places) => places.contains(self.case.shop.id, self.case.mcc),
             })
-            .map(|purse| (purse, self.shop_of(purse)))
+            .map(|purse| (purse, purse.shop_of(self.case.shop.id)))
             .collect()
-    }
-
-    /// A purse of merchant credit is one for each shop.
-    fn shop_of(&self, purse: &Purse) -> Option<ShopId> {
-        (purse.kind == PurseKind::MerchantCredit).then_some(self.case.shop.id)
     }
 
     fn available(&self, purse: PurseId, shop: Option<ShopId>) -> i64 {
@@ -596,7 +591,7 @@ impl<'a> Work<'a> {
         if terms.dies.is_some_and(|dies| dies <= self.case.local.day) {
             return Ok(());
         }
-        let shop = self.shop_of(purse);
+        let shop = purse.shop_of(self.case.shop.id);
         let key = self.key(purse, shop);
         self.post(
             Account::Outstanding {
@@ -817,7 +812,7 @@ impl<'a> Work<'a> {
             .purses
             .iter()
             .map(|purse| {
-                let shop = self.shop_of(purse);
+                let shop = purse.shop_of(self.case.shop.id);
                 ToldBalance {
                     purse: purse.id,
                     shop,

@@ -2,6 +2,7 @@
 
 pub mod judge;
 pub mod rulebook;
+pub mod undo;
 pub mod when;
 
 pub use judge::{Case, NotJudged, judge};
@@ -11,3 +12,4 @@ pub use rulebook::{
     Identify, Negative, PaidBy, Part, Payer, Places, Purse, RedeemTerms, Rounding, Rulebook, Share,
     Shop, Span, SpendAt, Split, Stack, Tier, World,
 };
+pub use undo::{Undoing, undo};

@@ -1,6 +1,7 @@
 //! A rule set as it is judged by: every name resolved, every list sorted, every ratio exact.
 
 use crate::ledger::{Named, Party, PurseKind, TierId};
+use crate::terms::person::Identity;
 use crate::terms::{
     ClubId, Day, Map, Percent, PersonId, PurseId, Rate, Rials, RuleId, SetNumber, ShopId,
     TimeOfDay, Times, UnitId, Zone,
@@ -445,6 +446,25 @@ pub struct Club {
     pub splits: Vec<Split>,
     /// The fee.
     pub fee: Option<Fee>,
+}
+
+impl Identify {
+    /// Whether a member may be named so.
+    pub fn allows(&self, identity: Identity) -> bool {
+        match identity {
+            Identity::Card(_) => self.card,
+            Identity::Mobile(_) => self.mobile,
+            Identity::NationalCode(_) => self.national_code,
+            Identity::Number(_) => self.number,
+        }
+    }
+}
+
+impl Purse {
+    /// Merchant credit is one purse for each shop.
+    pub fn shop_of(&self, shop: ShopId) -> Option<ShopId> {
+        (self.kind == PurseKind::MerchantCredit).then_some(shop)
+    }
 }
 
 impl Club {

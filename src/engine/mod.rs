@@ -1,0 +1,614 @@
+//! Requests become entries: one after another, each against the book as the one before left it. No I/O and no clock:
+//! what is not in memory is asked for ([`Decision::Needs`]), and the time comes in.
+
+mod enrol;
+mod matching;
+mod open;
+mod purchase;
+pub mod recent;
+mod reversal;
+
+use std::sync::Arc;
+
+use crate::ledger::told::ToldBalance;
+use crate::ledger::{
+    Asked, Book, Effects, Entry, Function, Head, Input, Key, Mode, Named, Names, Request, Told,
+    Verdict,
+};
+use crate::rules::{Club, Rulebook, Shop};
+use crate::terms::{AcquirerId, Day, Local, MemberId, Moment, Sequence, SetNumber, TimeOfDay};
+
+pub use open::{Opening, OpeningError, OpeningLot, OpeningMember};
+pub use recent::Group;
+use recent::Recent;
+
+/// What the engine holds itself to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// How long a message is known again, in days. At least `advice_days` + 1.
+    pub duplicate_days: i32,
+    /// How old an advice may be and still be posted, in days.
+    pub advice_days: i32,
+    /// How far ahead of the switch a terminal's clock may be, in seconds.
+    pub ahead_seconds: i64,
+    /// How many entries are kept in memory for repeats and reversals; older ones are fetched.
+    pub recent_entries: usize,
+    /// How many acquirers there may be.
+    pub acquirers: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            duplicate_days: 8,
+            advice_days: 7,
+            ahead_seconds: 600,
+            recent_entries: 262_144,
+            acquirers: 1_000,
+        }
+    }
+}
+
+/// What comes of a request.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Decision {
+    /// This is to be told, once everything up to `after` is durable.
+    Tell(Answer),
+    /// These entries are needed and not in memory: bring them and ask again.
+    Needs(Vec<Sequence>),
+}
+
+/// What is told, and where it stands.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Answer {
+    /// What is told.
+    pub told: Told,
+    /// The entry it stands in; none where nothing was kept.
+    pub entry: Option<Sequence>,
+    /// How it came about.
+    pub how: How,
+}
+
+/// How an answer came about.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum How {
+    /// It was decided now.
+    New,
+    /// It was decided before; nothing moved again.
+    Repeat,
+    /// The key was used before for something else.
+    Conflict,
+    /// A reversal found its original.
+    Matched,
+    /// A reversal found none.
+    Orphan,
+    /// A reversal found more than one.
+    Ambiguous,
+}
+
+/// What has to be done besides requests.
+#[derive(Clone, Debug)]
+pub enum Act {
+    /// The business day of one acquirer, or of all, ends now.
+    TurnDay(Option<AcquirerId>),
+    /// A rule set comes into force; its names must have been compiled against [`Engine::names`].
+    LoadRules(Arc<Rulebook>),
+    /// Members and balances are opened.
+    Open(Opening),
+}
+
+/// Why an act was not done. Nothing moved.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum ActError {
+    /// The rule set was compiled against other names.
+    #[error("the rule set was compiled against an older table of names; compile it again")]
+    StaleNames,
+    /// There is no such acquirer, or none at all yet.
+    #[error("no acquirer has sent anything yet: there is no day to turn")]
+    NoAcquirer,
+    /// The opening file is wrong.
+    #[error(transparent)]
+    Opening(#[from] OpeningError),
+}
+
+/// The deciding thread's whole world.
+pub struct Engine {
+    book: Book,
+    rules: Arc<Rulebook>,
+    limits: Limits,
+    recent: Recent,
+    group: Group,
+    /// The cut-over after which every open day has to be looked at.
+    next_cut_over: Moment,
+}
+
+/// Entries that a request needs and nobody has brought.
+struct Missing(Vec<Sequence>);
+
+/// What a handler has decided.
+struct Decided {
+    effects: Effects,
+    how: How,
+}
+
+impl Decided {
+    fn new(effects: Effects) -> Decided {
+        Decided {
+            effects,
+            how: How::New,
+        }
+    }
+
+    fn only(verdict: Verdict) -> Decided {
+        Decided::new(Effects::told(Told::only(verdict)))
+    }
+}
+
+/// A request on its way, with what every handler needs.
+struct Hand<'a> {
+    request: &'a Request,
+    key: Key,
+    acquirer: AcquirerId,
+    now: Moment,
+    local: Local,
+    business_day: Day,
+    fetched: &'a [Entry],
+}
+
+impl Engine {
+    /// Takes over a book. The rule set is the one that decides from now on; where it is not the one the book knows as in force,
+    /// [`Act::LoadRules`] comes first.
+    pub fn new(book: Book, rules: Arc<Rulebook>, limits: Limits) -> Engine {
+        let group = Group::beginning(book.sequence().next());
+        let number = book.rule_set().map_or(SetNumber(0), |set| set.number);
+        Engine {
+            rules: numbered(&rules, number),
+            book,
+            limits,
+            recent: Recent::holding(limits.recent_entries),
+            group,
+            next_cut_over: Moment(i64::MIN),
+        }
+    }
+
+    /// The book as of the last decision.
+    pub fn book(&self) -> &Book {
+        &self.book
+    }
+
+    /// The name table as of the last decision.
+    pub fn names(&self) -> Arc<Names> {
+        Arc::clone(self.book.names())
+    }
+
+    /// The rule set in force.
+    pub fn rules(&self) -> &Arc<Rulebook> {
+        &self.rules
+    }
+
+    /// Whether the rule set at hand is the one the book knows as in force.
+    pub fn rules_in_force(&self) -> bool {
+        self.book
+            .rule_set()
+            .is_some_and(|set| set.sha256 == self.rules.sha256)
+    }
+
+    /// The entries decided since this was last called, encoded for the journal; none where nothing was kept.
+    pub fn take_group(&mut self) -> Option<Arc<Group>> {
+        if self.group.is_empty() {
+            return None;
+        }
+        let next = Group::beginning(self.book.sequence().next());
+        let group = Arc::new(std::mem::replace(&mut self.group, next));
+        self.recent.push(Arc::clone(&group));
+        Some(group)
+    }
+
+    /// How large the group being decided is.
+    pub fn group_bytes(&self) -> usize {
+        self.group.bytes.len()
+    }
+
+    /// Decides one request. `fetched` are entries that an earlier [`Decision::Needs`] asked for.
+    pub fn decide(&mut self, request: &Request, fetched: &[Entry], now: Moment) -> Decision {
+        let now = now.max(self.book.at());
+        self.turn_days_by_clock(now);
+        let asked = &request.asked;
+        let Some(acquirer) = self.acquirer(&request.acquirer, now) else {
+            return tell(Told::only(Verdict::NoRoute), None, How::New);
+        };
+        let key = Key {
+            acquirer,
+            ..asked.key
+        };
+        let hand = Hand {
+            request,
+            key,
+            acquirer,
+            now,
+            local: self.rules.world.zone.local(now),
+            business_day: self.open_day(acquirer, now),
+            fetched,
+        };
+        if asked.function.is_kept() {
+            match self.earlier(&hand) {
+                Ok(None) => {}
+                Ok(Some(answer)) => return Decision::Tell(answer),
+                Err(Missing(needed)) => return Decision::Needs(needed),
+            }
+        }
+        let decided = match asked.function {
+            Function::Purchase => self.purchase(&hand),
+            Function::Quote => self.quote(&hand),
+            Function::Balance => Ok(self.balance(&hand)),
+            Function::Reversal => self.reversal(&hand),
+            Function::Enrol => Ok(self.enrol(&hand)),
+        };
+        match decided {
+            Err(Missing(needed)) => Decision::Needs(needed),
+            Ok(decided) if asked.function.is_kept() => self.keep(&hand, decided),
+            Ok(decided) => {
+                let mut told = decided
+                    .effects
+                    .told
+                    .unwrap_or_else(|| Told::only(Verdict::CannotServe));
+                told.rrn = asked.rrn.is_none().then(|| unkept_reference(&hand));
+                tell(told, None, decided.how)
+            }
+        }
+    }
+
+    /// Does what is to be done besides requests. Gives the sequence of the last entry that came of it.
+    pub fn act(&mut self, act: Act, now: Moment) -> Result<Sequence, ActError> {
+        let now = now.max(self.book.at());
+        match act {
+            Act::TurnDay(acquirer) => self.turn_days(acquirer, now),
+            Act::LoadRules(rules) => self.load_rules(&rules, now),
+            Act::Open(opening) => Ok(self.open(&opening, now)?),
+        }
+    }
+
+    /// Turns every day that the clock has passed. The deciding thread calls it also when nobody asks.
+    pub fn turn_days_by_clock(&mut self, now: Moment) {
+        if now < self.next_cut_over {
+            return;
+        }
+        let day = self.day_by_clock(now);
+        let late: Vec<(AcquirerId, Day)> = self
+            .book
+            .names()
+            .acquirers()
+            .filter_map(|id| self.book.open_day(id).map(|open| (id, open)))
+            .filter(|(_, open)| *open < day)
+            .collect();
+        for (acquirer, open) in late {
+            self.turn(acquirer, open, day, now);
+        }
+        let cut_over = Local {
+            day,
+            time: self.rules.world.cut_over,
+        };
+        self.next_cut_over = self.rules.world.zone.moment(cut_over);
+    }
+
+    /// The business day that the clock says: from the cut-over on it is the next one's.
+    pub fn day_by_clock(&self, now: Moment) -> Day {
+        let local = self.rules.world.zone.local(now);
+        let cut_over = self.rules.world.cut_over;
+        local
+            .day
+            .plus(i32::from(local.time >= cut_over && cut_over > TimeOfDay(0)))
+    }
+
+    fn open_day(&self, acquirer: AcquirerId, now: Moment) -> Day {
+        self.book
+            .open_day(acquirer)
+            .unwrap_or_else(|| self.day_by_clock(now))
+    }
+
+    /// The acquirer of a code. One that is new is entered, with the day that is open for it.
+    fn acquirer(&mut self, code: &str, now: Moment) -> Option<AcquirerId> {
+        if let Some(id) = self.book.names().acquirer_id(code) {
+            return Some(id);
+        }
+        let held = self.book.names().next_ids()[0];
+        if held >= self.limits.acquirers {
+            return None;
+        }
+        let id = AcquirerId(held as u16);
+        let opened = self.day_by_clock(now);
+        let effects = Effects {
+            names: vec![Named::Acquirer {
+                id,
+                code: code.to_owned(),
+            }],
+            ..Effects::none()
+        };
+        let input = Input::DayTurned {
+            acquirer: id,
+            closed: opened.plus(-1),
+            opened,
+        };
+        self.enter(input, effects, Some(id), opened, now);
+        Some(id)
+    }
+
+    fn turn_days(&mut self, only: Option<AcquirerId>, now: Moment) -> Result<Sequence, ActError> {
+        let open: Vec<(AcquirerId, Day)> = self
+            .book
+            .names()
+            .acquirers()
+            .filter(|id| only.is_none_or(|only| only == *id))
+            .filter_map(|id| self.book.open_day(id).map(|day| (id, day)))
+            .collect();
+        if open.is_empty() {
+            return Err(ActError::NoAcquirer);
+        }
+        for (acquirer, day) in open {
+            self.turn(acquirer, day, day.plus(1), now);
+        }
+        Ok(self.book.sequence())
+    }
+
+    fn turn(&mut self, acquirer: AcquirerId, closed: Day, opened: Day, now: Moment) {
+        let input = Input::DayTurned {
+            acquirer,
+            closed,
+            opened,
+        };
+        self.enter(input, Effects::none(), Some(acquirer), opened, now);
+    }
+
+    fn load_rules(&mut self, rules: &Arc<Rulebook>, now: Moment) -> Result<Sequence, ActError> {
+        let mut names = (**self.book.names()).clone();
+        for named in &rules.names {
+            if !names.takes(named) {
+                return Err(ActError::StaleNames);
+            }
+            names.put(named.clone());
+        }
+        let number = SetNumber(self.book.rule_set().map_or(0, |set| set.number.0) + 1);
+        self.rules = numbered(rules, number);
+        self.next_cut_over = Moment(i64::MIN);
+        let effects = Effects {
+            names: rules.names.clone(),
+            ..Effects::none()
+        };
+        let input = Input::RulesLoaded {
+            number,
+            sha256: rules.sha256,
+        };
+        let day = self.day_by_clock(now);
+        Ok(self.enter(input, effects, None, day, now))
+    }
+
+    /// The one place where an entry comes to be: it is applied and goes into the group.
+    fn enter(
+        &mut self,
+        input: Input,
+        effects: Effects,
+        acquirer: Option<AcquirerId>,
+        business_day: Day,
+        now: Moment,
+    ) -> Sequence {
+        let entry = Entry {
+            head: Head {
+                sequence: self.book.sequence().next(),
+                at: now,
+                business_day,
+                acquirer,
+                rule_set: self.rules.number,
+            },
+            input,
+            effects,
+        };
+        self.book.apply(&entry);
+        self.group.push(&entry);
+        entry.head.sequence
+    }
+
+    fn keep(&mut self, hand: &Hand<'_>, decided: Decided) -> Decision {
+        let Decided { mut effects, how } = decided;
+        let sequence = self.book.sequence().next();
+        let mut told = effects
+            .told
+            .take()
+            .unwrap_or_else(|| Told::only(Verdict::CannotServe));
+        // What cannot be served now may be served later: nothing is kept of it.
+        if told.verdict == Verdict::CannotServe {
+            return tell(told, None, how);
+        }
+        if hand.request.asked.rrn.is_none() {
+            told.rrn = Some(reference(sequence));
+        }
+        if told.verdict.is_approved() {
+            told.approval = Some(approval(sequence));
+        }
+        effects.told = Some(told.clone());
+        let asked = Asked {
+            key: hand.key,
+            ..hand.request.asked.clone()
+        };
+        let entry = self.enter(
+            Input::Request(asked),
+            effects,
+            Some(hand.acquirer),
+            hand.business_day,
+            hand.now,
+        );
+        tell(told, Some(entry), how)
+    }
+
+    /// An entry, from the group being decided, from memory, or from what was brought.
+    fn entry(&self, sequence: Sequence, fetched: &[Entry]) -> Result<Entry, Missing> {
+        self.group
+            .entry(sequence)
+            .or_else(|| self.recent.entry(sequence))
+            .or_else(|| {
+                fetched
+                    .iter()
+                    .find(|entry| entry.head.sequence == sequence)
+                    .cloned()
+            })
+            .ok_or(Missing(vec![sequence]))
+    }
+
+    /// What was told to the same message before.
+    fn earlier(&self, hand: &Hand<'_>) -> Result<Option<Answer>, Missing> {
+        let Some(sequence) = self.book.with_key(&hand.key) else {
+            return Ok(None);
+        };
+        let entry = self.entry(sequence, hand.fetched)?;
+        let (Input::Request(before), Some(told)) = (&entry.input, &entry.effects.told) else {
+            return Ok(None);
+        };
+        if before.key != hand.key {
+            return Ok(None);
+        }
+        if before.digest == hand.request.asked.digest {
+            return Ok(Some(Answer {
+                told: told.clone(),
+                entry: Some(sequence),
+                how: How::Repeat,
+            }));
+        }
+        Ok(Some(Answer {
+            told: Told::only(Verdict::KeyConflict),
+            entry: None,
+            how: How::Conflict,
+        }))
+    }
+
+    fn shop(&self, hand: &Hand<'_>) -> Option<&Shop> {
+        self.rules.world.shops.get(hand.key.acceptor_code())
+    }
+
+    /// The club that a message is for (S29), and the member that it names there: the club it names, else the first of the
+    /// shop's clubs in which he is a member, else the first of them.
+    fn club(&self, hand: &Hand<'_>, shop: &Shop) -> Option<(&Club, Option<MemberId>)> {
+        let mcc = category(&hand.request.asked, shop);
+        let identity = hand.request.identity();
+        let who = |club: &Club| {
+            identity
+                .filter(|identity| club.identify.allows(*identity))
+                .and_then(|identity| self.book.who(club.id, identity))
+        };
+        let wanted = hand.request.wishes.club.as_deref();
+        let mut first = None;
+        for club in &self.rules.clubs {
+            if wanted.is_some_and(|name| name != club.name) || !club.places.contains(shop.id, mcc) {
+                continue;
+            }
+            match who(club) {
+                Some(member) => return Some((club, Some(member))),
+                None => first = first.or(Some((club, None))),
+            }
+        }
+        first
+    }
+
+    fn balance(&self, hand: &Hand<'_>) -> Decided {
+        if !hand.request.terminal_allowed {
+            return Decided::only(Verdict::TerminalNotAllowed);
+        }
+        let Some(shop) = self.shop(hand) else {
+            return Decided::only(Verdict::MerchantUnknown);
+        };
+        let Some((club, Some(member))) = self.club(hand, shop) else {
+            return Decided::only(Verdict::MemberUnknown);
+        };
+        let Some(member) = self.book.member(member) else {
+            return Decided::only(Verdict::MemberUnknown);
+        };
+        let balances = club
+            .purses
+            .iter()
+            .filter(|purse| {
+                hand.request
+                    .balance_of
+                    .is_none_or(|kind| kind == purse.kind)
+            })
+            .map(|purse| {
+                let at = purse.shop_of(shop.id);
+                ToldBalance {
+                    purse: purse.id,
+                    shop: at,
+                    amount: member
+                        .holding(purse.id, at)
+                        .map_or(0, |held| held.available(hand.now, hand.local.day)),
+                }
+            })
+            .collect();
+        Decided::new(Effects::told(Told {
+            member: Some(member.id),
+            balances,
+            ..Told::only(Verdict::Approved)
+        }))
+    }
+}
+
+fn tell(told: Told, entry: Option<Sequence>, how: How) -> Decision {
+    Decision::Tell(Answer { told, entry, how })
+}
+
+fn numbered(rules: &Arc<Rulebook>, number: SetNumber) -> Arc<Rulebook> {
+    if rules.number == number {
+        return Arc::clone(rules);
+    }
+    Arc::new(Rulebook {
+        number,
+        ..(**rules).clone()
+    })
+}
+
+/// The category of a purchase: what the message says, else what the shop is.
+fn category(asked: &Asked, shop: &Shop) -> u16 {
+    if asked.mcc == 0 { shop.mcc } else { asked.mcc }
+}
+
+/// The retrieval reference of an entry: its sequence, twelve digits.
+fn reference(sequence: Sequence) -> [u8; 12] {
+    let mut digits = [b'0'; 12];
+    let mut left = sequence.0 % 1_000_000_000_000;
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (left % 10) as u8;
+        left /= 10;
+    }
+    digits
+}
+
+/// The approval code of an entry: its sequence, six characters of 36. It comes again after 2,176,782,336 entries.
+fn approval(sequence: Sequence) -> [u8; 6] {
+    let mut code = [b'0'; 6];
+    let mut left = sequence.0 % 36u64.pow(6);
+    for place in code.iter_mut().rev() {
+        *place = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"[(left % 36) as usize];
+        left /= 36;
+    }
+    code
+}
+
+/// The reference of an answer that no entry stands behind: last digit of the year, day of it, hour, STAN.
+fn unkept_reference(hand: &Hand<'_>) -> [u8; 12] {
+    let date = hand.local.day.gregorian();
+    let front = (date.year() as u64 % 10) * 100_000
+        + date.day_of_year() as u64 * 100
+        + u64::from(hand.local.time.0 / 3_600);
+    reference(Sequence(front * 1_000_000 + u64::from(hand.key.stan)))
+}
+
+/// The message's own time on the wall clock nearest to now; none where it is no time.
+fn terminal_time(asked: &Asked, near: Local) -> Option<Local> {
+    let (date, time) = (asked.key.local / 1_000_000, asked.key.local % 1_000_000);
+    let (hour, minute, second) = (time / 10_000, time / 100 % 100, time % 100);
+    if hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let time = TimeOfDay(hour * 3_600 + minute * 60 + second);
+    Local::nearest((date / 100) as u8, (date % 100) as u8, time, near)
+}
+
+/// Whether it was asked, so that it may be refused.
+fn may_refuse(asked: &Asked) -> bool {
+    asked.mode == Mode::Ask
+}

@@ -1,0 +1,285 @@
+//! A purchase: asked, advised, or quoted.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::engine::{Decided, Engine, Hand, How, Missing, category, may_refuse, terminal_time};
+use crate::ledger::{
+    Account, Effects, Exception, Function, Input, LotId, Member, MemberChange, Mode, Posting,
+    Reason, Redeem, Told, Verdict,
+};
+use crate::rules::{Case, Club, NotJudged, Shop, judge};
+use crate::terms::person::Identity;
+use crate::terms::{Local, Rials, Sequence, UnitId};
+
+/// ISO 4217 numeric of the rial.
+const RIAL: u16 = 364;
+
+impl Engine {
+    pub(super) fn purchase(&self, hand: &Hand<'_>) -> Result<Decided, Missing> {
+        let asked = &hand.request.asked;
+        if may_refuse(asked) && !hand.request.terminal_allowed {
+            return Ok(Decided::only(Verdict::TerminalNotAllowed));
+        }
+        let Some(shop) = self.shop(hand) else {
+            return Ok(self.at_unknown_shop(hand));
+        };
+        if let Some(decided) = self.too_old(hand) {
+            return Ok(decided);
+        }
+        if self.finds_tombstone(hand)? {
+            return Ok(match asked.mode {
+                Mode::Ask => Decided::only(Verdict::UnknownTransaction),
+                // It was undone before it came: it is taken note of, and moves nothing.
+                Mode::Advise => Decided::only(Verdict::Approved),
+            });
+        }
+        if asked.mode == Mode::Advise
+            && let Some(original) = self.confirmed(hand)?
+        {
+            let mut effects = Effects::told(Told::only(Verdict::Approved));
+            effects.original = Some(original);
+            effects.shop = Some(shop.id);
+            return Ok(Decided {
+                effects,
+                how: How::Matched,
+            });
+        }
+        Ok(self.judged(hand, shop))
+    }
+
+    pub(super) fn quote(&self, hand: &Hand<'_>) -> Result<Decided, Missing> {
+        if !hand.request.terminal_allowed {
+            return Ok(Decided::only(Verdict::TerminalNotAllowed));
+        }
+        Ok(match self.shop(hand) {
+            Some(shop) => self.judged(hand, shop),
+            None => Decided::only(Verdict::MerchantUnknown),
+        })
+    }
+
+    fn at_unknown_shop(&self, hand: &Hand<'_>) -> Decided {
+        if may_refuse(&hand.request.asked) {
+            return Decided::only(Verdict::MerchantUnknown);
+        }
+        excepted(Exception::AdviceOfUnknownShop)
+    }
+
+    /// What is older than duplicates are remembered could be a second copy of something forgotten: it is never posted (S17).
+    fn too_old(&self, hand: &Hand<'_>) -> Option<Decided> {
+        let asked = &hand.request.asked;
+        let age_max = match asked.mode {
+            Mode::Ask => self.limits.duplicate_days,
+            Mode::Advise => self.limits.advice_days,
+        };
+        let Some(local) = terminal_time(asked, hand.local) else {
+            return Some(if may_refuse(asked) {
+                Decided::only(Verdict::FormatError)
+            } else {
+                excepted(Exception::AdviceTooOld)
+            });
+        };
+        let age = hand.local.wall_seconds() - local.wall_seconds();
+        if age <= i64::from(age_max) * 86_400 {
+            return None;
+        }
+        Some(if may_refuse(asked) {
+            Decided::only(Verdict::UnknownTransaction)
+        } else {
+            excepted(Exception::AdviceTooOld)
+        })
+    }
+
+    fn judged(&self, hand: &Hand<'_>, shop: &Shop) -> Decided {
+        let asked = &hand.request.asked;
+        let wishes_money = hand.request.wishes.redeem != Redeem::Nothing;
+        let amount = asked.amount.unwrap_or_default();
+        // An advice of nothing charged is real where purses or a discount paid it all.
+        let nothing = amount.is_zero() && (may_refuse(asked) || !self.tells_more(hand));
+        if nothing || asked.currency != RIAL {
+            return if may_refuse(asked) && (nothing || wishes_money) {
+                Decided::only(Verdict::InvalidAmount)
+            } else {
+                let mut effects = Effects::told(Told::only(Verdict::Approved));
+                effects.shop = Some(shop.id);
+                Decided::new(effects)
+            };
+        }
+        let found = self.club(hand, shop);
+        let enrolled = match found {
+            Some((club, None)) => self.on_first_purchase(hand, club),
+            _ => None,
+        };
+        let member = match (found, &enrolled) {
+            (Some((club, Some(id))), _) => self.book.member(id).map(|member| (club, member)),
+            (Some((club, None)), Some((member, _))) => Some((club, member)),
+            _ => None,
+        };
+        let Some((club, member)) = member else {
+            return if wishes_money && may_refuse(asked) {
+                Decided::only(Verdict::MemberUnknown)
+            } else {
+                self.without_club(hand, shop, None)
+            };
+        };
+        let local = self.judged_at(hand);
+        let at = if local == hand.local {
+            hand.now
+        } else {
+            self.rules.world.zone.moment(local)
+        };
+        let case = Case {
+            world: &self.rules.world,
+            club,
+            member,
+            shop,
+            acquirer: hand.acquirer,
+            mcc: category(asked, shop),
+            amount,
+            at,
+            local,
+            business_day: hand.business_day,
+            wishes: &hand.request.wishes,
+            mode: asked.mode,
+            has_card: hand.request.card.is_some(),
+        };
+        // A rule that panics must not take the others' purchases with it.
+        let judged = catch_unwind(AssertUnwindSafe(|| judge(&case)));
+        match judged {
+            Ok(Ok(mut effects)) => {
+                if let Some((_, change)) = enrolled {
+                    effects.members.push(change);
+                }
+                Decided::new(effects)
+            }
+            Ok(Err(NotJudged::Refused(verdict))) => {
+                let mut decided = Decided::only(verdict);
+                decided.effects.shop = Some(shop.id);
+                decided.effects.member = found.and_then(|(_, member)| member);
+                decided
+            }
+            Ok(Err(NotJudged::Failed(_))) | Err(_) if wishes_money && may_refuse(asked) => {
+                Decided::only(Verdict::CannotServe)
+            }
+            Ok(Err(NotJudged::Failed(_))) | Err(_) => {
+                self.without_club(hand, shop, Some(Exception::WithoutClub))
+            }
+        }
+    }
+
+    /// Whether an advice tells of money besides what the card was charged.
+    fn tells_more(&self, hand: &Hand<'_>) -> bool {
+        let wishes = &hand.request.wishes;
+        matches!(wishes.redeem, Redeem::Exactly(rials) if !rials.is_zero())
+            || wishes.discount_told.is_some_and(|told| !told.is_zero())
+    }
+
+    /// The instant of the judgement: now; of an advice the terminal's own time, unless its clock is ahead of ours (S19).
+    fn judged_at(&self, hand: &Hand<'_>) -> Local {
+        let asked = &hand.request.asked;
+        if asked.mode == Mode::Ask {
+            return hand.local;
+        }
+        terminal_time(asked, hand.local)
+            .filter(|local| {
+                local.wall_seconds() - hand.local.wall_seconds() <= self.limits.ahead_seconds
+            })
+            .unwrap_or(hand.local)
+    }
+
+    /// Nobody's purchase: the bank card pays all of it, and it is kept.
+    fn without_club(&self, hand: &Hand<'_>, shop: &Shop, exception: Option<Exception>) -> Decided {
+        let amount = hand.request.asked.amount.unwrap_or_default();
+        let mut effects = Effects::told(Told::only(Verdict::Approved));
+        effects.shop = Some(shop.id);
+        effects.exception = exception;
+        if amount > Rials::ZERO {
+            effects.postings.push(Posting {
+                from: Account::Pool {
+                    acquirer: hand.acquirer,
+                    shop: shop.id,
+                },
+                to: Account::Shop(shop.id),
+                amount: amount.0,
+                unit: UnitId::RIAL,
+                reason: Reason::CardPaid,
+            });
+        }
+        Decided::new(effects)
+    }
+
+    /// Where the club makes a member of whoever buys with a card: the member he becomes.
+    fn on_first_purchase(&self, hand: &Hand<'_>, club: &Club) -> Option<(Member, MemberChange)> {
+        let token = hand.request.card?;
+        if !club.enrol.on_first_purchase
+            || !club.identify.card
+            || hand.request.asked.function != Function::Purchase
+        {
+            return None;
+        }
+        let id = self.book.next_member();
+        let introducer = self.introducer(hand, club);
+        let change = MemberChange::Enrolled {
+            member: id,
+            club: club.id,
+            joined: hand.business_day,
+            identities: vec![Identity::Card(token)],
+            marketer: None,
+            introducer,
+            tier: None,
+        };
+        let member = Member {
+            id,
+            club: club.id,
+            joined: hand.business_day,
+            tier: None,
+            marketer: None,
+            introducer,
+            holdings: Vec::new(),
+            visits: Vec::new(),
+            next_lot: LotId(0),
+        };
+        Some((member, change))
+    }
+
+    /// The purchase that an advice confirms: decided before, approved, and not undone.
+    fn confirmed(&self, hand: &Hand<'_>) -> Result<Option<Sequence>, Missing> {
+        let asked = &hand.request.asked;
+        let by_reference = asked.rrn.and_then(|rrn| {
+            self.book
+                .with_reference(hand.acquirer, &hand.key.terminal, &rrn)
+        });
+        for sequence in by_reference
+            .into_iter()
+            .chain(self.book.originals(&hand.key))
+        {
+            let entry = self.entry(sequence, hand.fetched)?;
+            let Input::Request(before) = &entry.input else {
+                continue;
+            };
+            let told = entry.effects.told.as_ref();
+            let same_reference = asked.rrn.is_some()
+                && (before.rrn == asked.rrn || told.is_some_and(|told| told.rrn == asked.rrn));
+            let same_time = before.key.stan == hand.key.stan && before.key.local == hand.key.local;
+            let same = before.key.terminal == hand.key.terminal
+                && before.key.acceptor == hand.key.acceptor
+                && before.key.acquirer == hand.acquirer
+                && (same_reference || same_time);
+            if same
+                && before.mode == Mode::Ask
+                && before.function == Function::Purchase
+                && told.is_some_and(|told| told.verdict.is_approved())
+                && self.book.reversed_by(sequence).is_none()
+            {
+                return Ok(Some(sequence));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Taken note of, for somebody to look at.
+fn excepted(exception: Exception) -> Decided {
+    let mut effects = Effects::told(Told::only(Verdict::Approved));
+    effects.exception = Some(exception);
+    Decided::new(effects)
+}

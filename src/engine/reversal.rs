@@ -1,0 +1,106 @@
+//! A reversal: its effect always happens (S12). It is refused only when asked, and then only for an original that is unknown or of
+//! another amount.
+
+use crate::engine::matching::{Found, amounts};
+use crate::engine::{Decided, Engine, Hand, How, Missing, may_refuse};
+use crate::ledger::{Effects, Entry, Exception, Told, Verdict};
+use crate::rules::{Negative, Undoing, undo};
+
+impl Engine {
+    pub(super) fn reversal(&self, hand: &Hand<'_>) -> Result<Decided, Missing> {
+        let asked = &hand.request.asked;
+        if may_refuse(asked) && !hand.request.terminal_allowed {
+            return Ok(Decided::only(Verdict::TerminalNotAllowed));
+        }
+        Ok(match self.original(hand)? {
+            Found::None => unmatched(hand, Exception::OrphanReversal, How::Orphan),
+            Found::Many => unmatched(hand, Exception::AmbiguousReversal, How::Ambiguous),
+            Found::One(original) => self.reverse(hand, &original),
+        })
+    }
+
+    fn reverse(&self, hand: &Hand<'_>, original: &Entry) -> Decided {
+        let asked = &hand.request.asked;
+        if asked.original.is_some_and(|original| original.partial) {
+            return noted(
+                hand,
+                original,
+                Verdict::UnknownTransaction,
+                Exception::PartialReversal,
+            );
+        }
+        if self.book.reversed_by(original.head.sequence).is_some() {
+            let mut effects = Effects::told(Told::only(Verdict::Approved));
+            effects.original = Some(original.head.sequence);
+            return matched(effects);
+        }
+        let differs = asked
+            .amount
+            .is_some_and(|amount| !amount.is_zero() && !amounts(original).contains(&Some(amount)));
+        if differs && may_refuse(asked) {
+            return noted(
+                hand,
+                original,
+                Verdict::AmountDiffers,
+                Exception::AmountDiffers,
+            );
+        }
+        let member = original.effects.member.and_then(|id| self.book.member(id));
+        let negative = |purse| {
+            self.rules
+                .clubs
+                .iter()
+                .find_map(|club| club.purse(purse))
+                .map_or(Negative::Recover, |purse| purse.negative)
+        };
+        let undoing = Undoing {
+            member,
+            negative: &negative,
+            at: hand.now,
+            today: hand.local.day,
+            business_day: hand.business_day,
+        };
+        match undo(original, &undoing) {
+            Ok(mut effects) => {
+                effects.told = Some(Told::only(Verdict::Approved));
+                if differs {
+                    effects.exception = Some(Exception::AmountDiffers);
+                }
+                matched(effects)
+            }
+            Err(_) => Decided::only(Verdict::CannotServe),
+        }
+    }
+}
+
+/// The original stands. Asked, it is refused; advised, it is taken note of for somebody to look at.
+fn noted(hand: &Hand<'_>, original: &Entry, verdict: Verdict, exception: Exception) -> Decided {
+    if may_refuse(&hand.request.asked) {
+        let mut effects = Effects::told(Told::only(verdict));
+        effects.original = Some(original.head.sequence);
+        return matched(effects);
+    }
+    let mut effects = Effects::told(Told::only(Verdict::Approved));
+    effects.original = Some(original.head.sequence);
+    effects.exception = Some(exception);
+    matched(effects)
+}
+
+fn matched(effects: Effects) -> Decided {
+    Decided {
+        effects,
+        how: How::Matched,
+    }
+}
+
+/// Nothing was found that fits: a tombstone, which the original finds when it comes.
+fn unmatched(hand: &Hand<'_>, exception: Exception, how: How) -> Decided {
+    let verdict = if may_refuse(&hand.request.asked) {
+        Verdict::OriginalNotFound
+    } else {
+        Verdict::Approved
+    };
+    let mut effects = Effects::told(Told::only(verdict));
+    effects.exception = Some(exception);
+    Decided { effects, how }
+}
