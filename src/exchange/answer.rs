@@ -208,7 +208,7 @@ impl Dialect {
             text.extend_from_slice(balances);
         });
         part(&mut text, &tags.receipt, &mut |text| {
-            receipt(text, told, names)
+            receipt(text, told, names);
         });
         let parts = &mut parts[..count];
         parts.sort_unstable_by_key(|(tag, _)| *tag);

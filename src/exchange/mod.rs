@@ -4,7 +4,9 @@ mod answer;
 mod bind;
 mod read;
 pub mod session;
+pub mod terminal;
 
 pub use bind::{BindFault, Dialect, bind};
 pub use read::{Dropped, LinkTerms, Network, Read, Refusal};
 pub use session::{Action, Answer, Counts, Link, Session, Ticket, Why};
+pub use terminal::{Receipt, Terminal};

@@ -46,6 +46,11 @@ impl Network {
         (Network::SignOff, "sign-off"),
         (Network::Echo, "echo"),
     ];
+
+    /// The name.
+    pub fn name(self) -> &'static str {
+        Network::ALL[self as usize].1
+    }
 }
 
 /// What a message turned out to be.

@@ -28,7 +28,7 @@ const EARNED: Label = Label("Earned", "دریافت");
 const BALANCE: Label = Label("Balance", "مانده");
 
 /// What is printed for each kind of message, by the name of its function.
-const TITLES: [(&str, &str, &str); 8] = [
+const TITLES: [(&str, &str, &str); 9] = [
     ("purchase", "Purchase", "خرید"),
     ("advice", "Purchase (told later)", "خرید (اعلام بعدی)"),
     ("quote", "Price enquiry", "استعلام خرید"),
@@ -36,6 +36,7 @@ const TITLES: [(&str, &str, &str); 8] = [
     ("reversal", "Reversal", "برگشت خرید"),
     ("enrol", "New member", "عضویت"),
     ("sign-on", "Sign-on", "برقراری ارتباط"),
+    ("sign-off", "Sign-off", "پایان ارتباط"),
     ("echo", "Line test", "آزمون ارتباط"),
 ];
 

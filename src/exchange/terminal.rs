@@ -1,0 +1,678 @@
+//! The other side of the conversation: a terminal of a shop that asks, and reads what it is told. For the shell, the
+//! demo, load and tests.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::ledger::{PurseKind, Redeem, Verdict};
+use crate::message::{EncodeError, Message, MessageBuilder, Mti};
+use crate::terms::money::pointed;
+use crate::terms::person::{Mobile, NationalCode};
+use crate::terms::{JalaliDate, Local, MemberId, Moment, Pan, Rials, Zone};
+use crate::words::Slip;
+
+use super::bind::Dialect;
+use super::read::Network;
+
+/// A terminal: where it stands, and the number of its next message.
+#[derive(Clone, Debug)]
+pub struct Terminal {
+    dialect: Arc<Dialect>,
+    place: Place,
+    zone: Zone,
+    stan: u32,
+    /// The last second that was asked for, with both clocks as MMDDhhmmss.
+    clock: Option<(i64, u32, u32)>,
+}
+
+/// Where a terminal stands.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Place {
+    /// The acceptor number of the shop.
+    pub acceptor: String,
+    /// The number of the terminal, eight characters.
+    pub terminal: String,
+    /// The institution code of its acquirer; none: the one of the link counts.
+    pub acquirer: Option<String>,
+    /// Decimals of points, which an answer does not tell with every balance.
+    pub points_decimals: u8,
+}
+
+/// Whom a message is about. Cards and numbers are not printed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Who {
+    /// By a bank card.
+    Card(Pan),
+    /// By a mobile number.
+    Mobile(Mobile),
+    /// By a national code.
+    NationalCode(NationalCode),
+    /// By the club number.
+    Number(MemberId),
+}
+
+/// A purchase as it is asked for, or as it happened.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Sale {
+    /// Who buys.
+    pub who: Who,
+    /// The bill; whole units of the currency.
+    pub amount: Rials,
+    /// ISO 4217 numeric; 364 is the rial.
+    pub currency: u16,
+    /// How much to take from purses.
+    pub redeem: Redeem,
+    /// The only purse to take from.
+    pub purse: Option<String>,
+    /// The club it is for.
+    pub club: Option<String>,
+    /// Who brought the customer.
+    pub introducer: Option<Who>,
+    /// The shop's bill number.
+    pub bill: Option<String>,
+    /// In an advice: the discount that was given.
+    pub discount_told: Option<Rials>,
+    /// A retrieval reference of its own.
+    pub rrn: Option<String>,
+}
+
+impl Sale {
+    /// So many rials, without wishes.
+    pub fn of(who: Who, amount: Rials) -> Sale {
+        Sale {
+            who,
+            amount,
+            currency: 364,
+            redeem: Redeem::Nothing,
+            purse: None,
+            club: None,
+            introducer: None,
+            bill: None,
+            discount_told: None,
+            rrn: None,
+        }
+    }
+}
+
+/// Somebody who wants to be a member.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Enrolment {
+    /// His card.
+    pub card: Option<Pan>,
+    /// His mobile number.
+    pub mobile: Option<Mobile>,
+    /// His national code.
+    pub national_code: Option<NationalCode>,
+    /// His birth date.
+    pub born: Option<JalaliDate>,
+    /// Who brought him.
+    pub introducer: Option<Who>,
+    /// The club, where there are several.
+    pub club: Option<String>,
+    /// Who enrols him.
+    pub staff: Option<String>,
+}
+
+/// A message on its way, and what is needed to repeat or reverse it and to print its receipt.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    /// Its bytes.
+    pub body: Bytes,
+    /// Its type.
+    pub mti: Mti,
+    /// What it asks, by its name in dialect files.
+    pub function: &'static str,
+    /// Its trace number.
+    pub stan: u32,
+    /// When, on the clock of the shop.
+    pub at: Local,
+    /// DE7 as the number MMDDhhmmss.
+    pub transmitted: u32,
+    /// Processing code.
+    pub processing: u32,
+    /// The amount, where it has one.
+    pub amount: Option<Rials>,
+    /// The currency of the amount.
+    pub currency: u16,
+    /// The card, for a reversal.
+    pub card: Option<Pan>,
+}
+
+impl Terminal {
+    /// A terminal whose first message has trace number 1.
+    pub fn new(dialect: Arc<Dialect>, place: Place, zone: Zone) -> Terminal {
+        Terminal {
+            dialect,
+            place,
+            zone,
+            stan: 0,
+            clock: None,
+        }
+    }
+
+    /// Goes on after this trace number.
+    #[must_use]
+    pub fn after_stan(mut self, stan: u32) -> Terminal {
+        self.stan = stan % 1_000_000;
+        self
+    }
+
+    /// Where it stands.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Asks for a purchase.
+    ///
+    /// # Errors
+    /// Something that was given has no place in the dialect; so for all messages.
+    pub fn purchase(&mut self, sale: &Sale, now: Moment) -> Result<Sent, EncodeError> {
+        self.sale(Mti(0x0200), "purchase", 0, sale, now)
+    }
+
+    /// Asks what a purchase would get.
+    ///
+    /// # Errors
+    /// See [`Terminal::purchase`].
+    pub fn quote(&mut self, sale: &Sale, now: Moment) -> Result<Sent, EncodeError> {
+        self.sale(Mti(0x0100), "quote", 390_000, sale, now)
+    }
+
+    /// Tells of a purchase that has happened.
+    ///
+    /// # Errors
+    /// See [`Terminal::purchase`].
+    pub fn advice(&mut self, sale: &Sale, now: Moment) -> Result<Sent, EncodeError> {
+        self.sale(Mti(0x0220), "advice", 0, sale, now)
+    }
+
+    /// Asks for the balances of a member: of one kind, or all.
+    ///
+    /// # Errors
+    /// See [`Terminal::purchase`].
+    pub fn balance(
+        &mut self,
+        who: &Who,
+        of: Option<PurseKind>,
+        now: Moment,
+    ) -> Result<Sent, EncodeError> {
+        let kind = match of {
+            None => 0,
+            Some(PurseKind::Points) => 91,
+            Some(PurseKind::ClubCredit) => 92,
+            Some(PurseKind::MerchantCredit) => 93,
+        };
+        let mut draft = self.draft(Mti(0x0100), "balance", now);
+        draft.sent.processing = 310_000 + kind * 100;
+        draft.sent.currency = 364;
+        draft.sent.card = who.card();
+        let tags = who.tag(&self.dialect.tags.member);
+        self.write(draft, &tags, |_| ())
+    }
+
+    /// Undoes a message that was sent: asked for (0400) or told (0420).
+    ///
+    /// # Errors
+    /// See [`Terminal::purchase`].
+    pub fn reversal(
+        &mut self,
+        original: &Sent,
+        told: bool,
+        now: Moment,
+    ) -> Result<Sent, EncodeError> {
+        let mti = Mti(if told { 0x0420 } else { 0x0400 });
+        let mut draft = self.draft(mti, "reversal", now);
+        draft.sent.processing = original.processing;
+        draft.sent.amount = original.amount;
+        draft.sent.currency = original.currency;
+        draft.sent.card.clone_from(&original.card);
+        let acquirer = self.place.acquirer.as_deref().unwrap_or("");
+        let data = format!(
+            "{}{:06}{:010}{acquirer:0>11}{:011}",
+            original.mti.first(),
+            original.stan,
+            original.transmitted,
+            0
+        );
+        let at = self.dialect.at.original;
+        self.write(draft, &[], |builder| {
+            builder.set(at, &data);
+        })
+    }
+
+    /// Makes somebody a member.
+    ///
+    /// # Errors
+    /// See [`Terminal::purchase`].
+    pub fn enrol(&mut self, enrolment: &Enrolment, now: Moment) -> Result<Sent, EncodeError> {
+        let mut draft = self.draft(Mti(0x0600), "enrol", now);
+        draft.sent.processing = 910_000;
+        draft.sent.card.clone_from(&enrolment.card);
+        let names = &self.dialect.tags;
+        let mut tags = Vec::new();
+        let mut tag = |name: &str, value: Option<String>| {
+            tags.extend(value.map(|value| (name.to_owned(), value)));
+        };
+        let mobile = enrolment.mobile.as_ref();
+        tag(&names.mobile, mobile.map(|m| m.as_str().to_owned()));
+        let code = enrolment.national_code.as_ref();
+        tag(&names.national_code, code.map(|c| c.as_str().to_owned()));
+        tag(&names.birth_date, enrolment.born.map(JalaliDate::digits));
+        let introducer = enrolment.introducer.as_ref();
+        tag(&names.introducer, introducer.map(Who::named));
+        tag(&names.club, enrolment.club.clone());
+        tag(&names.enrolled_by, enrolment.staff.clone());
+        self.write(draft, &tags, |_| ())
+    }
+
+    /// Says something about the link.
+    ///
+    /// # Errors
+    /// See [`Terminal::purchase`].
+    pub fn network(&mut self, network: Network, now: Moment) -> Result<Sent, EncodeError> {
+        let code = match network {
+            Network::SignOn => 1,
+            Network::SignOff => 2,
+            Network::Echo => 301,
+        };
+        let draft = self.draft(Mti(0x0800), network.name(), now);
+        let at = self.dialect.at.network;
+        self.write(draft, &[], |builder| {
+            builder.number(at, code);
+        })
+    }
+
+    /// A message once more, marked as a repeat; everything else is as it was.
+    ///
+    /// # Errors
+    /// What was sent is no message of the dialect.
+    pub fn repeat(&self, sent: &Sent) -> Result<Sent, EncodeError> {
+        let spec = self.dialect.spec();
+        let mut body = BytesMut::new();
+        let mti = sent.mti.repeat();
+        let mut builder = MessageBuilder::new(spec, mti);
+        if let Ok(message) = Message::decode(spec, sent.body.clone()) {
+            builder.copy_all(&message);
+        }
+        builder.encode(&mut body)?;
+        Ok(Sent {
+            body: body.freeze(),
+            mti,
+            ..sent.clone()
+        })
+    }
+
+    /// What the answer to one of its messages says.
+    pub fn receipt(&self, answer: &Message) -> Receipt {
+        Receipt::read(&self.dialect, answer, self.place.points_decimals)
+    }
+
+    /// The slip that the shop prints.
+    pub fn slip(&self, sent: &Sent, receipt: &Receipt) -> Slip {
+        let purses = |list: &[PurseAmount]| {
+            let pairs = list.iter().map(|p| (p.purse.clone(), p.to_string()));
+            pairs.collect()
+        };
+        let rials = |rials: Option<Rials>| rials.map(|rials| rials.0.to_string());
+        let verdict = receipt.verdict.map(|verdict| verdict.name().to_owned());
+        let bill = matches!(sent.function, "purchase" | "quote" | "advice");
+        Slip {
+            function: sent.function.to_owned(),
+            outcome: verdict.unwrap_or_else(|| receipt.code.clone()),
+            shop: self.place.acceptor.clone(),
+            terminal: self.place.terminal.clone(),
+            at: Some(sent.at),
+            stan: Some(sent.stan),
+            rrn: receipt.rrn.clone(),
+            approval: receipt.approval.clone(),
+            last_four: sent
+                .card
+                .as_ref()
+                .map(|card| String::from_utf8_lossy(&card.last_four()).into_owned()),
+            member: receipt.member.clone(),
+            amount: rials(sent.amount),
+            discount: rials(receipt.discount),
+            used: purses(&receipt.redeemed),
+            pays: rials(receipt.pays.filter(|_| bill && receipt.is_approved())),
+            earned: purses(&receipt.earned),
+            balances: purses(&receipt.balances),
+        }
+    }
+
+    fn sale(
+        &mut self,
+        mti: Mti,
+        function: &'static str,
+        processing: u32,
+        sale: &Sale,
+        now: Moment,
+    ) -> Result<Sent, EncodeError> {
+        let mut draft = self.draft(mti, function, now);
+        draft.sent.processing = processing;
+        draft.sent.amount = Some(sale.amount);
+        draft.sent.currency = sale.currency;
+        draft.sent.card = sale.who.card();
+        let names = &self.dialect.tags;
+        let mut tags = sale.who.tag(&names.member);
+        let mut tag = |name: &str, value: Option<String>| {
+            tags.extend(value.map(|value| (name.to_owned(), value)));
+        };
+        tag(&names.introducer, sale.introducer.as_ref().map(Who::named));
+        tag(&names.club, sale.club.clone());
+        tag(&names.purse_asked, sale.purse.clone());
+        tag(
+            &names.rials_asked,
+            match sale.redeem {
+                Redeem::Nothing => None,
+                Redeem::Exactly(rials) => Some(rials.0.to_string()),
+                Redeem::AsMuchAsAllowed => Some("max".to_owned()),
+            },
+        );
+        tag(&names.bill, sale.bill.clone());
+        tag(
+            &names.discount,
+            sale.discount_told.map(|rials| rials.0.to_string()),
+        );
+        let (at, rrn) = (self.dialect.at.rrn, sale.rrn.as_ref());
+        self.write(draft, &tags, |builder| {
+            if let Some(rrn) = rrn {
+                builder.set(at, format!("{rrn:<12}"));
+            }
+        })
+    }
+
+    /// The next trace number and the time, of which every message is made.
+    fn draft(&mut self, mti: Mti, function: &'static str, now: Moment) -> Draft {
+        // Trace number 0 is no number: after the last comes 1.
+        self.stan = self.stan % 999_999 + 1;
+        let at = self.zone.local(now);
+        let (local, transmitted) = match self.clock {
+            Some((seconds, local, utc)) if seconds == now.seconds() => (local, utc),
+            _ => {
+                let utc = Zone::fixed("UTC", 0).local(now);
+                let both = (month_to_second(at), month_to_second(utc));
+                self.clock = Some((now.seconds(), both.0, both.1));
+                both
+            }
+        };
+        Draft {
+            local,
+            sent: Sent {
+                body: Bytes::new(),
+                mti,
+                function,
+                stan: self.stan,
+                at,
+                transmitted,
+                processing: 0,
+                amount: None,
+                currency: 0,
+                card: None,
+            },
+        }
+    }
+
+    fn write(
+        &self,
+        draft: Draft,
+        tags: &[(String, String)],
+        more: impl FnOnce(&mut MessageBuilder<'_>),
+    ) -> Result<Sent, EncodeError> {
+        let Draft { local, mut sent } = draft;
+        let (at, place) = (&self.dialect.at, &self.place);
+        let mut builder = MessageBuilder::new(self.dialect.spec(), sent.mti);
+        if let Some(card) = &sent.card {
+            builder.set(at.pan, card.digits());
+        }
+        if sent.mti.class() != 8 {
+            builder.number(at.processing, u64::from(sent.processing));
+        }
+        if let Some(amount) = sent.amount {
+            builder.number(at.amount, amount.0.unsigned_abs());
+        }
+        builder.number(at.transmitted, u64::from(sent.transmitted));
+        builder.number(at.stan, u64::from(sent.stan));
+        builder.number(at.time, u64::from(local % 1_000_000));
+        builder.number(at.date, u64::from(local / 1_000_000));
+        if let Some(acquirer) = &place.acquirer {
+            builder.set(at.acquirer, acquirer);
+        }
+        if sent.mti.class() != 8 {
+            builder.set(at.terminal, format!("{:<8}", place.terminal));
+            builder.set(at.acceptor, format!("{:<15}", place.acceptor));
+        }
+        for (tag, value) in tags {
+            builder.tag(at.private, tag, value);
+        }
+        if sent.currency != 0 {
+            builder.set(at.currency, format!("{:03}", sent.currency));
+        }
+        more(&mut builder);
+        let mut body = BytesMut::with_capacity(256);
+        builder.encode(&mut body)?;
+        sent.body = body.freeze();
+        Ok(sent)
+    }
+}
+
+/// A message before its bytes are made.
+struct Draft {
+    sent: Sent,
+    local: u32,
+}
+
+impl Who {
+    fn card(&self) -> Option<Pan> {
+        match self {
+            Who::Card(pan) => Some(pan.clone()),
+            _ => None,
+        }
+    }
+
+    /// The tag that names him where no card does.
+    fn tag(&self, name: &str) -> Vec<(String, String)> {
+        match self {
+            Who::Card(_) => Vec::new(),
+            _ => vec![(name.to_owned(), self.named())],
+        }
+    }
+
+    /// Kind letter and value.
+    fn named(&self) -> String {
+        match self {
+            Who::Card(pan) => format!("C{}", String::from_utf8_lossy(pan.digits())),
+            Who::Mobile(mobile) => format!("M{}", mobile.as_str()),
+            Who::NationalCode(code) => format!("N{}", code.as_str()),
+            Who::Number(number) => format!("B{number}"),
+        }
+    }
+}
+
+/// MMDDhhmmss.
+fn month_to_second(at: Local) -> u32 {
+    let (date, time) = (at.day.gregorian(), at.time.0);
+    let day = date.month() as u32 * 100 + date.day() as u32;
+    let (hour, minute, second) = (time / 3600, time / 60 % 60, time % 60);
+    day * 1_000_000 + hour * 10_000 + minute * 100 + second
+}
+
+/// An amount of a purse.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PurseAmount {
+    /// The name of the purse; a shop's code after `@` where it is another shop's.
+    pub purse: String,
+    /// In smallest units.
+    pub amount: i64,
+    /// Decimals of one whole.
+    pub decimals: u8,
+}
+
+/// `290.13`.
+impl fmt::Display for PurseAmount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&pointed(self.amount, self.decimals))
+    }
+}
+
+/// What an answer says.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Receipt {
+    /// Its type.
+    pub mti: Mti,
+    /// The trace number it answers.
+    pub stan: Option<u32>,
+    /// The response code as it stands there.
+    pub code: String,
+    /// What the code means; none where this switch never says it.
+    pub verdict: Option<Verdict>,
+    /// What the bank card still has to pay.
+    pub pays: Option<Rials>,
+    /// The discount.
+    pub discount: Option<Rials>,
+    /// The fee.
+    pub fee: Option<Rials>,
+    /// What was spent.
+    pub redeemed: Vec<PurseAmount>,
+    /// What was earned.
+    pub earned: Vec<PurseAmount>,
+    /// Who takes which part.
+    pub split: Vec<(String, Rials)>,
+    /// What can be spent now.
+    pub balances: Vec<PurseAmount>,
+    /// The approval code.
+    pub approval: Option<String>,
+    /// The retrieval reference.
+    pub rrn: Option<String>,
+    /// The member's number.
+    pub member: Option<String>,
+    /// The text beside the code.
+    pub text: Option<String>,
+    /// The lines to print.
+    pub lines: Vec<String>,
+    /// The rules that fired.
+    pub rules: Vec<String>,
+    /// The field at fault, told to terminals under test.
+    pub field_at_fault: Option<String>,
+}
+
+impl Receipt {
+    /// Reads an answer; what it does not say, or says badly, is left out.
+    pub fn read(dialect: &Dialect, answer: &Message, points_decimals: u8) -> Receipt {
+        let (at, tags, spec) = (&dialect.at, &dialect.tags, dialect.spec());
+        let text = |n: usize| {
+            let text = answer.text(spec, n)?;
+            let text = text.trim();
+            (!text.is_empty()).then(|| text.to_owned())
+        };
+        let tag = |name: &str| {
+            let value = answer.tag(spec, at.private, name)?;
+            Some(String::from_utf8_lossy(&dialect.plain(value)).into_owned())
+        };
+        let rials = |name: &str| tag(name)?.parse().ok().map(Rials);
+        let list = |name: &str| -> Vec<PurseAmount> {
+            let value = tag(name).unwrap_or_default();
+            value.split(';').filter_map(purse_amount).collect()
+        };
+        let code = text(at.outcome).unwrap_or_default();
+        let (redeemed, earned) = (list(&tags.redeemed), list(&tags.earned));
+        let mut balances = Vec::new();
+        for group in text(at.balances).unwrap_or_default().as_bytes().chunks(20) {
+            balances.extend(balance(group, points_decimals));
+        }
+        balances.extend(list(&tags.more_balances));
+        Receipt {
+            mti: answer.mti(),
+            stan: answer.digits(spec, at.stan).map(|stan| stan as u32),
+            verdict: dialect.verdict(&code),
+            code,
+            pays: answer
+                .digits(spec, at.amount)
+                .and_then(|rials| i64::try_from(rials).ok())
+                .map(Rials),
+            discount: rials(&tags.discount),
+            fee: rials(&tags.fee),
+            redeemed,
+            earned,
+            split: tag(&tags.split)
+                .unwrap_or_default()
+                .split(';')
+                .filter_map(|part| {
+                    let (role, amount) = part.split_once('=')?;
+                    Some((role.to_owned(), Rials(amount.parse().ok()?)))
+                })
+                .collect(),
+            balances,
+            approval: text(at.approval),
+            rrn: text(at.rrn),
+            member: tag(&tags.member),
+            text: text(at.text),
+            lines: tag(&tags.receipt)
+                .map(|lines| lines.lines().map(str::to_owned).collect())
+                .unwrap_or_default(),
+            rules: tag(&tags.rules_fired)
+                .map(|rules| rules.split(',').map(str::to_owned).collect())
+                .unwrap_or_default(),
+            field_at_fault: tag(&tags.field_at_fault),
+        }
+    }
+
+    /// Whether what was asked was done.
+    pub fn is_approved(&self) -> bool {
+        self.verdict.is_some_and(Verdict::is_approved)
+    }
+
+    /// What was spent from a purse, in smallest units.
+    pub fn redeemed_from(&self, purse: &str) -> i64 {
+        sum(&self.redeemed, purse)
+    }
+
+    /// What a purse gained, in smallest units.
+    pub fn earned_in(&self, purse: &str) -> i64 {
+        sum(&self.earned, purse)
+    }
+
+    /// What can be spent from a purse now, in smallest units; none where it is not told.
+    pub fn balance_of(&self, purse: &str) -> Option<i64> {
+        let told = self.balances.iter().any(|p| p.purse == purse);
+        told.then(|| sum(&self.balances, purse))
+    }
+}
+
+fn sum(list: &[PurseAmount], purse: &str) -> i64 {
+    let of_purse = list.iter().filter(|p| p.purse == purse);
+    of_purse.fold(0, |sum: i64, p| sum.saturating_add(p.amount))
+}
+
+/// `points=290.13`.
+fn purse_amount(part: &str) -> Option<PurseAmount> {
+    let (purse, amount) = part.split_once('=')?;
+    let (whole, fraction) = amount.split_once('.').unwrap_or((amount, ""));
+    Some(PurseAmount {
+        purse: purse.to_owned(),
+        amount: format!("{whole}{fraction}").parse().ok()?,
+        decimals: u8::try_from(fraction.len()).ok()?,
+    })
+}
+
+/// A group of 20 of the balances field, under the usual name of its kind.
+fn balance(group: &[u8], points_decimals: u8) -> Option<PurseAmount> {
+    let group = std::str::from_utf8(group).ok().filter(|g| g.len() == 20)?;
+    let (kind, decimals) = match group.get(..2)? {
+        "91" => (PurseKind::Points, points_decimals),
+        "92" => (PurseKind::ClubCredit, 0),
+        "93" => (PurseKind::MerchantCredit, 0),
+        _ => return None,
+    };
+    let amount: i64 = group.get(8..)?.parse().ok()?;
+    Some(PurseAmount {
+        purse: kind.name().to_owned(),
+        amount: if group.get(7..8)? == "D" {
+            -amount
+        } else {
+            amount
+        },
+        decimals,
+    })
+}
