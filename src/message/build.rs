@@ -17,6 +17,8 @@ pub struct MessageBuilder<'s> {
     mti: Mti,
     wire: Vec<u8>,
     places: Vec<Place>,
+    /// The highest field that was set: a higher one cannot be there yet.
+    top: usize,
     fault: Option<EncodeError>,
 }
 
@@ -36,6 +38,7 @@ impl<'s> MessageBuilder<'s> {
             mti,
             wire: Vec::with_capacity(512),
             places: Vec::with_capacity(24),
+            top: 0,
             fault: None,
         }
     }
@@ -45,6 +48,7 @@ impl<'s> MessageBuilder<'s> {
         self.mti = mti;
         self.wire.clear();
         self.places.clear();
+        self.top = 0;
         self.fault = None;
     }
 
@@ -191,13 +195,10 @@ impl<'s> MessageBuilder<'s> {
 
     /// Notes that field `n` stands from `from` to the end.
     fn note(&mut self, n: usize, from: usize) {
-        if self
-            .places
-            .last()
-            .is_some_and(|last| usize::from(last.field) >= n)
-        {
+        if n <= self.top {
             self.unset(n);
         }
+        self.top = self.top.max(n);
         self.places.push(Place {
             field: n as u8,
             at: from as u32,
@@ -309,6 +310,9 @@ impl<'s> MessageBuilder<'s> {
         let Inside::Tlv { form, tags } = &field.inside else {
             return Err(wrong(Wanted::Tag));
         };
+        if tag.len() != form.tag_chars || !tag.bytes().all(|c| c.is_ascii_alphanumeric()) {
+            return Err(wrong(Wanted::Tag));
+        }
         if let Some(known) = tags.get(tag)
             && known.class.fault(value).is_some()
         {
@@ -350,7 +354,8 @@ impl<'s> MessageBuilder<'s> {
         let bytes = self.wire.len() - begin;
         if bytes > max {
             self.wire.truncate(end);
-            return Err(wrong(Wanted::Between(0, max - (end - begin).min(max))));
+            let taken = end - begin + form.tag_chars + form.length_digits;
+            return Err(wrong(Wanted::Between(0, max.saturating_sub(taken))));
         }
         self.put_length(field, from, begin, bytes);
         self.unset(n);

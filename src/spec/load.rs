@@ -84,7 +84,7 @@ static DIALECT: Shape = Shape {
         ("unverified", "true: made without an official document"),
         ("coding", "how things stand on the wire"),
         ("fields", "number = { name, class, length, ... }"),
-        ("inside", "tags or parts of a field"),
+        ("inside", "tags or parts of a field, or \"nothing\""),
         ("roles", "where the switch finds what it needs"),
         ("outcomes", "outcome = response code"),
         ("meanings", "words for the values of a field"),
@@ -243,6 +243,8 @@ struct FieldDraft {
 }
 
 enum InsideDraft {
+    /// Takes away what an extended dialect says.
+    Nothing,
     Tlv {
         tag_chars: usize,
         length_digits: usize,
@@ -467,9 +469,10 @@ impl Draft {
             functions: Vec::new(),
             meanings: self.meanings,
         };
-        for (role, (place, path)) in self.roles {
-            check_path(&spec, &path, place, ROLE, log);
-            spec.roles.insert(role, path);
+        for (role, (at, path)) in self.roles {
+            if leads(&spec, &path, at, &place, ROLE, log) {
+                spec.roles.insert(role, path);
+            }
         }
         let outcome = spec
             .role("outcome")
@@ -478,18 +481,22 @@ impl Draft {
             Some(Length::Fixed(units)) => Some(units),
             _ => None,
         };
-        for (outcome, (place, code)) in self.outcomes {
+        for (outcome, (at, code)) in self.outcomes {
             if let Some(wide) = wide.filter(|wide| *wide != code.len()) {
                 let title = format!("the code of \"{outcome}\" must have {wide} characters");
-                log.add(Fault::error(OUTCOME, place, title));
+                log.add(Fault::error(OUTCOME, at, title));
             }
             spec.outcomes.insert(outcome, code);
         }
         for (function, paths) in self.functions {
-            for (place, path) in paths {
-                check_path(&spec, &path, place, FUNCTION, log);
+            let there = |(at, path)| leads(&spec, &path, at, &place, FUNCTION, log);
+            if paths
+                .into_iter()
+                .map(there)
+                .fold(true, |all, one| all && one)
+            {
+                spec.functions.push(function);
             }
-            spec.functions.push(function);
         }
         Some(spec)
     }
@@ -668,6 +675,7 @@ impl FieldDraft {
             None => Inside::Nothing,
             Some((place, inside)) => {
                 let fits = match &inside {
+                    InsideDraft::Nothing => true,
                     InsideDraft::Tlv { .. } => {
                         is_text(coding) && matches!(length, Length::Var { .. })
                     }
@@ -679,6 +687,7 @@ impl FieldDraft {
                     log.add(Fault::error(FIELD, place, title).mend(mend));
                 }
                 match inside {
+                    InsideDraft::Nothing => Inside::Nothing,
                     InsideDraft::Tlv {
                         tag_chars,
                         length_digits,
@@ -803,6 +812,9 @@ fn read_path(value: Value<'_>, text: &str) -> Option<Path> {
 }
 
 fn read_inside(value: Value<'_>) -> Option<InsideDraft> {
+    if value.raw() == "\"nothing\"" {
+        return Some(InsideDraft::Nothing);
+    }
     let table = value.table(&INSIDE)?;
     if table.has("parts") {
         for key in ["tag_chars", "length_digits", "tags"] {
@@ -887,12 +899,22 @@ fn read_mti(value: Value<'_>) -> Option<Mti> {
     mti
 }
 
-/// A path must lead to a field of the dialect, and to a known tag or part where those have names.
-fn check_path(spec: &Spec, path: &Path, place: Place, code: &'static str, log: &FaultLog) {
-    if path.field > 1 && spec.name_of(path).is_some() {
-        return;
+/// Whether a path leads to a field of the dialect, and to a known tag or part where those have names.
+/// One that does not is a fault in the dialect's own file. Where it comes from an extended dialect
+/// whose place was taken away, what needs it goes too.
+fn leads(
+    spec: &Spec,
+    path: &Path,
+    place: Place,
+    own: &Place,
+    code: &'static str,
+    log: &FaultLog,
+) -> bool {
+    let leads = path.field > 1 && spec.name_of(path).is_some();
+    if !leads && place.source.name == own.source.name {
+        let title = format!("nothing stands at {path} in this dialect");
+        let mend = "name a field of [fields], or a tag or part of its [inside]";
+        log.add(Fault::error(code, place, title).mend(mend));
     }
-    let title = format!("nothing stands at {path} in this dialect");
-    let mend = "name a field of [fields], or a tag or part of its [inside]";
-    log.add(Fault::error(code, place, title).mend(mend));
+    leads
 }

@@ -129,7 +129,8 @@ impl Bitmap {
         };
         let mut at = 0;
         for word in 0..words {
-            let more = self.words[word + 1..].iter().any(|later| *later != 0);
+            // Where all words are always there, nothing is announced.
+            let more = !form.fixed && self.words[word + 1..].iter().any(|later| *later != 0);
             let bits = self.words[word] | if more { FIRST } else { 0 };
             for byte in bits.to_be_bytes() {
                 if form.hex {

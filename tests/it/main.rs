@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod crash;
+mod frames;
 mod layers;
 mod rulefiles;
 mod sources;
