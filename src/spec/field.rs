@@ -420,7 +420,8 @@ impl FieldSpec {
                 None => false,
             },
             (Class::B, _) => {
-                let hex = content.len() % 2 == 0 && content.iter().all(|c| nibble(*c) < 16);
+                let hex =
+                    content.len().is_multiple_of(2) && content.iter().all(|c| nibble(*c) < 16);
                 hex && self.coding.write(content, out)
             }
             (Class::Xn, Coding::Bcd(_)) => match content.split_first() {

@@ -489,12 +489,11 @@ impl Draft {
             spec.outcomes.insert(outcome, code);
         }
         for (function, paths) in self.functions {
-            let there = |(at, path)| leads(&spec, &path, at, &place, FUNCTION, log);
-            if paths
-                .into_iter()
-                .map(there)
-                .fold(true, |all, one| all && one)
-            {
+            let mut whole = true;
+            for (at, path) in paths {
+                whole &= leads(&spec, &path, at, &place, FUNCTION, log);
+            }
+            if whole {
                 spec.functions.push(function);
             }
         }

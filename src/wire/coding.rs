@@ -165,7 +165,7 @@ impl Coding {
                     length >>= 8;
                 }
                 Coding::Bcd(_) => {
-                    *place = ((length / 10 % 10) << 4 | length % 10) as u8;
+                    *place = (((length / 10 % 10) << 4) | (length % 10)) as u8;
                     length /= 100;
                 }
                 _ => {
@@ -195,7 +195,11 @@ impl Fill {
 /// Nibble number `at` of some BCD bytes, the high one first.
 pub fn bcd_nibble(wire: &[u8], at: usize) -> u8 {
     let byte = wire.get(at / 2).copied().unwrap_or(0);
-    if at % 2 == 0 { byte >> 4 } else { byte & 15 }
+    if at.is_multiple_of(2) {
+        byte >> 4
+    } else {
+        byte & 15
+    }
 }
 
 /// The value of a hex digit, or a number above 15.

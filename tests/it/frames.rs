@@ -562,8 +562,7 @@ fn check_vector(id: &str, spec: &Spec, bytes: &Bytes, path: &str, wanted: &Value
 
 #[test]
 fn public_vectors_of_our_dialects_are_read() {
-    let path =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/vectors/vectors.jsonl");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/vectors/vectors.jsonl");
     let Ok(lines) = fs::read_to_string(path) else {
         println!("skipped: the public vectors are not beside the project");
         return;
