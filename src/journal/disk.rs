@@ -170,9 +170,18 @@ impl DiskFile {
             path: &self.path,
             bytes,
         })?;
+        // Asked first, since a refused reservation may keep what it got, and all others would starve.
+        let held = self.file.metadata()?.len();
+        let room = rustix::fs::fstatvfs(&self.file)?;
+        if room.f_bavail.saturating_mul(room.f_frsize) < bytes.saturating_sub(held) {
+            return Err(rustix::io::Errno::NOSPC.into());
+        }
         match rustix::fs::fallocate(&self.file, FallocateFlags::empty(), 0, bytes) {
-            Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => Ok(()),
-            done => Ok(done?),
+            Ok(()) | Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => Ok(()),
+            Err(error) => {
+                self.file.set_len(0)?;
+                Err(error.into())
+            }
         }
     }
 }

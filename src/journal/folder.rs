@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -36,7 +37,12 @@ impl Folder {
                 source,
             }
         };
-        fs::create_dir_all(dir).map_err(io("make the data folder"))?;
+        // What members bought is nobody's business: not for every user of the machine.
+        let made = fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o750)
+            .create(dir);
+        made.map_err(io("make the data folder"))?;
         let known = identity(dir)?;
         if known.is_none() {
             refuse_foreign(dir)?;

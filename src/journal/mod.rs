@@ -30,6 +30,7 @@ use frame::{GROUP_HEAD, GroupHead, Mark, SECTOR, SEGMENT_HEAD, SegmentHead, padd
 use keeper::{Keeper, SparePlan};
 
 const SEGMENT_BYTES_LEAST: u64 = 64 << 10;
+const SEGMENT_BYTES_MOST: u64 = 1 << 30;
 
 /// A journal that this process, and no other, appends to.
 #[derive(Debug)]
@@ -57,7 +58,7 @@ pub struct Journal {
 /// How a journal is opened.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Length of a segment file. 64 MiB; at least 64 KiB. A group cannot be longer than one.
+    /// Length of a segment file in bytes, 64 KiB to 1 GiB. A group cannot be longer than one.
     pub segment_bytes: u64,
     /// The newest entry that a snapshot or the store knows; a journal that ends before is refused.
     pub minimum_sequence: u64,
@@ -355,7 +356,11 @@ impl Journal {
         let plan = SparePlan {
             disk: options.disk.clone(),
             path: segments.join("spare"),
-            bytes: padded(options.segment_bytes.max(SEGMENT_BYTES_LEAST)),
+            bytes: padded(
+                options
+                    .segment_bytes
+                    .clamp(SEGMENT_BYTES_LEAST, SEGMENT_BYTES_MOST),
+            ),
         };
         let start = recover::start(&folder, &options, &plan).map_err(|error| match error {
             OpenError::Io { source, .. } if is_full(&source) => OpenError::NoRoom {

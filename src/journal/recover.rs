@@ -30,8 +30,20 @@ pub(super) struct Found {
     /// Where its last group begins.
     last_group_at: Option<u64>,
     torn: bool,
-    /// Sequence and chain of the groups of the newest segment, so far as the mark asks for one of them.
+    /// Chain after the group of the newest segment that ends where the mark file says.
     chain_at_mark: Option<u64>,
+}
+
+impl Found {
+    /// The chain after the entry the mark knows, `Some(None)` when no group ends with it; `None` when it is in
+    /// an older segment, which was not read.
+    fn chain_at(&self, sequence: u64) -> Option<Option<u64>> {
+        if sequence == self.last_sequence {
+            return Some(Some(self.chain));
+        }
+        let (_, head) = self.newest.as_ref()?;
+        (sequence >= head.first_sequence).then_some(self.chain_at_mark)
+    }
 }
 
 /// What a journal needs to be appended to.
@@ -217,12 +229,10 @@ fn found(
     }
     if let Some(mark) = mark
         && !cut
-        && found
-            .newest
-            .as_ref()
-            .is_some_and(|(_, head)| mark.sequence >= head.first_sequence)
-        && found.chain_at_mark != Some(mark.chain)
         && accepted != Some(last)
+        && found
+            .chain_at(mark.sequence)
+            .is_some_and(|chain| chain != Some(mark.chain))
     {
         return Err(OpenError::OtherJournal {
             dir: folder.dir().to_owned(),

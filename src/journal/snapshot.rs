@@ -76,17 +76,14 @@ pub fn write(
         .open(&path)?;
     file.write_all_at(&[0; HEAD_BYTES], 0)?;
     file.set_len(HEAD_BYTES as u64)?;
-
-    let mut payload = Hashed {
-        file: BufWriter::with_capacity(1 << 20, &file),
-        hash: Xxh3::new(),
-        bytes: 0,
+    let (bytes, hash) = match write_payload(&file, fill) {
+        Ok(written) => written,
+        Err(error) => {
+            // Half a snapshot on a full disk is of use to nobody.
+            file.set_len(0)?;
+            return Err(error);
+        }
     };
-    payload.file.seek(SeekFrom::Start(HEAD_BYTES as u64))?;
-    fill(&mut payload)?;
-    payload.file.flush()?;
-    let (bytes, hash) = (payload.bytes, payload.hash.digest());
-    drop(payload);
     file.sync_data()?;
 
     let mut whole = [0; HEAD_BYTES];
@@ -103,6 +100,21 @@ pub fn write(
     file.sync_all()?;
     sync_folder_of(&path)?;
     Ok(bytes)
+}
+
+fn write_payload(
+    file: &File,
+    fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<(u64, u64)> {
+    let mut payload = Hashed {
+        file: BufWriter::with_capacity(1 << 20, file),
+        hash: Xxh3::new(),
+        bytes: 0,
+    };
+    payload.file.seek(SeekFrom::Start(HEAD_BYTES as u64))?;
+    fill(&mut payload)?;
+    payload.file.flush()?;
+    Ok((payload.bytes, payload.hash.digest()))
 }
 
 /// The newest snapshot whose every byte is what was written; a damaged one is passed over for the other.

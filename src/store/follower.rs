@@ -71,10 +71,10 @@ impl Follower {
         &self.store
     }
 
-    /// How many durable entries the store does not have yet.
+    /// How many durable entries the store cannot tell of yet.
     pub fn lag(&self) -> u64 {
-        let position = self.store.position().sequence;
-        self.journal.last_sequence().saturating_sub(position)
+        let told_of = self.store.answers_up_to();
+        self.journal.last_sequence().saturating_sub(told_of)
     }
 
     /// What happened since this was last asked, a sentence each, for the log.

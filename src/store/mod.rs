@@ -189,7 +189,7 @@ impl Store {
         if sequence == 0 || journal.is_some_and(|journal| sequence > journal.last_sequence()) {
             return Lookup::Absent;
         }
-        if sequence > self.position().sequence || !self.inner.agreed.load(Ordering::Acquire) {
+        if sequence > self.answers_up_to() {
             return Lookup::Unknown;
         }
         match self.with(|base| read_entry(&base.db, sequence)) {
@@ -197,7 +197,7 @@ impl Store {
             Err(_) => {
                 // It should be there: the follower finds the store closed and makes it again. Unless that
                 // has happened meanwhile.
-                if sequence <= self.position().sequence {
+                if sequence <= self.answers_up_to() {
                     self.close();
                 }
                 Lookup::Unknown
@@ -280,6 +280,15 @@ impl Store {
     fn agrees(&self, journal: &Reader) {
         let _ = self.inner.journal.set(journal.clone());
         self.inner.agreed.store(true, Ordering::Release);
+    }
+
+    /// The last entry that look-ups may tell of.
+    fn answers_up_to(&self) -> u64 {
+        if self.inner.agreed.load(Ordering::Acquire) {
+            self.position().sequence
+        } else {
+            0
+        }
     }
 
     fn is_closed(&self) -> bool {
