@@ -1,5 +1,7 @@
 #![doc = include_str!("ARCHITECTURE.md")]
 
+pub mod cli;
+pub mod config;
 pub mod engine;
 pub mod exchange;
 pub mod journal;
@@ -8,6 +10,7 @@ pub mod ledger;
 pub mod message;
 pub mod rulefile;
 pub mod rules;
+pub mod serve;
 pub mod settle;
 pub mod source;
 pub mod spec;

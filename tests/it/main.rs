@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod confs;
 mod crash;
 mod frames;
 mod layers;

@@ -1,0 +1,88 @@
+//! `check`: every fault of the configuration, the dialects and the rule files, before anything runs with them.
+
+use std::path::PathBuf;
+
+use crate::cli::Failure;
+use crate::config::{Config, SHIPPED};
+use crate::ledger::Names;
+use crate::serve::rules;
+use crate::source::{Fault, Faults, Place, names_in};
+use crate::spec;
+
+/// Check configuration, dialects and rule files.
+///
+/// Tells every fault at once, each with file, line, column and a cure. Nothing is started or changed.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  clubswitch check
+  clubswitch check --config /etc/clubswitch/clubswitch.toml
+
+Exit status: 0 no fault, 2 faults.")]
+pub(super) struct Args {
+    /// The configuration file; conf/clubswitch.toml where it is there, else the one built in
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    let mut faults = Vec::new();
+    let config = match Config::find(args.config.as_deref()) {
+        Ok(config) => config,
+        Err(found) => {
+            faults.extend(found.0);
+            // The rules are checked all the same: those that would be used with nothing configured.
+            Config::parse("built in", SHIPPED)?
+        }
+    };
+    let dialects = spec::SHIPPED.len() + check_specs(&config, &mut faults);
+    let rules = rules::load(&config, &Names::default());
+    let clubs = rules
+        .as_ref()
+        .map_or(0, |loaded| loaded.rulebook.clubs.len());
+    faults.extend(match rules {
+        Ok(loaded) => loaded.notes.0,
+        Err(found) => found.0,
+    });
+    let faults = Faults(faults);
+    if faults.errors() > 0 {
+        return Err(faults.into());
+    }
+    for note in &faults.0 {
+        anstream::eprintln!("{}", note.drawn(true));
+    }
+    let name = |path: &Option<PathBuf>| match path {
+        Some(path) => path.display().to_string(),
+        None => "built in".to_owned(),
+    };
+    anstream::println!(
+        "no fault: configuration ({}), {dialects} dialects, rules ({}) of {clubs} club{}",
+        name(&config.file),
+        name(&config.rules),
+        if clubs == 1 { "" } else { "s" },
+    );
+    Ok(())
+}
+
+/// Loads every dialect of the operator's own; gives their number.
+fn check_specs(config: &Config, faults: &mut Vec<Fault>) -> usize {
+    let Some(folder) = config.specs.as_deref() else {
+        return 0;
+    };
+    let names = match names_in(folder) {
+        Ok(names) => names,
+        Err(error) => {
+            let title = format!("the folder of dialects cannot be read: {error}");
+            let place = Place::file(folder.display().to_string());
+            faults.push(Fault::error("D01", place, title));
+            return 0;
+        }
+    };
+    let mut count = 0;
+    for name in names.iter().filter_map(|name| name.strip_suffix(".toml")) {
+        count += usize::from(spec::shipped(name).is_none());
+        if let Err(found) = spec::load(folder, name) {
+            faults.extend(found.0);
+        }
+    }
+    count
+}
