@@ -302,3 +302,158 @@ fn write_group(group: &mut [u8], kind: PurseKind, amount: i64) {
         left /= 10;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exchange::samples::{
+        MERCHANT_CREDIT, PURCHASE, dialect, example, line, message, names,
+    };
+    use crate::ledger::Party;
+    use crate::spec::Path;
+    use crate::terms::ShopId;
+
+    fn answer(request: &str, told: &Told) -> Message {
+        let dialect = dialect("iso87-ascii");
+        let mut out = BytesMut::new();
+        dialect.answer(&message(&dialect, request), told, &names(), &mut out);
+        Message::decode(dialect.spec(), out.freeze()).unwrap()
+    }
+
+    fn check(request: &str, told: &Told, wanted: &str) {
+        let dialect = dialect("iso87-ascii");
+        let wanted: Vec<&str> = wanted.split_whitespace().collect();
+        let got = line(&dialect, &answer(request, told));
+        assert_eq!(got.split(' ').collect::<Vec<_>>(), wanted, "{request}");
+    }
+
+    #[test]
+    fn the_worked_example_is_answered_to_the_rial() {
+        check(
+            PURCHASE,
+            &example(),
+            "0210 3=000000 4=000002417778 7=1123064500 11=000007 12=101500 13=1123 37=000000000042 38=A00001 39=00 \
+             41=T0000001 42=m-1001 48.10=88213 48.70=morning-5,base,saving 48.72=2417778 \
+             48.73=points=290.13;club-credit=24177 48.74=137777 48.75=8266 \
+             48.79=marketer=6888;merchant-marketer=4133;club-owner=16533;acceptor-saving=24177;merchant=2581158 \
+             48.80=merchant-credit=40000;club-credit=125000;points=233.34 \
+             48.90=Discount_137,777|Used_200,000|Card_pays_2,417,778|+290.13_points|+24,177_club_credit 49=364 \
+             54=9302364C0000000000009202364C0000000241779102999C000000059716",
+        );
+    }
+
+    #[test]
+    fn a_refusal_has_a_text_and_echoes_the_amount() {
+        check(
+            PURCHASE,
+            &Told::only(Verdict::NotEnough),
+            "0210 3=000000 4=000002755555 7=1123064500 11=000007 12=101500 13=1123 39=51 41=T0000001 42=m-1001 \
+             44=Not_enough_in_the_purse 49=364",
+        );
+    }
+
+    #[test]
+    fn secrets_and_chip_data_are_not_echoed() {
+        let request = format!(
+            "{PURCHASE} 14=2912 35=9999120000001234=29121010 37=000000000009 45=B9999 52=0102030405060708 55=9F02"
+        );
+        let answer = answer(&request, &example());
+        for field in [2, 14, 35, 45, 52, 55] {
+            assert!(!answer.has(field), "{field}");
+        }
+        let dialect = dialect("iso87-ascii");
+        assert_eq!(answer.text(dialect.spec(), 37).unwrap(), "000000000009");
+    }
+
+    #[test]
+    fn repeats_and_advices_have_the_type_of_their_answer() {
+        for (mti, wanted) in [
+            ("0201", "0210"),
+            ("0100", "0110"),
+            ("0220", "0230"),
+            ("0221", "0230"),
+            ("0400", "0410"),
+            ("0421", "0430"),
+            ("0600", "0610"),
+        ] {
+            let request = PURCHASE.replacen("0200", mti, 1);
+            let answer = answer(&request, &Told::only(Verdict::Approved));
+            assert_eq!(answer.mti().to_string(), wanted);
+        }
+    }
+
+    #[test]
+    fn balances_without_room_go_to_their_tag() {
+        let mut told = example();
+        for _ in 0..4 {
+            told.balances.push(told.balances[2]);
+        }
+        told.balances.push(ToldBalance {
+            purse: MERCHANT_CREDIT,
+            shop: Some(ShopId(1)),
+            amount: -5,
+        });
+        let dialect = dialect("iso87-ascii");
+        let answer = answer(PURCHASE, &told);
+        assert_eq!(answer.text(dialect.spec(), 54).unwrap().len(), 120);
+        assert_eq!(
+            answer.tag(dialect.spec(), 48, "76").unwrap(),
+            b"points=597.16;merchant-credit@m-1002=-5"
+        );
+    }
+
+    #[test]
+    fn too_many_words_shed_the_receipt_first_and_keep_the_money() {
+        let mut told = example();
+        told.split = vec![(Party::MerchantMarketer, Rials(1)); 38];
+        let dialect = dialect("iso87-ascii");
+        let less = answer(PURCHASE, &told);
+        let has = |answer: &Message, tag| answer.tag(dialect.spec(), 48, tag).is_some();
+        assert!(!has(&less, "90") && has(&less, "79") && has(&less, "70"));
+        for _ in 0..40 {
+            told.balances.push(told.balances[2]);
+        }
+        let less = answer(PURCHASE, &told);
+        assert!(!has(&less, "90") && !has(&less, "76") && has(&less, "79") && has(&less, "80"));
+        // More than the field holds even so: what was decided is told without it.
+        told.split = vec![(Party::MerchantMarketer, Rials(1)); 90];
+        let less = answer(PURCHASE, &told);
+        assert!(!has(&less, "79"));
+        assert_eq!(less.digits(dialect.spec(), 4), Some(2_417_778));
+    }
+
+    #[test]
+    fn the_field_at_fault_is_told_under_test_only() {
+        let dialect = dialect("iso87-ascii");
+        let refusal = Refusal {
+            verdict: Verdict::FormatError,
+            field: Some(Path::inside(48, "21")),
+        };
+        for (test, wanted) in [
+            (
+                true,
+                "0210 11=000007 39=30 44=Message_not_understood 48.99=48.21",
+            ),
+            (false, "0210 11=000007 39=30 44=Message_not_understood"),
+        ] {
+            let mut out = BytesMut::new();
+            let request = message(&dialect, "0200 11=000007");
+            dialect.refuse(&request, &refusal, test, &mut out);
+            let answer = Message::decode(dialect.spec(), out.freeze()).unwrap();
+            assert_eq!(line(&dialect, &answer), wanted);
+        }
+    }
+
+    #[test]
+    fn the_same_request_is_answered_with_the_same_bytes() {
+        for name in ["iso87-ascii", "iso87-ascii-binmap", "iso87-bcd"] {
+            let dialect = dialect(name);
+            let bytes = || {
+                let mut out = BytesMut::new();
+                dialect.answer(&message(&dialect, PURCHASE), &example(), &names(), &mut out);
+                out
+            };
+            assert_eq!(bytes(), bytes());
+        }
+    }
+}

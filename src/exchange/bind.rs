@@ -34,6 +34,8 @@ pub(super) enum Meaning {
     Network(Network),
     /// Known to the dialect, and to nobody here.
     NotBuilt,
+    /// It lacks the field that tells what it asks.
+    Lacks(usize),
 }
 
 /// Something that a dialect lacks.
@@ -212,18 +214,27 @@ impl Dialect {
         Verdict::ALL.get(place).map(|(verdict, _)| *verdict)
     }
 
-    /// What a message asks for; nothing where no function of the dialect fits.
+    /// What a message asks for, by the first function of the dialect that fits.
     pub(super) fn meaning(&self, message: &Message) -> Meaning {
         let mti = message.mti().first();
-        let functions = self.spec.functions().iter();
-        let fits = functions.zip(&self.meanings).find(|(function, _)| {
-            function.mti.contains(&mti)
-                && function.when.iter().all(|(path, pattern)| {
-                    let value = message.at(&self.spec, path);
-                    value.is_some_and(|value| pattern.fits(value.as_bytes()))
-                })
-        });
-        fits.map_or(Meaning::NotBuilt, |(_, meaning)| *meaning)
+        let mut meaning = Meaning::NotBuilt;
+        for (function, meant) in self.spec.functions().iter().zip(&self.meanings) {
+            if !function.mti.contains(&mti) {
+                continue;
+            }
+            let misfit = function.when.iter().find(|(path, pattern)| {
+                let value = message.at(&self.spec, path);
+                !value.is_some_and(|value| pattern.fits(value.as_bytes()))
+            });
+            match misfit {
+                None => return *meant,
+                Some((path, _)) if !message.has(usize::from(path.field)) => {
+                    meaning = Meaning::Lacks(usize::from(path.field));
+                }
+                Some(_) => {}
+            }
+        }
+        meaning
     }
 }
 
@@ -324,5 +335,62 @@ fn longest(spec: &Spec, n: usize) -> usize {
         Some(Length::Fixed(units)) => units,
         Some(Length::Var { max, .. }) => max,
         None => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::{SHIPPED, load_text, shipped};
+
+    #[test]
+    fn every_shipped_dialect_of_a_link_is_bound() {
+        for (name, _) in SHIPPED {
+            let spec = shipped(name).unwrap();
+            // A dialect of files, without functions, is for describing only.
+            if spec.functions().is_empty() {
+                continue;
+            }
+            let dialect = bind(&spec).unwrap();
+            for (verdict, _) in Verdict::ALL {
+                assert!(!dialect.code(verdict).is_empty(), "{name} {verdict:?}");
+            }
+        }
+    }
+
+    /// The faults of the default dialect after something in its text was put in place of something else.
+    fn check(from: &str, to: &str, wanted: &[&str]) {
+        let (_, text) = SHIPPED.iter().find(|(n, _)| *n == "iso87-ascii").unwrap();
+        assert!(text.contains(from), "{from}");
+        let spec = load_text("broken", &text.replace(from, to)).unwrap();
+        let faults = bind(&spec).err().unwrap();
+        let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        assert_eq!(faults, wanted);
+    }
+
+    #[test]
+    fn a_dialect_that_lacks_something_is_refused_by_its_name() {
+        let role = "dialect broken: no field has the role";
+        check("\nstan          = \"11\"", "", &[&format!("{role} stan")]);
+        check(
+            "\nreceipt       = \"48.90\"",
+            "",
+            &[&format!("{role} receipt")],
+        );
+        check(
+            "discount      = \"48.74\"",
+            "discount      = \"44\"",
+            &["dialect broken: the role discount is at 44; a tag of the private field wanted"],
+        );
+        check(
+            "name = \"enrol\"",
+            "name = \"welcome\"",
+            &["dialect broken: no message asks for the function enrol"],
+        );
+        check(
+            "\nnot-enough           = \"51\"",
+            "",
+            &["dialect broken: no response code of 2 characters for the outcome not-enough"],
+        );
     }
 }

@@ -10,3 +10,6 @@ pub use bind::{BindFault, Dialect, bind};
 pub use read::{Dropped, LinkTerms, Network, Read, Refusal};
 pub use session::{Action, Answer, Counts, Link, Session, Ticket, Why};
 pub use terminal::{Receipt, Terminal};
+
+#[cfg(test)]
+mod samples;

@@ -112,6 +112,7 @@ impl Dialect {
         let asked = match self.meaning(message) {
             Meaning::Network(network) => return Read::Network(network),
             Meaning::NotBuilt => Err(not_built()),
+            Meaning::Lacks(field) => Err(bad(field)),
             Meaning::Book(function) => Reader {
                 dialect: self,
                 message,
@@ -655,4 +656,327 @@ fn padded<const N: usize>(text: &str) -> Option<[u8; N]> {
         .get_mut(..text.len())?
         .copy_from_slice(text.as_bytes());
     Some(padded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exchange::samples::{PURCHASE, dialect, link, message, token};
+
+    fn read(line: &str) -> Read {
+        let dialect = dialect("iso87-ascii");
+        dialect.read(&message(&dialect, line), &link(), &token)
+    }
+
+    fn ask(line: &str) -> Request {
+        match read(line) {
+            Read::Ask(request) => *request,
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    /// The purchase with some fields put in, or taken away where nothing stands behind `=`.
+    fn changed(changes: &str) -> String {
+        let mut words: Vec<String> = PURCHASE.split_whitespace().map(str::to_owned).collect();
+        for change in changes.split_whitespace() {
+            let Some((at, value)) = change.split_once('=') else {
+                words[0] = change.to_owned();
+                continue;
+            };
+            words.retain(|word| !word.starts_with(&format!("{at}=")));
+            if !value.is_empty() {
+                words.push(change.to_owned());
+            }
+        }
+        words.join(" ")
+    }
+
+    fn check_refused(changes: &str, verdict: Verdict, field: &str) {
+        match read(&changed(changes)) {
+            Read::Refuse(refusal) => {
+                let at = refusal.field.map_or(String::new(), |path| path.to_string());
+                assert_eq!(
+                    (refusal.verdict, at.as_str()),
+                    (verdict, field),
+                    "{changes}"
+                );
+            }
+            other => panic!("{changes}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_purchase_is_read_whole() {
+        let request = ask(&changed(
+            "32=581672031 18=5411 37=000000000042 48.21=200000 48.20=points 48.16=golestan 48.31=bill-7 48.15=B88213",
+        ));
+        let card = token(TokenKind::Card, b"9999120000001234");
+        assert_eq!(request.card, Some(card));
+        assert_eq!(request.acquirer, "581672031");
+        assert_eq!(request.introducer, Some(Identity::Number(MemberId(88_213))));
+        assert_eq!(
+            request.wishes,
+            Wishes {
+                club: Some("golestan".to_owned()),
+                purse: Some("points".to_owned()),
+                redeem: Redeem::Exactly(Rials(200_000)),
+                discount_told: None,
+            }
+        );
+        let asked = &request.asked;
+        assert_eq!(
+            (asked.function, asked.mode),
+            (Function::Purchase, Mode::Ask)
+        );
+        assert_eq!(
+            (asked.amount, asked.currency),
+            (Some(Rials(2_755_555)), 364)
+        );
+        assert_eq!((asked.mcc, asked.last_four), (5411, Some(*b"1234")));
+        assert_eq!(asked.transmitted, Some(1_123_064_500));
+        assert_eq!(asked.rrn, Some(*b"000000000042"));
+        assert_eq!(asked.bill.as_deref(), Some("bill-7"));
+        let key = asked.key;
+        assert_eq!(
+            (key.terminal_code(), key.acceptor_code()),
+            ("T0000001", "m-1001")
+        );
+        assert_eq!((key.stan, key.local, key.kind), (7, 1_123_101_500, 20));
+    }
+
+    #[test]
+    fn what_must_be_there_is_missed_by_its_number() {
+        for field in ["3", "4", "11", "12", "13", "41", "42", "49"] {
+            check_refused(&format!("{field}="), Verdict::FormatError, field);
+        }
+        check_refused("2=", Verdict::FormatError, "2");
+        check_refused("0800", Verdict::FormatError, "70");
+    }
+
+    #[test]
+    fn what_is_malformed_is_told_by_its_place() {
+        for (change, at) in [
+            ("2=1234567", "2"),
+            ("12=246000", "12"),
+            ("13=1332", "13"),
+            ("7=1323064500", "7"),
+            ("49=IRR", "49"),
+            ("2= 35=9999120000001234", "35"),
+            ("48.10=X12", "48.10"),
+            ("48.10=N1111111111", "48.10"),
+            ("48.15=M12", "48.15"),
+            ("48.21=12x", "48.21"),
+            ("48.21=1000000000000", "48.21"),
+            ("0220 48.74=-1", "48.74"),
+            ("0600 3=910000 48.12=0812", "48.12"),
+            ("0600 3=910000 48.13=0499370898", "48.13"),
+            ("0600 3=910000 48.14=14051301", "48.14"),
+            ("0600 3=910000 2=", "2"),
+            ("0100 3=315500", "3"),
+        ] {
+            check_refused(change, Verdict::FormatError, at);
+        }
+    }
+
+    #[test]
+    fn functions_that_are_not_built_are_not_known() {
+        for change in [
+            "3=090000",
+            "3=190000",
+            "3=200000",
+            "3=290000",
+            "3=400000",
+            "3=770000",
+            "0100 3=380000",
+            "0100 3=316000",
+            "0500",
+            "0600 3=940000",
+            "0300",
+            "0240",
+            "0800 70=161",
+        ] {
+            check_refused(change, Verdict::UnknownTransaction, "");
+        }
+    }
+
+    #[test]
+    fn a_member_is_named_by_card_track_or_tag() {
+        let card = Some(token(TokenKind::Card, b"9999120000001234"));
+        assert_eq!(ask(&changed("2= 35=9999120000001234=29121010")).card, card);
+        let both = ask(&changed("35=9999990000000007=29121010 48.10=M09120000007"));
+        assert_eq!(both.card, card);
+        assert_eq!(both.identity(), card.map(Identity::Card));
+        let mobile = token(TokenKind::Mobile, b"+989120000007");
+        let named = ask(&changed("2= 48.10=M09120000007"));
+        assert_eq!(named.identity(), Some(Identity::Mobile(mobile)));
+        assert_eq!(named.asked.last_four, None);
+        let code = token(TokenKind::NationalCode, b"0499370899");
+        let named = ask(&changed("2= 48.10=N0499370899"));
+        assert_eq!(named.identity(), Some(Identity::NationalCode(code)));
+        let named = ask(&changed("2= 48.10=C9999120000001234"));
+        assert_eq!(named.identity(), card.map(Identity::Card));
+    }
+
+    #[test]
+    fn the_key_knows_type_and_function_and_no_repeat() {
+        for (mti, kind, repeat) in [
+            ("0200", 20, false),
+            ("0201", 20, true),
+            ("0220", 22, false),
+            ("0221", 22, true),
+            ("0400", 40, false),
+            ("0421", 42, true),
+        ] {
+            let request = ask(&changed(mti));
+            assert_eq!(
+                (request.asked.key.kind, request.repeat),
+                (kind, repeat),
+                "{mti}"
+            );
+        }
+        assert_eq!(ask(&changed("0600 3=910000")).asked.key.kind, 60);
+        assert_eq!(ask(&changed("0100 3=390000")).asked.key.kind, 10);
+    }
+
+    #[test]
+    fn the_digest_is_over_card_code_amount_and_currency() {
+        let of = |changes: &str| ask(&changed(changes)).asked.digest;
+        let first = of("");
+        for same in ["0201", "7=1123064501", "37=000000000001", "48.31=x"] {
+            assert_eq!(of(same), first, "{same}");
+        }
+        for other in ["2=9999120000001235", "3=000001", "4=000002755556", "49=840"] {
+            assert_ne!(of(other), first, "{other}");
+        }
+    }
+
+    #[test]
+    fn an_advice_tells_what_happened() {
+        let request = ask(&changed("0220 48.74=137777 48.21=200000"));
+        assert_eq!(request.asked.mode, Mode::Advise);
+        assert_eq!(request.wishes.discount_told, Some(Rials(137_777)));
+        assert_eq!(request.wishes.redeem, Redeem::Exactly(Rials(200_000)));
+        // Only an advice tells a discount, and only a request asks for the most.
+        assert_eq!(ask(&changed("48.74=137777")).wishes.discount_told, None);
+        assert_eq!(
+            ask(&changed("48.21=max")).wishes.redeem,
+            Redeem::AsMuchAsAllowed
+        );
+        assert_eq!(ask(&changed("48.21=0")).wishes.redeem, Redeem::Nothing);
+        assert_eq!(
+            ask(&changed("0220 48.21=max")).wishes.redeem,
+            Redeem::Nothing
+        );
+        assert_eq!(ask(&changed("0120")).asked.function, Function::Purchase);
+    }
+
+    fn check_original(changes: &str, wanted: OriginalRef) {
+        let request = ask(&changed(changes));
+        assert_eq!(request.asked.original, Some(wanted), "{changes}");
+    }
+
+    #[test]
+    fn a_reversal_names_its_original_one_way_or_another() {
+        let nothing = OriginalRef::default();
+        let rrn = Some(*b"000000000042");
+        let data = "90=020000000711230645000058167203100000000000";
+        let told = OriginalRef {
+            kind: Some(20),
+            stan: Some(7),
+            transmitted: Some(1_123_064_500),
+            ..nothing
+        };
+        check_original(&format!("0400 11=000008 {data} 37=000000000042"), told);
+        let zeros = "90=000000000700000000000000000000000000000000";
+        let by_stan = OriginalRef {
+            stan: Some(7),
+            rrn,
+            ..nothing
+        };
+        check_original(&format!("0420 {zeros} 37=000000000042"), by_stan);
+        check_original("0400 37=000000000042", OriginalRef { rrn, ..nothing });
+        let by_time = OriginalRef {
+            stan: Some(7),
+            local: Some(1_123_101_500),
+            ..nothing
+        };
+        check_original("0400", by_time);
+        let all = "90=000000000000000000000000000000000000000000";
+        check_original(&format!("0400 {all}"), by_time);
+        let replaced = "95=000002000000000000000000C00000000C00000000";
+        let partial = OriginalRef {
+            partial: true,
+            ..told
+        };
+        check_original(&format!("0400 {data} {replaced}"), partial);
+        let whole = "95=000000000000000000000000C00000000C00000000";
+        check_original(&format!("0400 {data} {whole}"), told);
+    }
+
+    #[test]
+    fn a_link_fills_in_and_keeps_out() {
+        assert_eq!(ask(PURCHASE).acquirer, "581672031");
+        assert_eq!(ask(&changed("32=00000627412")).acquirer, "627412");
+        let dialect = dialect("iso87-ascii");
+        let listed = LinkTerms {
+            terminals: Some(["T0000002".to_owned()].into()),
+            ..link()
+        };
+        for (line, allowed) in [(PURCHASE.to_owned(), false), (changed("41=T0000002"), true)] {
+            match dialect.read(&message(&dialect, &line), &listed, &token) {
+                Read::Ask(request) => assert_eq!(request.terminal_allowed, allowed, "{line}"),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn an_enrolment_brings_every_identity() {
+        let request = ask(&changed(
+            "0600 3=910000 48.12=+989120000007 48.13=0499370899 48.14=13700101 48.17=ali",
+        ));
+        let wish = request.enrol.unwrap();
+        assert_eq!(
+            wish.identities,
+            [
+                Identity::Card(token(TokenKind::Card, b"9999120000001234")),
+                Identity::Mobile(token(TokenKind::Mobile, b"+989120000007")),
+                Identity::NationalCode(token(TokenKind::NationalCode, b"0499370899")),
+            ]
+        );
+        assert_eq!(wish.staff.as_deref(), Some("ali"));
+        assert_eq!(wish.born.unwrap().to_string(), "1370/01/01");
+    }
+
+    #[test]
+    fn a_balance_is_asked_of_one_kind_or_all() {
+        let of = |processing: &str| ask(&changed(&format!("0100 3={processing}"))).balance_of;
+        assert_eq!(of("310000"), None);
+        assert_eq!(of("319100"), Some(PurseKind::Points));
+        assert_eq!(of("319200"), Some(PurseKind::ClubCredit));
+        assert_eq!(of("319300"), Some(PurseKind::MerchantCredit));
+    }
+
+    #[test]
+    fn what_cannot_be_answered_is_dropped() {
+        for (mti, wanted) in [("0210", Dropped::Response), ("0900", Dropped::UnknownClass)] {
+            match read(&changed(mti)) {
+                Read::Drop(cause) => assert_eq!(cause, wanted),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn the_other_dialects_say_the_same() {
+        let line = changed("48.21=max 48.31=bill-7 37=000000000042 32=581672031");
+        let wanted = ask(&line);
+        for name in ["iso87-ascii-binmap", "iso87-bcd"] {
+            let dialect = dialect(name);
+            match dialect.read(&message(&dialect, &line), &link(), &token) {
+                Read::Ask(request) => assert_eq!(*request, wanted, "{name}"),
+                other => panic!("{name}: {other:?}"),
+            }
+        }
+    }
 }

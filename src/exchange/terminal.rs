@@ -676,3 +676,187 @@ fn balance(group: &[u8], points_decimals: u8) -> Option<PurseAmount> {
         decimals,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exchange::read::Read;
+    use crate::exchange::samples::{dialect, example, link, names, token};
+    use crate::ledger::{Function, Mode, OriginalRef, Request};
+    use crate::terms::TokenKind;
+    use crate::terms::person::Identity;
+    use crate::words::Language;
+
+    fn terminal(name: &str) -> Terminal {
+        let place = Place {
+            acceptor: "m-1001".to_owned(),
+            terminal: "T0000001".to_owned(),
+            acquirer: Some("581672031".to_owned()),
+            points_decimals: 2,
+        };
+        Terminal::new(
+            Arc::new(dialect(name)),
+            place,
+            Zone::named("Asia/Tehran").unwrap(),
+        )
+    }
+
+    fn now() -> Moment {
+        let zone = Zone::named("Asia/Tehran").unwrap();
+        zone.moment(Local::parse("1405/09/02 10:15").unwrap())
+    }
+
+    fn card() -> Who {
+        Who::Card(Pan::new(b"9999120000001234").unwrap())
+    }
+
+    fn decoded(terminal: &Terminal, sent: &Sent) -> Message {
+        Message::decode(terminal.dialect.spec(), sent.body.clone()).unwrap()
+    }
+
+    fn asked(terminal: &Terminal, sent: &Sent) -> Request {
+        let message = decoded(terminal, sent);
+        match terminal.dialect.read(&message, &link(), &token) {
+            Read::Ask(request) => *request,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn check_round(name: &str) {
+        let mut terminal = terminal(name);
+        let sale = Sale {
+            redeem: Redeem::Exactly(Rials(200_000)),
+            ..Sale::of(card(), Rials(2_755_555))
+        };
+        let sent = terminal.purchase(&sale, now()).unwrap();
+        let request = asked(&terminal, &sent);
+        assert_eq!(request.wishes.redeem, sale.redeem);
+        let mut out = BytesMut::new();
+        let told = example();
+        let dialect = Arc::clone(&terminal.dialect);
+        dialect.answer(&decoded(&terminal, &sent), &told, &names(), &mut out);
+        let answer = Message::decode(dialect.spec(), out.freeze()).unwrap();
+        let receipt = terminal.receipt(&answer);
+        assert!(receipt.is_approved());
+        assert_eq!(receipt.stan, Some(1));
+        assert_eq!(
+            (receipt.pays, receipt.discount, receipt.fee),
+            (told.pays, told.discount, told.fee)
+        );
+        assert_eq!(receipt.redeemed_from("points"), 23_334);
+        assert_eq!(receipt.redeemed_from("merchant-credit"), 40_000);
+        assert_eq!(receipt.earned_in("points"), 29_013);
+        assert_eq!(receipt.balance_of("points"), Some(59_716));
+        assert_eq!(receipt.balance_of("stars"), None);
+        assert_eq!(
+            receipt.split.last().unwrap(),
+            &("merchant".to_owned(), Rials(2_581_158))
+        );
+        assert_eq!(receipt.approval.as_deref(), Some("A00001"));
+        assert_eq!(receipt.rrn.as_deref(), Some("000000000042"));
+        assert_eq!(receipt.member.as_deref(), Some("88213"));
+        assert_eq!(receipt.lines[3], "+290.13 points");
+        assert_eq!(receipt.rules, ["morning-5", "base", "saving"]);
+        let slip = terminal.slip(&sent, &receipt).print(Language::English);
+        for wanted in [
+            "Purchase: Approved",
+            "1405/09/02 10:15",
+            "2,417,778",
+            "**** 1234",
+            "597.16",
+        ] {
+            assert!(slip.contains(wanted), "{wanted} in\n{slip}");
+        }
+    }
+
+    #[test]
+    fn what_is_told_comes_back_as_a_receipt() {
+        for name in ["iso87-ascii", "iso87-ascii-binmap", "iso87-bcd"] {
+            check_round(name);
+        }
+    }
+
+    #[test]
+    fn a_reversal_names_what_was_sent() {
+        let mut terminal = terminal("iso87-ascii");
+        let sent = terminal
+            .purchase(&Sale::of(card(), Rials(10)), now())
+            .unwrap();
+        let reversal = terminal.reversal(&sent, true, now()).unwrap();
+        let request = asked(&terminal, &reversal);
+        assert_eq!(
+            (request.asked.function, request.asked.mode),
+            (Function::Reversal, Mode::Advise)
+        );
+        let original = asked(&terminal, &sent).asked;
+        assert_eq!(
+            request.asked.original,
+            Some(OriginalRef {
+                kind: Some(20),
+                stan: Some(original.key.stan),
+                transmitted: original.transmitted,
+                ..OriginalRef::default()
+            })
+        );
+        assert_eq!(request.asked.amount, original.amount);
+        assert_eq!(request.asked.key.stan, 2);
+    }
+
+    #[test]
+    fn a_repeat_is_the_same_but_for_its_type() {
+        let mut terminal = terminal("iso87-ascii");
+        let sent = terminal
+            .purchase(&Sale::of(card(), Rials(10)), now())
+            .unwrap();
+        let repeat = terminal.repeat(&sent).unwrap();
+        assert_eq!(repeat.body[..4], *b"0201");
+        assert_eq!(repeat.body[4..], sent.body[4..]);
+        let (first, second) = (asked(&terminal, &sent), asked(&terminal, &repeat));
+        assert_eq!(first.asked, second.asked);
+        assert!(second.repeat && !first.repeat);
+    }
+
+    #[test]
+    fn the_other_messages_are_read_as_they_were_meant() {
+        let mut terminal = terminal("iso87-ascii");
+        let mobile = Who::Mobile(Mobile::parse("09120000007").unwrap());
+        let sent = terminal
+            .balance(&mobile, Some(PurseKind::Points), now())
+            .unwrap();
+        let request = asked(&terminal, &sent);
+        let wanted = token(TokenKind::Mobile, b"+989120000007");
+        assert_eq!(request.identity(), Some(Identity::Mobile(wanted)));
+        assert_eq!(request.balance_of, Some(PurseKind::Points));
+        let sale = Sale {
+            discount_told: Some(Rials(5)),
+            ..Sale::of(card(), Rials(10))
+        };
+        let sent = terminal.advice(&sale, now()).unwrap();
+        assert_eq!(asked(&terminal, &sent).wishes.discount_told, Some(Rials(5)));
+        let sent = terminal.quote(&sale, now()).unwrap();
+        assert_eq!(asked(&terminal, &sent).asked.function, Function::Quote);
+        let enrolment = Enrolment {
+            mobile: Mobile::parse("09120000007"),
+            born: JalaliDate::parse("1370/01/01"),
+            ..Enrolment::default()
+        };
+        let sent = terminal.enrol(&enrolment, now()).unwrap();
+        let wish = asked(&terminal, &sent).enrol.unwrap();
+        assert_eq!(wish.identities, [Identity::Mobile(wanted)]);
+        for (network, _) in Network::ALL {
+            let sent = terminal.network(network, now()).unwrap();
+            let message = decoded(&terminal, &sent);
+            match terminal.dialect.read(&message, &link(), &token) {
+                Read::Network(read) => assert_eq!(read, network),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn trace_numbers_come_round_without_zero() {
+        let mut terminal = terminal("iso87-ascii").after_stan(999_998);
+        let mut next = || terminal.network(Network::Echo, now()).unwrap().stan;
+        assert_eq!([next(), next()], [999_999, 1]);
+    }
+}
