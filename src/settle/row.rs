@@ -137,9 +137,10 @@ impl Row {
         let told = entry.effects.told.as_ref().and_then(|told| told.discount);
         let discount = match (told, entry.effects.reverses, entry.effects.visit) {
             (Some(told), false, _) => told.0,
-            (Some(told), true, _) => -told.0.abs(),
-            (None, true, Some(visit)) if -visit.spent.0 <= paid + posted.club_discount => {
-                -visit.spent.0 - paid
+            (Some(told), true, _) => -told.0,
+            (None, true, Some(visit)) => {
+                let bill_less_discount = posted.card - visit.redeemed.0;
+                (-visit.spent.0 - bill_less_discount).min(posted.club_discount)
             }
             _ => posted.club_discount,
         };
@@ -245,7 +246,7 @@ impl Posted {
         }
         same("the fee", told.fee.unwrap_or_default().0, self.fee)?;
         if told.split.is_empty() {
-            return same("the split", 0, self.sum(|_| true));
+            return same("the split", 0, self.sum(|p| !matches!(p, Payee::Reserve(_))));
         }
         let of = |parties: &[Party]| -> i64 {
             told.split

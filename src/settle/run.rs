@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::ledger::{Account, Entry, Input, Names, Reason};
-use crate::settle::division::{Lines, Move, Part};
+use crate::settle::division::{Lines, Move, Part, Payee};
 use crate::settle::manifest::{
     self, AccountLine, AcquirerLine, CarryLine, JournalRange, Manifest, NamedSum, ReasonLine,
 };
@@ -218,9 +218,9 @@ impl<S: Sink> Run<S> {
                 .or_default();
             let line = match (moved, part) {
                 (_, Some(payee)) => {
-                    let club = match posting.to {
-                        Account::Owner(club) | Account::Reserve(club) => Some(club),
-                        _ => entry.effects.club,
+                    let club = match payee {
+                        Payee::Owner(club) | Payee::Reserve(club) => Some(club),
+                        Payee::Person(_) | Payee::Saving(_) => entry.effects.club,
                     };
                     let club = club.ok_or_else(|| unplaced("it splits money without a club"))?;
                     lines.parts.entry(Part { payee, club }).or_default()
@@ -402,7 +402,7 @@ impl<S: Sink> Run<S> {
         amount: i64,
         counter: u32,
     ) -> Result<Transfer, SettleError> {
-        use crate::settle::Payee::{Owner, Person, Reserve, Saving};
+        use Payee::{Owner, Person, Reserve, Saving};
         let names = &self.names;
         let title = match creditor {
             Creditor::Shop => names.shop_particulars(shop).map(|(title, _)| title),
@@ -589,7 +589,6 @@ fn carry_lines(
     lines: &BTreeMap<Place, Lines>,
     names: &Names,
 ) -> Result<Vec<CarryLine>, SettleError> {
-    use crate::settle::Payee;
     let mut carried = Vec::new();
     for ((acquirer, shop), lines) in lines {
         let mut line = |line: &str, of: &str, amount: i64| {
