@@ -246,7 +246,11 @@ impl Posted {
         }
         same("the fee", told.fee.unwrap_or_default().0, self.fee)?;
         if told.split.is_empty() {
-            return same("the split", 0, self.sum(|p| !matches!(p, Payee::Reserve(_))));
+            return same(
+                "the split",
+                0,
+                self.sum(|p| !matches!(p, Payee::Reserve(_))),
+            );
         }
         let of = |parties: &[Party]| -> i64 {
             told.split

@@ -148,7 +148,7 @@ impl Statements {
         };
         let (items, sums) = (statement.items, statement.sums);
         let counts = format!(
-            "{} purchases, {} reversals",
+            "purchases={} reversals={}",
             items - statement.reversals,
             statement.reversals
         );

@@ -4,6 +4,7 @@
 
 mod confs;
 mod crash;
+mod days;
 mod frames;
 mod layers;
 mod rulefiles;
