@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod confs;
+mod conversations;
 mod crash;
 mod days;
 mod frames;
