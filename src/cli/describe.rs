@@ -118,7 +118,7 @@ fn from_hex(text: &str) -> Result<Bytes, Failure> {
             at + 1
         )));
     }
-    if digits.is_empty() || digits.len() % 2 != 0 {
+    if digits.is_empty() || !digits.len().is_multiple_of(2) {
         return Err(Failure::Usage(format!(
             "two hex digits a byte wanted, {} digits found",
             digits.len()

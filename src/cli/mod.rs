@@ -2,6 +2,7 @@
 
 mod check;
 mod describe;
+mod serve;
 
 use std::process::ExitCode;
 
@@ -33,6 +34,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Serve(serve::Args),
     Check(check::Args),
     Describe(describe::Args),
 }
@@ -53,6 +55,7 @@ pub enum Failure {
 /// Reads the command line, does what it says, and tells how it went.
 pub fn run() -> ExitCode {
     let done = match Cli::parse().command {
+        Command::Serve(args) => serve::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Describe(args) => describe::run(&args),
     };

@@ -82,8 +82,8 @@ pub struct Listener {
     pub require_sign_on: bool,
     /// The only terminals let in; `None`: any.
     pub terminals: Option<Vec<String>>,
-    /// Terminals that are told which field was wrong (tag 99).
-    pub test_terminals: Vec<String>,
+    /// Whether its terminals are being tested: then an answer names the field at fault (tag 99).
+    pub test: bool,
     /// After this long a request is not decided any more; `None`: always.
     pub deadline: Option<Duration>,
 }

@@ -57,10 +57,7 @@ const LISTENER: Shape = Shape {
         ),
         ("require_sign_on", "whether a sign-on must come first"),
         ("terminals", "the only terminals let in"),
-        (
-            "test_terminals",
-            "terminals that are told which field was wrong",
-        ),
+        ("test", "whether answers name the field at fault"),
         (
             "deadline",
             "after this long a request is not decided any more",
@@ -167,9 +164,7 @@ fn listener(value: Value<'_>, specs: Option<&PathBuf>) -> Option<Listener> {
             .optional("require_sign_on", Value::boolean)
             .unwrap_or(false),
         terminals: table.optional("terminals", |v| v.each(terminal)),
-        test_terminals: table
-            .optional("test_terminals", |v| v.each(terminal))
-            .unwrap_or_default(),
+        test: table.optional("test", Value::boolean).unwrap_or(false),
         deadline: table.optional("deadline", time),
         name: name?.to_owned(),
         bind: bind?,

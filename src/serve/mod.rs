@@ -1,5 +1,29 @@
 //! The daemon: the threads that wait for the world, and the order in which they start and stop.
+//!
+//! ```text
+//! link-0 … link-n ─ requests of one read ▶ decider ─ group and outcomes ▶ committer ─ one wake a thread ▶ link-0 … link-n
+//!                          ▲ entries              │ old entries wanted        │ durable
+//!                          └────── fetcher ◀──────┘                           └▶ ledger database, snapshots (behind)
+//! ```
 
+pub mod admin;
 pub mod clock;
+pub mod commands;
+mod committer;
+pub mod data;
+mod decider;
+pub mod door;
+mod fetch;
+pub mod health;
+mod http;
+mod link;
+mod listen;
 pub mod logs;
+mod metrics;
+pub mod office;
 pub mod rules;
+mod run;
+mod snapshots;
+
+pub use committer::EXIT_IO;
+pub use run::{Options, ServeError, run};

@@ -1,0 +1,249 @@
+//! What an operator asks and orders, the same whether the switch runs or not: through its decider, or on the data folder
+//! itself. Each command is a row of a table.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use thiserror::Error;
+
+use super::admin;
+use super::clock::Clock;
+use super::data::{Data, DataError};
+use super::door::Door;
+use super::health::Health;
+use super::rules;
+use crate::config::Config;
+use crate::engine::Engine;
+use crate::journal::{Journal, Reader};
+use crate::keys::TokenKey;
+use crate::source::Faults;
+use crate::store::Store;
+use crate::terms::Moment;
+
+/// Where a command is carried out.
+pub struct Office {
+    config: Arc<Config>,
+    reader: Reader,
+    store: Option<Store>,
+    key: TokenKey,
+    clock: Arc<Clock>,
+    desk: Desk,
+}
+
+/// Who holds the book.
+enum Desk {
+    /// The running decider.
+    Running { door: Door, health: Arc<Health> },
+    /// We do, and the lock of the data folder.
+    Closed(Box<Closed>),
+}
+
+struct Closed {
+    engine: Engine,
+    journal: Journal,
+}
+
+/// A command: its words and the progress it may tell, to its result.
+pub type Command = fn(&mut Office, &Value, &mut dyn FnMut(Value)) -> Result<Value, OfficeError>;
+
+/// Why a command was not carried out.
+#[derive(Debug, Error)]
+pub enum OfficeError {
+    /// The data folder does not open.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The rule files are faulty.
+    #[error("{0}")]
+    Rules(Faults),
+    /// The command was wrong, or what it asks for is not there.
+    #[error("{0}")]
+    Refused(String),
+    /// The world failed.
+    #[error("{doing}")]
+    Io {
+        /// What was tried, with its object.
+        doing: String,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The journal could not be written.
+    #[error(transparent)]
+    Append(#[from] crate::journal::AppendError),
+    /// The switch stopped before it answered.
+    #[error("the switch stopped before it answered")]
+    Stopped,
+}
+
+impl Office {
+    /// The office of a running switch.
+    pub(super) fn running(
+        config: Arc<Config>,
+        reader: Reader,
+        store: Option<Store>,
+        key: TokenKey,
+        clock: Arc<Clock>,
+        door: Door,
+        health: Arc<Health>,
+    ) -> Office {
+        Office {
+            config,
+            reader,
+            store,
+            key,
+            clock,
+            desk: Desk::Running { door, health },
+        }
+    }
+
+    /// Opens the data folder of a switch that does not run. The lock of the folder is held
+    /// until this is dropped.
+    ///
+    /// # Errors
+    /// When the folder is in use or does not open, or when the rule files are faulty.
+    pub fn open(config: Config) -> Result<Office, OfficeError> {
+        let data = Data::open(&config, None)?;
+        let reader = data.journal.reader();
+        let loaded = rules::load(&config, data.book.names()).map_err(OfficeError::Rules)?;
+        let rulebook = Arc::new(loaded.rulebook);
+        let clock = Arc::new(rules::clock(&config, &rulebook, &data.book));
+        let engine = rules::engine(&config, data.book, rulebook);
+        Ok(Office {
+            config: Arc::new(config),
+            reader,
+            store: data.store,
+            key: data.key,
+            clock,
+            desk: Desk::Closed(Box::new(Closed {
+                engine,
+                journal: data.journal,
+            })),
+        })
+    }
+
+    /// Puts the rule files at hand in force where the book knows others; to be called before anything is written by them.
+    /// A running switch has done so at its start.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub fn put_rules_in_force(&mut self) -> Result<(), OfficeError> {
+        self.ask(rules::put_in_force)?
+            .map(drop)
+            .map_err(|error| OfficeError::Refused(error.to_string()))
+    }
+
+    /// Puts a question or an order to whoever holds the book. The answer is given when everything before it, and what it
+    /// did itself, is durable.
+    ///
+    /// # Errors
+    /// When the journal cannot be written or the switch has stopped.
+    pub fn ask<T: Send + 'static>(
+        &mut self,
+        question: impl FnOnce(&mut Engine, Moment) -> T + Send + 'static,
+    ) -> Result<T, OfficeError> {
+        match &mut self.desk {
+            Desk::Running { door, .. } => door.ask(question).ok_or(OfficeError::Stopped),
+            Desk::Closed(closed) => {
+                let answer = question(&mut closed.engine, self.clock.now());
+                if let Some(group) = closed.engine.take_group() {
+                    let (first, count) = (group.first.0, group.count());
+                    closed.journal.append(first, count, &group.bytes)?;
+                }
+                Ok(answer)
+            }
+        }
+    }
+
+    /// Carries out a command by its name.
+    ///
+    /// # Errors
+    /// What the command says, or that there is no such command.
+    pub fn carry_out(
+        &mut self,
+        command: &str,
+        words: &Value,
+        progress: &mut dyn FnMut(Value),
+    ) -> Result<Value, OfficeError> {
+        match super::commands::COMMANDS
+            .iter()
+            .find(|(name, _)| *name == command)
+        {
+            Some((_, run)) => run(self, words, progress),
+            None => {
+                let names: Vec<&str> = super::commands::COMMANDS.iter().map(|(n, _)| *n).collect();
+                let known = names.join(", ");
+                let why = format!("one of {known} wanted, command {command:?} found");
+                Err(OfficeError::Refused(why))
+            }
+        }
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Reads what is durable.
+    pub fn journal(&self) -> &Reader {
+        &self.reader
+    }
+
+    /// The ledger database, where it is open.
+    pub fn store(&self) -> Option<&Store> {
+        self.store.as_ref()
+    }
+
+    /// The key that tokens are made with.
+    pub fn token_key(&self) -> &TokenKey {
+        &self.key
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// How the switch is; `None` where it does not run.
+    pub fn health(&self) -> Option<&Health> {
+        match &self.desk {
+            Desk::Running { health, .. } => Some(health),
+            Desk::Closed(_) => None,
+        }
+    }
+
+    /// The data folder.
+    pub fn data(&self) -> &Path {
+        &self.config.data
+    }
+}
+
+/// Carries out a command: by the switch that runs on the data folder of `config`, else on the folder itself.
+///
+/// # Errors
+/// What the command says, or why the folder does not open.
+pub fn carry_out(
+    config: Config,
+    command: &str,
+    words: &Value,
+    progress: &mut dyn FnMut(Value),
+) -> Result<Value, OfficeError> {
+    match admin::call(&config.data, command, words, progress)? {
+        Some(result) => Ok(result),
+        None => Office::open(config)?.carry_out(command, words, progress),
+    }
+}
+
+/// The text under a key of a command's words.
+///
+/// # Errors
+/// When there is none.
+pub fn text<'w>(words: &'w Value, key: &str) -> Result<&'w str, OfficeError> {
+    words[key]
+        .as_str()
+        .ok_or_else(|| OfficeError::Refused(format!("the command needs {key:?}, a text")))
+}
+
+/// A line of progress.
+pub fn step(done: u64, of: u64, what: &str) -> Value {
+    json!({ "done": done, "of": of, "what": what })
+}

@@ -1,0 +1,501 @@
+//! The daemon from its first line in the log to its last.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::bounded;
+use metrics_exporter_prometheus::PrometheusHandle;
+use sd_notify::NotifyState;
+use thiserror::Error;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use super::clock::Clock;
+use super::committer::{self, EXIT_IO, Outlets};
+use super::data::{self, Data, DataError};
+use super::decider::Decider;
+use super::door::Door;
+use super::health::{Health, Serving};
+use super::link::Line;
+use super::listen::{self, Links};
+use super::office::Office;
+use super::snapshots::Snapshots;
+use super::{admin, fetch, http, metrics, rules};
+use crate::config::Config;
+use crate::engine::{ActError, Engine};
+use crate::exchange::{self, Link, LinkTerms};
+use crate::journal::{Journal, Reader};
+use crate::keys::TokenKey;
+use crate::source::Faults;
+use crate::store::{Follower, Store};
+
+/// Requests that may wait for old entries.
+const FETCHES_MOST: usize = 1_024;
+/// What connections may take to finish what was accepted, before they are left.
+const DRAIN: Duration = Duration::from_secs(25);
+/// How often the watch looks: at the clock, at the book, at the way through decider and committer.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// What is said on the command line and not in the configuration.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// Entries after this one are given up, where the journal would be refused.
+    pub accept_loss_after: Option<u64>,
+}
+
+/// Why the daemon does not start.
+#[derive(Debug, Error)]
+pub enum ServeError {
+    /// The data folder.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The rule files.
+    #[error("the rule files are faulty")]
+    Rules(Faults),
+    /// A dialect says too little for what the switch does.
+    #[error("dialect {dialect} cannot be used: {faults}")]
+    Dialect {
+        /// Its name.
+        dialect: String,
+        /// What is missing, one after another.
+        faults: String,
+    },
+    /// The rules could not be put in force.
+    #[error("put the rules in force")]
+    InForce(#[from] ActError),
+    /// An address is taken or not ours.
+    #[error("listen on {address} for {what}")]
+    Bind {
+        /// For what.
+        what: String,
+        /// Where.
+        address: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The operating system refuses a thread, a socket, a signal.
+    #[error("{doing}")]
+    System {
+        /// What was tried.
+        doing: &'static str,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Measuring has begun already: one daemon a process.
+    #[error("one switch a process")]
+    Twice,
+}
+
+impl ServeError {
+    /// Whether the disk or the network is at fault, not what the operator configured.
+    pub fn is_io(&self) -> bool {
+        match self {
+            ServeError::Data(error) => error.is_io(),
+            ServeError::System { .. } => true,
+            _ => false,
+        }
+    }
+}
+
+/// Serves until SIGTERM or SIGINT; then finishes what was accepted and returns.
+///
+/// # Errors
+/// When it cannot start. A journal that fails later ends the process with [`EXIT_IO`].
+pub fn run(config: Config, options: Options) -> Result<(), ServeError> {
+    let measured = metrics::begin().map_err(|_| ServeError::Twice)?;
+    let health = Arc::new(Health::default());
+    if let Some(address) = config.http {
+        let bound = http::start(address, Arc::clone(&health), measured.clone());
+        let address = bound.map_err(|source| ServeError::Bind {
+            what: "metrics and health".to_owned(),
+            address: address.to_string(),
+            source,
+        })?;
+        tracing::info!("metrics and health on http://{address}");
+    }
+    let lines = lines(&config)?;
+    let data = Data::open(&config, options.accept_loss_after)?;
+    let loaded = rules::load(&config, data.book.names()).map_err(ServeError::Rules)?;
+    for note in &loaded.notes.0 {
+        tracing::warn!("{note}");
+    }
+    match &config.rules {
+        Some(folder) => tracing::info!("rules from {}", folder.display()),
+        None => tracing::info!("rules built in: there is no folder conf/rules"),
+    }
+    let rulebook = Arc::new(loaded.rulebook);
+    let clock = Arc::new(rules::clock(&config, &rulebook, &data.book));
+    if config.clock_start.is_some() {
+        tracing::warn!(
+            "the clock is set: it shows {} s since 1970",
+            clock.now().seconds()
+        );
+    }
+    let house = House::start(Arc::new(config), data, rulebook, clock, health)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(system("make the runtime"))?;
+    let served = runtime.block_on(house.serve(lines, &measured));
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    house.stop()?;
+    served
+}
+
+/// The threads behind the links, and what they share.
+struct House {
+    config: Arc<Config>,
+    key: TokenKey,
+    reader: Reader,
+    store: Option<Store>,
+    follower: Option<Follower>,
+    clock: Arc<Clock>,
+    door: Door,
+    health: Arc<Health>,
+    links: Links,
+    drain: watch::Sender<bool>,
+    decider: JoinHandle<Engine>,
+    committer: JoinHandle<Journal>,
+    fetcher: JoinHandle<()>,
+    snapshots: JoinHandle<()>,
+    no_more_snapshots: Arc<AtomicBool>,
+    /// The last entry of the newest snapshot.
+    newest_snapshot: Arc<AtomicU64>,
+}
+
+impl House {
+    fn start(
+        config: Arc<Config>,
+        data: Data,
+        rulebook: Arc<crate::rules::Rulebook>,
+        clock: Arc<Clock>,
+        health: Arc<Health>,
+    ) -> Result<House, ServeError> {
+        let Data {
+            journal,
+            book,
+            key,
+            store,
+            snapshot,
+        } = data;
+        let (reader, room) = (journal.reader(), journal.room());
+        let epoch = journal.epoch();
+        let dir = journal.folder().dir().to_owned();
+        tracing::info!(
+            entries = book.sequence().0,
+            members = book.members().len(),
+            epoch,
+            "the book is read from {}",
+            dir.display()
+        );
+        let imbalance = book.imbalance();
+        if imbalance != 0 {
+            tracing::error!("the book does not add up: {imbalance}");
+        }
+        health.set_imbalance(imbalance);
+        let engine = rules::engine(&config, book, rulebook);
+        let follower = match store.clone() {
+            Some(store) => Some(
+                Follower::start(store, reader.clone(), data::split)
+                    .map_err(system("start the thread of the ledger database"))?,
+            ),
+            None => None,
+        };
+        let (door, queue) = Door::new(config.limits.queue);
+        let threads = listen::threads();
+        let outlets = Outlets::new(threads);
+        let (commit, commits) = bounded(1);
+        let (free_token, free) = bounded(1);
+        let (fetch, fetches) = bounded(FETCHES_MOST);
+        let decider = Decider {
+            engine,
+            queue,
+            desk: door.desk(),
+            commits: commit,
+            free,
+            fetches: fetch,
+            outlets: outlets.clone(),
+            clock: Arc::clone(&clock),
+            room: room.clone(),
+            seconds: metrics::decide_seconds(),
+        };
+        let decider = spawn("decider", move || decider.run())?;
+        let committer = {
+            let (outlets, desk) = (outlets.clone(), door.desk());
+            spawn("committer", move || {
+                committer::run(journal, &commits, &free_token, &outlets, &desk)
+            })?
+        };
+        let fetcher = {
+            let (door, desk, outlets) = (door.clone(), door.desk(), outlets.clone());
+            let (store, reader) = (store.clone(), reader.clone());
+            spawn("fetcher", move || {
+                fetch::run(&fetches, &door, &desk, &outlets, store.as_ref(), &reader);
+            })?
+        };
+        let newest_snapshot = Arc::new(AtomicU64::new(snapshot));
+        let no_more_snapshots = Arc::new(AtomicBool::new(false));
+        let snapshots = Snapshots {
+            dir,
+            journal: reader.clone(),
+            limits: config.limits,
+            epoch,
+            key: key.check_value(),
+            newest: Arc::clone(&newest_snapshot),
+            stop: Arc::clone(&no_more_snapshots),
+        };
+        let snapshots = spawn("snapshots", move || snapshots.run())?;
+        let (drain, draining) = watch::channel(false);
+        let links = Links::start(&outlets, threads, &door, &clock, &key, &draining)
+            .map_err(system("start the link threads"))?;
+        if let Some(new) = door.ask(rules::put_in_force)
+            && new?
+        {
+            tracing::info!("a new rule set is in force");
+        }
+        health.serves(Serving {
+            clock: Arc::clone(&clock),
+            door: door.clone(),
+            room,
+        });
+        Ok(House {
+            config,
+            key,
+            reader,
+            store,
+            follower,
+            clock,
+            door,
+            health,
+            links,
+            drain,
+            decider,
+            committer,
+            fetcher,
+            snapshots,
+            no_more_snapshots,
+            newest_snapshot,
+        })
+    }
+
+    /// Listens until a signal says stop, and then until every connection has finished.
+    async fn serve(
+        &self,
+        lines: Vec<Arc<Line>>,
+        measured: &PrometheusHandle,
+    ) -> Result<(), ServeError> {
+        let mut term = signal(SignalKind::terminate()).map_err(system("wait for SIGTERM"))?;
+        let mut int = signal(SignalKind::interrupt()).map_err(system("wait for SIGINT"))?;
+        let mut hup = signal(SignalKind::hangup()).map_err(system("wait for SIGHUP"))?;
+        let socket = admin::bind(&self.config.data).map_err(|source| ServeError::Bind {
+            what: "the admin socket".to_owned(),
+            address: self.config.admin_socket().display().to_string(),
+            source,
+        })?;
+        tokio::spawn(admin::serve(socket, self.office(), self.drain.subscribe()));
+        let mut listeners = tokio::task::JoinSet::new();
+        for line in &lines {
+            let (name, address) = (&line.listener.name, line.listener.bind);
+            let bound = listen::bind(address).and_then(|socket| {
+                let address = socket.local_addr()?;
+                Ok((socket, address))
+            });
+            let (socket, address) = bound.map_err(|source| ServeError::Bind {
+                what: format!("link {name}"),
+                address: address.to_string(),
+                source,
+            })?;
+            let (framing, dialect) = (line.listener.framing.name(), line.listener.dialect.name());
+            tracing::info!(framing, dialect, "link {name} on {address}");
+            listeners.spawn(listen::accept(
+                socket,
+                Arc::clone(line),
+                self.links.arrivals(),
+                self.drain.subscribe(),
+            ));
+        }
+        let watchdog = sd_notify::watchdog_enabled();
+        notify(&[NotifyState::Ready, NotifyState::Status("serving")]);
+        tracing::info!("ready");
+        let mut look = tokio::time::interval(LOOK);
+        loop {
+            tokio::select! {
+                _ = term.recv() => break,
+                _ = int.recv() => break,
+                _ = hup.recv() => {
+                    tracing::warn!("SIGHUP: reloading is not built in this version; restart to take new rules");
+                }
+                _ = look.tick() => {
+                    self.look(measured).await;
+                    if watchdog.is_some() && self.health.lives() {
+                        notify(&[NotifyState::Watchdog]);
+                    }
+                }
+            }
+        }
+        tracing::info!("stopping: what was accepted is being finished");
+        notify(&[
+            NotifyState::Stopping,
+            NotifyState::Status("finishing what was accepted"),
+        ]);
+        self.health.drains();
+        let _ = self.drain.send(true);
+        while listeners.join_next().await.is_some() {}
+        let end = Instant::now() + DRAIN;
+        let open = || {
+            lines
+                .iter()
+                .map(|l| l.connections.load(Ordering::Relaxed))
+                .sum::<usize>()
+        };
+        while open() > 0 && Instant::now() < end {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        if open() > 0 {
+            tracing::warn!("{} connections had not finished", open());
+        }
+        Ok(())
+    }
+
+    /// What is looked at every second, behind the requests.
+    async fn look(&self, measured: &PrometheusHandle) {
+        measured.run_upkeep();
+        if let Some(jumped) = self.clock.look() {
+            tracing::error!(
+                "the machine's clock jumped by {jumped} s: not ready until it is confirmed"
+            );
+        }
+        for note in self.follower.iter().flat_map(Follower::take_notes) {
+            tracing::warn!("{note}");
+        }
+        let door = self.door.clone();
+        let health = Arc::clone(&self.health);
+        let lag = self.follower.as_ref().map(Follower::lag);
+        let snapshot = self.newest_snapshot.load(Ordering::Relaxed);
+        let jumped = self.clock.state().jumped_s.unwrap_or(0);
+        // On a thread of its own: a commit that hangs must not hold up the signals.
+        let round = tokio::task::spawn_blocking(move || {
+            let Some(book) = door.ask(|engine, _| metrics::BookFigures::of(engine.book())) else {
+                return;
+            };
+            health.beats();
+            health.set_imbalance(book.imbalance);
+            book.tell();
+            metrics::tell(door.waiting(), lag, snapshot, jumped);
+        });
+        let _ = tokio::time::timeout(LOOK, round).await;
+    }
+
+    fn office(&self) -> Arc<dyn Fn() -> Office + Send + Sync> {
+        let (config, reader) = (Arc::clone(&self.config), self.reader.clone());
+        let (store, key) = (self.store.clone(), self.key.clone());
+        let (clock, door) = (Arc::clone(&self.clock), self.door.clone());
+        let health = Arc::clone(&self.health);
+        Arc::new(move || {
+            Office::running(
+                Arc::clone(&config),
+                reader.clone(),
+                store.clone(),
+                key.clone(),
+                Arc::clone(&clock),
+                door.clone(),
+                Arc::clone(&health),
+            )
+        })
+    }
+
+    /// Ends the threads in the order in which work passes through them, and leaves a snapshot behind.
+    fn stop(self) -> Result<(), ServeError> {
+        let _ = self.drain.send(true);
+        self.links.join();
+        self.door.stop();
+        let engine = joined(self.decider);
+        let journal = joined(self.committer);
+        joined(self.fetcher);
+        self.no_more_snapshots.store(true, Ordering::Relaxed);
+        self.snapshots.thread().unpark();
+        joined(self.snapshots);
+        drop(self.follower);
+        let book = engine.book();
+        if book.sequence().0 > self.newest_snapshot.load(Ordering::Relaxed) {
+            let dir = journal.folder().dir();
+            let written = data::write_snapshot(dir, journal.epoch(), self.key.check_value(), book);
+            if let Err(error) = written {
+                // The next start reads the journal instead.
+                tracing::warn!("no snapshot could be left behind: {error}");
+            }
+        }
+        let _ = std::fs::remove_file(self.config.admin_socket());
+        tracing::info!(entries = book.sequence().0, "stopped");
+        Ok(())
+    }
+}
+
+/// The listeners of the configuration, each with its dialect made ready.
+fn lines(config: &Config) -> Result<Vec<Arc<Line>>, ServeError> {
+    let lines = config.listeners.iter().map(|listener| {
+        let dialect = exchange::bind(&listener.dialect).map_err(|faults| {
+            let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+            ServeError::Dialect {
+                dialect: listener.dialect.name().to_owned(),
+                faults: faults.join("; "),
+            }
+        })?;
+        let terminals = listener.terminals.clone();
+        let link = Link {
+            dialect,
+            framing: listener.framing.clone(),
+            terms: LinkTerms {
+                acquirer: listener.acquirer.clone(),
+                terminals: terminals.map(|all| all.into_iter().collect()),
+                require_sign_on: listener.require_sign_on,
+                test: listener.test,
+            },
+            in_flight_max: usize::MAX,
+            deadline: listener.deadline,
+            idle: None,
+        };
+        Ok(Arc::new(Line {
+            listener: listener.clone(),
+            link: Arc::new(link),
+            connections: AtomicUsize::new(0),
+        }))
+    });
+    lines.collect()
+}
+
+/// Starts a thread whose panic ends the process: no other could go on with what it left.
+fn spawn<T: Send + 'static>(
+    name: &'static str,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<JoinHandle<T>, ServeError> {
+    let guarded = move || {
+        let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+        done.unwrap_or_else(|_| {
+            tracing::error!("the thread {name} panicked, ending: the next start reads the journal");
+            committer::end()
+        })
+    };
+    thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(guarded)
+        .map_err(system("start a thread"))
+}
+
+fn joined<T>(thread: JoinHandle<T>) -> T {
+    thread
+        .join()
+        .unwrap_or_else(|_| unreachable!("a panic there ends the process with {EXIT_IO}"))
+}
+
+fn system(doing: &'static str) -> impl Fn(io::Error) -> ServeError {
+    move |source| ServeError::System { doing, source }
+}
+
+/// Tells systemd, where it is there.
+fn notify(state: &[NotifyState<'_>]) {
+    let _ = sd_notify::notify(state);
+}
