@@ -80,11 +80,12 @@ impl Folder {
         }
         if !place.exists() {
             at("publish", &place, fs::rename(&work, &place))?;
-            sync(&self.out)?;
+            self.sync_place()?;
             return Ok(Published::New(place));
         }
         let Some(differs) = difference(&work, &place)? else {
             at("remove", &work, fs::remove_dir_all(&work))?;
+            self.sync_place()?;
             return Ok(Published::Same(place));
         };
         if !manifest(&place).is_ok_and(|held| held.provisional) {
@@ -95,13 +96,19 @@ impl Folder {
             });
         }
         exchange(&work, &place, &aside)?;
-        sync(&self.out)?;
+        self.sync_place()?;
         for old in [&work, &aside] {
             if old.exists() {
                 at("remove", old, fs::remove_dir_all(old))?;
             }
         }
         Ok(Published::Replaced(place))
+    }
+
+    /// The rename is durable once its folder is; that folder may be new itself.
+    fn sync_place(&self) -> Result<(), SettleError> {
+        sync(&self.out)?;
+        sync(&self.out.join(".."))
     }
 
     fn place(&self) -> PathBuf {
@@ -207,11 +214,16 @@ pub fn reread(folder: &Path) -> Result<Totals, SettleError> {
 /// The first file in which two folders differ.
 fn difference(one: &Path, other: &Path) -> Result<Option<String>, SettleError> {
     let (ours, theirs) = (files(one)?, files(other)?);
-    if let Some(only) = ours.iter().find(|file| !theirs.contains(file)) {
-        return Ok(Some(only.clone()));
+    let mut pairs = ours.iter().zip(&theirs);
+    if let Some((ours, theirs)) = pairs.find(|(ours, theirs)| ours != theirs) {
+        return Ok(Some(ours.min(theirs).clone()));
     }
-    for file in theirs {
-        if !ours.contains(&file) || hash(&one.join(&file))? != hash(&other.join(&file))? {
+    let shared = ours.len().min(theirs.len());
+    if let Some(more) = ours.get(shared).or(theirs.get(shared)) {
+        return Ok(Some(more.clone()));
+    }
+    for file in ours {
+        if hash(&one.join(&file))? != hash(&other.join(&file))? {
             return Ok(Some(file));
         }
     }

@@ -42,7 +42,7 @@ pub const COLUMNS: [&str; 26] = [
 ];
 
 /// So many bytes of rows wait in memory before all of them are handed on.
-const HELD_MAX: usize = 4 << 20;
+const HELD_MAX: usize = 16 << 20;
 
 /// The statements being written.
 #[derive(Default)]
