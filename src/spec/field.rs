@@ -236,7 +236,9 @@ impl FieldSpec {
                     (Coding::Bcd(Fill::RightF), [.., last]) => last & 15 == 0xf,
                     _ => false,
                 };
-                self.coding.units(wire.len()) - usize::from(filled)
+                let sign =
+                    usize::from(self.class == Class::Xn && matches!(self.coding, Coding::Bcd(_)));
+                (self.coding.units(wire.len()) - usize::from(filled)).saturating_sub(sign)
             }
         }
     }
