@@ -79,24 +79,31 @@ impl Class {
     /// Whether all of `value` is of this class, where its places do not differ (all but x+n).
     #[inline]
     pub fn holds(self, value: &[u8]) -> bool {
-        let seen = value
-            .iter()
-            .fold(u16::MAX, |seen, c| seen & ALLOWED[usize::from(*c)]);
-        seen & self.bit() != 0
+        match self {
+            Class::B | Class::Free => true,
+            Class::N => all_digits(value),
+            Class::Ans => all_printable(value),
+            Class::Text => all_text(value),
+            // Mostly these hold digits, and the track its `=`.
+            Class::An | Class::Anp if all_digits(value) => true,
+            Class::Z if all_track(value) => true,
+            _ => {
+                let seen = value
+                    .iter()
+                    .fold(u16::MAX, |seen, c| seen & ALLOWED[usize::from(*c)]);
+                seen & self.bit() != 0
+            }
+        }
     }
 
     /// The first place where `value` (in characters) is not of this class.
     #[inline]
     pub fn fault(self, value: &[u8]) -> Option<usize> {
-        match self {
-            Class::B | Class::Free => None,
-            Class::N if all_digits(value) => None,
-            Class::Ans if all_printable(value) => None,
-            _ => value
-                .iter()
-                .enumerate()
-                .position(|(at, c)| !self.allows(at, *c)),
+        if self != Class::Xn && self.holds(value) {
+            return None;
         }
+        let mut places = value.iter().enumerate();
+        places.position(|(at, c)| !self.allows(at, *c))
     }
 
     /// Whether a fixed value is filled up on its left, as numbers are.
@@ -155,43 +162,67 @@ const ONES: u64 = u64::MAX / 255;
 pub fn all_digits(value: &[u8]) -> bool {
     // The high nibble must be 3, and must still be after adding 6 to the low one. A carry out of a
     // byte comes only from a byte that already fails.
-    eight_by_eight(
-        value,
-        |x| {
-            (x & (ONES * 0xf0)) ^ (ONES * 0x30)
-                | (x.wrapping_add(ONES * 6) & (ONES * 0xf0)) ^ (ONES * 0x30)
-        },
-        |c| c.is_ascii_digit(),
-    )
+    eight_by_eight(value, |x| {
+        let high = |x: u64| (x & (ONES * 0xf0)) ^ (ONES * 0x30);
+        high(x) | high(x.wrapping_add(ONES * 6))
+    })
 }
 
 /// Whether all bytes are printable ASCII, eight at a time.
 #[inline]
 pub fn all_printable(value: &[u8]) -> bool {
     // No high bit; adding 0x60 sets it for 0x20 and above; adding 1 must not set it (0x7f).
-    eight_by_eight(
-        value,
-        |x| {
-            (x | x.wrapping_add(ONES)) & (ONES * 0x80)
-                | !x.wrapping_add(ONES * 0x60) & (ONES * 0x80)
-        },
-        |c| (0x20..0x7f).contains(&c),
-    )
+    eight_by_eight(value, |x| {
+        (x | x.wrapping_add(ONES) | !x.wrapping_add(ONES * 0x60)) & (ONES * 0x80)
+    })
 }
 
-/// `bad` gives 0 for eight good bytes; the last eight may overlap the ones before.
+/// Whether all BCD nibbles are digits, sixteen at a time.
 #[inline]
-fn eight_by_eight(value: &[u8], bad: impl Fn(u64) -> u64, good: impl Fn(u8) -> bool) -> bool {
-    let Some(last) = value.last_chunk::<8>() else {
-        return value.iter().all(|c| good(*c));
+pub fn all_bcd(value: &[u8]) -> bool {
+    eight_by_eight(value, |x| {
+        let over = |nibbles: u64| (nibbles & (ONES * 0xf)).wrapping_add(ONES * 6) & (ONES * 0x10);
+        over(x) | over(x >> 4)
+    })
+}
+
+/// Whether no byte is a control character, eight at a time.
+#[inline]
+fn all_text(value: &[u8]) -> bool {
+    eight_by_eight(value, |x| {
+        let low = x & (ONES * 0x7f);
+        let control = !low.wrapping_add(ONES * 0x60) | low.wrapping_add(ONES);
+        control & !x & (ONES * 0x80)
+    })
+}
+
+/// Whether all bytes are of the track alphabet from `0` to `?`, eight at a time.
+#[inline]
+fn all_track(value: &[u8]) -> bool {
+    eight_by_eight(value, |x| (x & (ONES * 0xf0)) ^ (ONES * 0x30))
+}
+
+/// `bad` gives 0 for eight good bytes. Bytes are looked at twice where they do not come out even.
+#[inline]
+fn eight_by_eight(value: &[u8], bad: impl Fn(u64) -> u64) -> bool {
+    if let Some(last) = value.last_chunk::<8>() {
+        let (chunks, _) = value.as_chunks::<8>();
+        let last = bad(u64::from_le_bytes(*last));
+        let seen = chunks
+            .iter()
+            .fold(last, |seen, chunk| seen | bad(u64::from_le_bytes(*chunk)));
+        return seen == 0;
+    }
+    if let (Some(first), Some(last)) = (value.first_chunk::<4>(), value.last_chunk::<4>()) {
+        let first = u64::from(u32::from_le_bytes(*first));
+        return bad(first << 32 | u64::from(u32::from_le_bytes(*last))) == 0;
+    }
+    let (&[first, ..], &[.., last]) = (value, value) else {
+        return true;
     };
-    let (chunks, _) = value.as_chunks::<8>();
-    let seen = chunks
-        .iter()
-        .fold(bad(u64::from_le_bytes(*last)), |seen, chunk| {
-            seen | bad(u64::from_le_bytes(*chunk))
-        });
-    seen == 0
+    let middle = value[value.len() / 2];
+    let four = u64::from(u32::from_le_bytes([first, middle, last, last]));
+    bad(four << 32 | four) == 0
 }
 
 #[cfg(test)]
@@ -208,6 +239,13 @@ mod tests {
                     assert_eq!(all_digits(&value), byte.is_ascii_digit(), "{byte:#x}");
                     let printable = (0x20..0x7f).contains(&byte);
                     assert_eq!(all_printable(&value), printable, "{byte:#x}");
+                    for (_, class) in Class::TABLE.iter().filter(|(_, c)| *c != Class::Xn) {
+                        let one = value.iter().all(|c| class.allows(0, *c));
+                        assert_eq!(class.holds(&value), one, "{} {byte:#x}", class.name());
+                    }
+                    value[at] = byte;
+                    let nibbles = value.iter().all(|b| b >> 4 < 10 && b & 15 < 10);
+                    assert_eq!(all_bcd(&value), nibbles, "{byte:#x}");
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::class::Class;
+use super::class::{Class, all_bcd};
 use crate::wire::coding::{Coding, Fill, bcd_nibble, from_hex, nibble, to_hex};
 use crate::wire::tlv::TlvForm;
 
@@ -320,6 +320,9 @@ impl FieldSpec {
                 let filler = if fill.is_left() { 0 } else { units };
                 if odd && bcd_nibble(digits, filler) != fill.nibble() {
                     return here(sign + filler / 2, InnerWanted::Fill);
+                }
+                if fill.nibble() == 0 && all_bcd(digits) {
+                    return None;
                 }
                 let from = usize::from(odd && fill.is_left());
                 let most = if self.class == Class::Z { 15 } else { 9 };
