@@ -53,7 +53,10 @@ impl Folder {
             last: None,
         };
         let (place, aside) = (folder.place(), folder.aside());
-        at("make", out, fs::create_dir_all(out))?;
+        if !out.exists() {
+            at("make", out, fs::create_dir_all(out))?;
+            sync(&out.join(".."))?;
+        }
         // Interrupted between its two renames: the old folder goes back to its place.
         if aside.exists() && !place.exists() {
             at("restore", &place, fs::rename(&aside, &place))?;
@@ -80,12 +83,12 @@ impl Folder {
         }
         if !place.exists() {
             at("publish", &place, fs::rename(&work, &place))?;
-            self.sync_place()?;
+            sync(&self.out)?;
             return Ok(Published::New(place));
         }
         let Some(differs) = difference(&work, &place)? else {
             at("remove", &work, fs::remove_dir_all(&work))?;
-            self.sync_place()?;
+            sync(&self.out)?;
             return Ok(Published::Same(place));
         };
         if !manifest(&place).is_ok_and(|held| held.provisional) {
@@ -96,19 +99,13 @@ impl Folder {
             });
         }
         exchange(&work, &place, &aside)?;
-        self.sync_place()?;
+        sync(&self.out)?;
         for old in [&work, &aside] {
             if old.exists() {
                 at("remove", old, fs::remove_dir_all(old))?;
             }
         }
         Ok(Published::Replaced(place))
-    }
-
-    /// The rename is durable once its folder is; that folder may be new itself.
-    fn sync_place(&self) -> Result<(), SettleError> {
-        sync(&self.out)?;
-        sync(&self.out.join(".."))
     }
 
     fn place(&self) -> PathBuf {
