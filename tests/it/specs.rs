@@ -181,8 +181,8 @@ fn what_is_not_built_yet_is_said_and_not_ignored() {
         &format!("{HEAD}[fields]\n14 = {{ calendar = \"jalali\" }}\n[inside.55]\nber = true\n"),
         &[
             "mine.toml:4:8: `calendar` is part of the dialect language but not built in this version; leave it out",
-            "mine.toml:5:1: `tag_chars` is missing; add  tag_chars = ...  (characters of a tag)",
-            "mine.toml:5:1: `length_digits` is missing; add  length_digits = ...  (digits of the length behind a tag)",
+            "mine.toml:5:1: `tag_chars` is missing; add `tag_chars`: characters of a tag",
+            "mine.toml:5:1: `length_digits` is missing; add `length_digits`: digits of the length behind a tag",
             "mine.toml:6:1: `ber` is part of the dialect language but not built in this version; leave it out",
         ],
     );
