@@ -233,7 +233,12 @@ impl<'a, T: Fn(TokenKind, &[u8]) -> Token> Reader<'a, T> {
             terminal,
             acceptor: self.code::<15>(at.acceptor)?,
             stan: self.number(at.stan)?.unwrap_or(0) as u32,
-            local: local.or(transmitted).ok_or_else(|| bad(at.time))?,
+            local: match local.or(transmitted) {
+                Some(time) => time,
+                // What is kept must be told from the same trace number of another day.
+                None if function.is_kept() => return Err(bad(at.time)),
+                None => 0,
+            },
             kind: mti.class() * 10 + mti.function(),
         };
         let introducer = self.identity(tagged.introducer.as_deref(), &tags.introducer)?;
@@ -307,7 +312,8 @@ impl<'a, T: Fn(TokenKind, &[u8]) -> Token> Reader<'a, T> {
         let other = [at.stan, at.terminal, at.acceptor];
         let needed = match function {
             Function::Purchase | Function::Quote => &purchase[..],
-            Function::Balance | Function::Reversal | Function::Enrol => &other[..],
+            Function::Reversal | Function::Enrol => &other[..],
+            Function::Balance => &other[..1],
         };
         match needed.iter().find(|n| !self.message.has(**n)) {
             Some(missing) => Err(bad(*missing)),
@@ -955,6 +961,21 @@ mod tests {
         assert_eq!(of("319100"), Some(PurseKind::Points));
         assert_eq!(of("319200"), Some(PurseKind::ClubCredit));
         assert_eq!(of("319300"), Some(PurseKind::MerchantCredit));
+    }
+
+    #[test]
+    fn a_balance_needs_little_and_what_is_kept_a_time() {
+        assert_eq!(
+            ask("0100 2=9999120000001234 3=310000 11=000001")
+                .asked
+                .key
+                .local,
+            0
+        );
+        let by_clock = ask(&changed("0400 12= 13="));
+        assert_eq!(by_clock.asked.key.local, 1_123_064_500);
+        check_refused("0400 7= 12= 13=", Verdict::FormatError, "12");
+        check_refused("0600 3=910000 7= 13=", Verdict::FormatError, "12");
     }
 
     #[test]

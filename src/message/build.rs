@@ -306,7 +306,10 @@ impl<'s> MessageBuilder<'s> {
             path: Path::inside(n, tag),
             wanted,
         };
-        let field = self.spec.field(n).ok_or(wrong(Wanted::KnownField))?;
+        let field = self
+            .spec
+            .field(n)
+            .ok_or_else(|| wrong(Wanted::KnownField))?;
         let Inside::Tlv { form, tags } = &field.inside else {
             return Err(wrong(Wanted::Tag));
         };

@@ -21,13 +21,18 @@ pub fn put_pointed(out: &mut Vec<u8>, value: i64, decimals: u8) {
 /// As [`put_pointed`], with the thousands set off by commas.
 pub fn put_grouped(out: &mut Vec<u8>, value: i64, decimals: u8) {
     put(out, value, decimals, |out, whole| {
-        let from = out.len();
-        put_digits(out, whole);
-        let mut at = out.len();
-        while at > from + 3 {
-            at -= 3;
-            out.insert(at, b',');
+        let (mut text, mut at, mut left, mut count) = ([0; 26], 26, whole, 0);
+        while left > 0 || count == 0 {
+            if count > 0 && count % 3 == 0 {
+                at -= 1;
+                text[at] = b',';
+            }
+            at -= 1;
+            text[at] = b'0' + (left % 10) as u8;
+            left /= 10;
+            count += 1;
         }
+        out.extend_from_slice(&text[at..]);
     });
 }
 

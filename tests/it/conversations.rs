@@ -279,13 +279,9 @@ impl Conversation {
                 }
                 Action::Ask(ticket, request) => match &mut self.engine {
                     Some(engine) => {
-                        let mut fetched = Vec::new();
-                        let told = match engine.decide(&request, &fetched, self.now) {
+                        let told = match engine.decide(&request, &[], self.now) {
                             Decision::Tell(answer) => answer.told,
-                            Decision::Needs(needed) => {
-                                fetched.clear();
-                                panic!("entries {needed:?} are not in memory")
-                            }
+                            Decision::Needs(needed) => panic!("{needed:?} is not in memory"),
                         };
                         engine.take_group();
                         let names = engine.names();
