@@ -110,11 +110,8 @@ impl Data {
     /// When the folder is not ours, in use, damaged, or was made with another key.
     pub fn open(config: &Config, accept_loss_after: Option<u64>) -> Result<Data, DataError> {
         let folder = Folder::claim(&config.data)?;
-        let (key, is_known) = find_key(config, &folder)?;
         let snapshot = snapshot::newest_valid(folder.dir());
-        if let Some(snapshot) = &snapshot {
-            check_key(config, &key, &snapshot.head.key_check)?;
-        }
+        let (key, is_known) = find_key(config, &folder, snapshot.as_ref())?;
         let (store, store_sequence) = match Store::open(folder.dir(), folder.identity()) {
             Ok((store, opened)) => {
                 if let Some(why) = opened.put_aside {
@@ -316,9 +313,13 @@ pub fn keep_days(limits: &Limits) -> i32 {
     i32::try_from(days).unwrap_or(i32::MAX)
 }
 
-/// The key that the folder was made with, and whether that is known; in a folder without entries the key that is there,
-/// or a new one.
-fn find_key(config: &Config, folder: &Folder) -> Result<(TokenKey, bool), DataError> {
+/// The key that the folder was made with, and whether that is known: by the check value beside the journal and by the one
+/// in the snapshot. In a folder without entries, the key that is there, or a new one.
+fn find_key(
+    config: &Config,
+    folder: &Folder,
+    snapshot: Option<&snapshot::Snapshot>,
+) -> Result<(TokenKey, bool), DataError> {
     let path = config.token_key_path();
     let check_path = folder.dir().join(CHECK_FILE);
     let check = match fs::read_to_string(&check_path) {
@@ -332,7 +333,7 @@ fn find_key(config: &Config, folder: &Folder) -> Result<(TokenKey, bool), DataEr
             });
         }
     };
-    let Some(check) = check else {
+    if check.is_none() && snapshot.is_none() {
         let empty = folder.is_fresh()
             || Reader::open(folder.dir()).map_or(true, |reader| reader.last_sequence() == 0);
         if !empty {
@@ -348,9 +349,14 @@ fn find_key(config: &Config, folder: &Folder) -> Result<(TokenKey, bool), DataEr
             path.display()
         );
         return Ok((key, false));
-    };
+    }
     let key = TokenKey::read(&path)?;
-    check_key(config, &key, &check.0)?;
+    if let Some(check) = check {
+        check_key(config, &key, &check.0)?;
+    }
+    if let Some(snapshot) = snapshot {
+        check_key(config, &key, &snapshot.head.key_check)?;
+    }
     Ok((key, true))
 }
 
@@ -372,7 +378,8 @@ fn check_key(config: &Config, key: &TokenKey, wanted: &[u8]) -> Result<(), DataE
 /// Keeps the check value beside the journal; by rename, so that it is whole or not there.
 fn write_check(dir: &Path, key: &TokenKey) -> Result<(), DataError> {
     let path = dir.join(CHECK_FILE);
-    if path.exists() {
+    let wanted = format!("{}\n", key.check_value());
+    if fs::read_to_string(&path).is_ok_and(|found| found == wanted) {
         return Ok(());
     }
     let io = |source| DataError::Io {
@@ -382,7 +389,7 @@ fn write_check(dir: &Path, key: &TokenKey) -> Result<(), DataError> {
     };
     let unnamed = dir.join(".token-key.check");
     let mut file = File::create(&unnamed).map_err(io)?;
-    writeln!(file, "{}", key.check_value()).map_err(io)?;
+    file.write_all(wanted.as_bytes()).map_err(io)?;
     file.sync_all().map_err(io)?;
     fs::rename(&unnamed, &path).map_err(io)?;
     File::open(dir).and_then(|dir| dir.sync_all()).map_err(io)?;

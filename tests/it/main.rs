@@ -5,6 +5,7 @@
 mod confs;
 mod conversations;
 mod crash;
+mod daemon;
 mod days;
 mod frames;
 mod layers;
