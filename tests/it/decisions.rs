@@ -1,0 +1,949 @@
+//! What is decided, told as stories: each line says what comes and what is told. After every story the journal is replayed,
+//! and must give the same book, byte for byte.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use clubswitch::engine::{
+    Act, Answer, Decision, Engine, Group, Limits, Opening, OpeningLot, OpeningMember,
+};
+use clubswitch::ledger::{
+    Asked, Book, EnrolWish, Function, Key, Mode, Names, OriginalRef, PurseKind, Redeem, Request,
+    Wishes, record,
+};
+use clubswitch::rulefile;
+use clubswitch::terms::money::pointed;
+use clubswitch::terms::person::Identity;
+use clubswitch::terms::{
+    AcquirerId, JalaliDate, Local, Moment, Percent, Rials, Sequence, Token, Zone,
+};
+
+const WORLD: &str = include_str!("../../conf/rules/world/shared.toml");
+const GOLESTAN: &str = include_str!("../../conf/rules/clubs/golestan.toml");
+
+/// One town: an engine, the journal it has written, and a clock that stories move.
+pub(crate) struct Town {
+    pub(crate) engine: Engine,
+    pub(crate) journal: Vec<Arc<Group>>,
+    pub(crate) now: Moment,
+    zone: Zone,
+    stans: u32,
+    sent: BTreeMap<u32, Request>,
+    /// Whether entries out of memory are brought when the engine needs them.
+    forgetful: bool,
+}
+
+/// The token of a card, mobile or national code that a story names.
+pub(crate) fn token(name: &str) -> Token {
+    let mut bytes = [0; 16];
+    for (at, byte) in name.bytes().take(16).enumerate() {
+        bytes[at] = byte;
+    }
+    Token(bytes)
+}
+
+impl Town {
+    pub(crate) fn new(world: &str, clubs: &[&str]) -> Town {
+        Town::with_limits(world, clubs, Limits::default())
+    }
+
+    fn with_limits(world: &str, clubs: &[&str], limits: Limits) -> Town {
+        let names: Vec<String> = (0..clubs.len())
+            .map(|at| format!("clubs/{at}.toml"))
+            .collect();
+        let mut files = vec![("world/shared.toml", world)];
+        files.extend(names.iter().map(String::as_str).zip(clubs.iter().copied()));
+        let loaded = rulefile::compile(&files, &Names::default())
+            .unwrap_or_else(|faults| panic!("{}", faults.drawn(false)));
+        let rules = Arc::new(loaded.rulebook);
+        let zone = rules.world.zone.clone();
+        let now = zone.moment(Local::parse("1405/09/02 10:15").unwrap());
+        let mut engine = Engine::new(Book::new(limits.duplicate_days), Arc::clone(&rules), limits);
+        engine.act(Act::LoadRules(rules), now).unwrap();
+        Town {
+            engine,
+            journal: Vec::new(),
+            now,
+            zone,
+            stans: 0,
+            sent: BTreeMap::new(),
+            forgetful: limits.recent_entries == 0,
+        }
+    }
+
+    pub(crate) fn decide(&mut self, request: &Request) -> Answer {
+        let mut fetched = Vec::new();
+        for _ in 0..3 {
+            match self.engine.decide(request, &fetched, self.now) {
+                Decision::Tell(answer) => {
+                    if self.forgetful {
+                        self.write();
+                    }
+                    return answer;
+                }
+                Decision::Needs(all) => {
+                    self.write();
+                    fetched.extend(all.into_iter().map(|at| self.read(at)));
+                }
+            }
+        }
+        panic!("what was brought was not enough");
+    }
+
+    fn write(&mut self) {
+        self.journal.extend(self.engine.take_group());
+    }
+
+    fn read(&self, at: Sequence) -> clubswitch::ledger::Entry {
+        let group = self
+            .journal
+            .iter()
+            .find(|group| group.first <= at && at <= group.last());
+        group
+            .and_then(|group| group.entry(at))
+            .expect("an entry that was written")
+    }
+
+    fn local(&self) -> Local {
+        self.zone.local(self.now)
+    }
+
+    pub(crate) fn request(&mut self, function: Function, mode: Mode, stan: Option<u32>) -> Request {
+        let stan = stan.unwrap_or_else(|| {
+            self.stans += 1;
+            900_000 + self.stans
+        });
+        let local = self.local();
+        let date = local.day.gregorian();
+        let time = local.time.0;
+        let stamp = (date.month() as u32 * 100 + date.day() as u32) * 1_000_000
+            + time / 3600 * 10_000
+            + time / 60 % 60 * 100
+            + time % 60;
+        let kind = match (function, mode) {
+            (Function::Reversal, Mode::Ask) => 40,
+            (Function::Reversal, Mode::Advise) => 42,
+            (Function::Enrol, _) => 60,
+            (Function::Quote | Function::Balance, _) => 10,
+            (Function::Purchase, Mode::Ask) => 20,
+            (Function::Purchase, Mode::Advise) => 22,
+        };
+        Request {
+            asked: Asked {
+                function,
+                mode,
+                key: Key {
+                    acquirer: AcquirerId(0),
+                    terminal: *b"T0000001",
+                    acceptor: *b"m-1001         ",
+                    stan,
+                    local: stamp,
+                    kind,
+                },
+                digest: 0,
+                processing: 0,
+                amount: None,
+                currency: 364,
+                transmitted: Some(stamp),
+                rrn: None,
+                mcc: 0,
+                last_four: None,
+                bill: None,
+                original: None,
+            },
+            acquirer: "581672031".to_owned(),
+            repeat: false,
+            card: None,
+            named: None,
+            introducer: None,
+            wishes: Wishes::default(),
+            enrol: None,
+            balance_of: None,
+            terminal_allowed: true,
+            has_pin: false,
+        }
+    }
+
+    /// One line of a story; gives what is told.
+    fn line(&mut self, line: &str) -> String {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let after = |word: &str| {
+            words.iter().position(|w| *w == word).map(|at| {
+                *words
+                    .get(at + 1)
+                    .unwrap_or_else(|| panic!("{word} of what? {line}"))
+            })
+        };
+        let number = |word: &str| {
+            after(word).map(|text| text.replace(['_', ','], "").parse::<i64>().unwrap())
+        };
+        match words[0] {
+            "at" => {
+                self.now = self
+                    .zone
+                    .moment(Local::parse(&words[1..3].join(" ")).unwrap());
+                String::new()
+            }
+            "turn" => {
+                self.engine.act(Act::TurnDay(None), self.now).unwrap();
+                String::new()
+            }
+            "open" => {
+                self.open(&words[1..]);
+                String::new()
+            }
+            "has" => self.balances(words[1]),
+            "owes" => self.account(words[1]),
+            "buy" | "quote" | "tell" => {
+                let (function, mode) = match words[0] {
+                    "quote" => (Function::Quote, Mode::Ask),
+                    "tell" => (Function::Purchase, Mode::Advise),
+                    _ => (Function::Purchase, Mode::Ask),
+                };
+                let stan = number("stan").map(|stan| stan as u32);
+                let mut request = self.request(function, mode, stan);
+                request.asked.amount =
+                    Some(Rials(words[1].replace(['_', ','], "").parse().unwrap()));
+                request.card = after("card").map(token);
+                request.named = after("mobile").map(|name| Identity::Mobile(token(name)));
+                request.introducer = after("by").map(|name| Identity::Card(token(name)));
+                request.wishes.club = after("club").map(str::to_owned);
+                request.wishes.purse = after("purse").map(str::to_owned);
+                request.wishes.discount_told = number("discount").map(Rials);
+                request.wishes.redeem = match after("redeem") {
+                    None => Redeem::Nothing,
+                    Some("max") => Redeem::AsMuchAsAllowed,
+                    Some(_) => Redeem::Exactly(Rials(number("redeem").unwrap())),
+                };
+                if let Some(shop) = after("at") {
+                    let mut code = [b' '; 15];
+                    code[..shop.len()].copy_from_slice(shop.as_bytes());
+                    request.asked.key.acceptor = code;
+                }
+                if let Some(currency) = number("currency") {
+                    request.asked.currency = currency as u16;
+                }
+                if let Some(mcc) = number("mcc") {
+                    request.asked.mcc = mcc as u16;
+                }
+                if let Some(stamp) = number("stamp") {
+                    request.asked.key.local = stamp as u32;
+                }
+                request.terminal_allowed = !words.contains(&"barred");
+                request.asked.digest = xxhash_rust::xxh3::xxh3_64(
+                    format!(
+                        "{:?}{:?}{}",
+                        request.card, request.asked.amount, request.asked.currency
+                    )
+                    .as_bytes(),
+                );
+                self.sent.insert(request.asked.key.stan, request.clone());
+                let answer = self.decide(&request);
+                self.told(&answer)
+            }
+            "repeat" => {
+                let stan = number("stan").unwrap() as u32;
+                let mut request = self.sent[&stan].clone();
+                request.repeat = true;
+                if let Some(amount) = number("amount") {
+                    request.asked.amount = Some(Rials(amount));
+                    request.asked.digest += 1;
+                }
+                let answer = self.decide(&request);
+                self.told(&answer)
+            }
+            "reverse" => {
+                let of = number("stan").unwrap() as u32;
+                let mode = if words.contains(&"advised") {
+                    Mode::Advise
+                } else {
+                    Mode::Ask
+                };
+                let stan = number("own").map(|stan| stan as u32);
+                let mut request = self.request(Function::Reversal, mode, stan);
+                let mut original = OriginalRef {
+                    stan: Some(of),
+                    partial: words.contains(&"part"),
+                    ..OriginalRef::default()
+                };
+                if let Some(stamp) = number("stamp") {
+                    original.local = Some(stamp as u32);
+                }
+                request.asked.original = Some(original);
+                request.asked.amount = number("amount").map(Rials);
+                if let Some(shop) = after("at") {
+                    let mut code = [b' '; 15];
+                    code[..shop.len()].copy_from_slice(shop.as_bytes());
+                    request.asked.key.acceptor = code;
+                }
+                self.sent.insert(request.asked.key.stan, request.clone());
+                let answer = self.decide(&request);
+                self.told(&answer)
+            }
+            "enrol" => {
+                let mut request = self.request(Function::Enrol, Mode::Ask, None);
+                let card = after("card").map(|name| Identity::Card(token(name)));
+                let mobile = after("mobile").map(|name| Identity::Mobile(token(name)));
+                request.enrol = Some(EnrolWish {
+                    identities: card.into_iter().chain(mobile).collect(),
+                    staff: after("staff").map(str::to_owned),
+                    born: None,
+                });
+                request.card = after("card").map(token);
+                let answer = self.decide(&request);
+                let mut text = self.told(&answer);
+                if let Some(member) = answer.told.member {
+                    text += &format!(" member {member}");
+                }
+                text
+            }
+            "balance" => {
+                let mut request = self.request(Function::Balance, Mode::Ask, None);
+                request.card = after("card").map(token);
+                request.balance_of = after("of")
+                    .map(|name| PurseKind::ALL.iter().find(|(_, n)| *n == name).unwrap().0);
+                let answer = self.decide(&request);
+                let mut text = self.told(&answer);
+                for balance in &answer.told.balances {
+                    text += &format!(" {}", self.purse_amount(balance.purse, balance.amount));
+                }
+                text
+            }
+            other => panic!("a story has no {other}: {line}"),
+        }
+    }
+
+    /// `open CARD [silver] [p-77] PURSE=AMOUNT[@SHOP][until DATE] …`
+    fn open(&mut self, words: &[&str]) {
+        let names = self.engine.names();
+        let club = names.club_id("golestan").unwrap();
+        let mut member = OpeningMember {
+            club,
+            identities: vec![Identity::Card(token(words[0]))],
+            tier: None,
+            marketer: None,
+            joined: None,
+            lots: Vec::new(),
+        };
+        for word in &words[1..] {
+            if let Some(tier) = names.tier_id(club, word) {
+                member.tier = Some(tier);
+            } else if let Some(person) = names.person_id(word) {
+                member.marketer = Some(person);
+            } else if let Some((purse, rest)) = word.split_once('=') {
+                let id = names.purse_id(club, purse).unwrap();
+                let decimals = names.purse_particulars(id).unwrap().2;
+                let (rest, last_day) = match rest.split_once('~') {
+                    Some((rest, date)) => (rest, Some(JalaliDate::parse(date).unwrap().day())),
+                    None => (rest, None),
+                };
+                let (amount, shop) = match rest.split_once('@') {
+                    Some((amount, shop)) => (amount, Some(names.shop_id(shop).unwrap())),
+                    None => (rest, None),
+                };
+                let (whole, part) = amount.split_once('.').unwrap_or((amount, ""));
+                let amount = format!("{whole}{part:0<width$}", width = usize::from(decimals));
+                member.lots.push(OpeningLot {
+                    purse: id,
+                    shop,
+                    amount: amount.parse().unwrap(),
+                    booked: self.local().day.plus(-30),
+                    last_day,
+                });
+            } else {
+                panic!("open with what? {word}");
+            }
+        }
+        let mut sha256 = [0; 32];
+        sha256[..16].copy_from_slice(&token(words[0]).0);
+        let opening = Opening {
+            reason: "a story".to_owned(),
+            sha256,
+            members: vec![member],
+        };
+        self.engine.act(Act::Open(opening), self.now).unwrap();
+    }
+
+    fn purse_amount(&self, purse: clubswitch::terms::PurseId, amount: i64) -> String {
+        let names = self.engine.names();
+        let decimals = names.purse_particulars(purse).unwrap().2;
+        format!("{} {}", names.purse(purse), pointed(amount, decimals))
+    }
+
+    /// What a member has, purse by purse, usable or not, and what he owes.
+    fn balances(&self, card: &str) -> String {
+        let names = self.engine.names();
+        let club = names.club_id("golestan").unwrap();
+        let id = self
+            .engine
+            .book()
+            .who(club, Identity::Card(token(card)))
+            .unwrap();
+        let member = self.engine.book().member(id).unwrap();
+        let mut all: Vec<String> = member
+            .holdings
+            .iter()
+            .filter(|held| held.total() != 0 || held.debt != 0)
+            .map(|held| {
+                let owed = match held.debt {
+                    0 => String::new(),
+                    debt => format!(
+                        " owes {}",
+                        pointed(debt, names.purse_particulars(held.purse).unwrap().2)
+                    ),
+                };
+                format!("{}{owed}", self.purse_amount(held.purse, held.total()))
+            })
+            .collect();
+        all.sort();
+        all.join(", ")
+    }
+
+    /// The balances of the accounts of one kind: `shop`, `pool`, `club`, `person`, `reserve`, `owner`, `operator`, `rounding`.
+    fn account(&self, kind: &str) -> String {
+        let all: Vec<String> = self
+            .engine
+            .book()
+            .accounts()
+            .into_iter()
+            .filter(|(account, _, balance)| {
+                *balance != 0 && format!("{account:?}").to_lowercase().starts_with(kind)
+            })
+            .map(|(_, _, balance)| balance.to_string())
+            .collect();
+        all.join(" ")
+    }
+
+    fn told(&self, answer: &Answer) -> String {
+        let told = &answer.told;
+        let mut text = told.verdict.name().to_owned();
+        if let Some(discount) = told.discount {
+            text += &format!(" discount {}", discount.0);
+        }
+        if !told.redeemed.is_empty() {
+            text += &format!(" redeemed {}", told.redeemed_rials().0);
+            for redeemed in &told.redeemed {
+                text += &format!(" -{}", self.purse_amount(redeemed.purse, redeemed.amount));
+            }
+        }
+        if let Some(pays) = told.pays {
+            text += &format!(" pays {}", pays.0);
+        }
+        for earned in &told.earned {
+            text += &format!(" +{}", self.purse_amount(earned.purse, earned.amount));
+        }
+        text
+    }
+
+    fn check(&mut self, story: &str) {
+        for line in story.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            let (does, wanted) = line.split_once("->").unwrap_or((line, ""));
+            let told = self.line(does.trim());
+            if line.contains("->") {
+                assert_eq!(told.trim(), wanted.trim(), "{line}");
+            }
+        }
+        self.replay();
+    }
+
+    /// Reads everything back that was written: the same book, to the byte; and it adds up.
+    pub(crate) fn replay(&mut self) {
+        self.write();
+        let mut book = Book::new(self.engine.book().keep_days());
+        for group in &self.journal {
+            for bytes in record::split(&group.bytes) {
+                book.apply(&record::decode(bytes.unwrap()).unwrap());
+            }
+        }
+        let live = self.engine.book().to_bytes();
+        assert!(book.to_bytes() == live, "a replay gives another book");
+        let read = Book::from_bytes(&live, book.keep_days()).unwrap();
+        assert!(read.to_bytes() == live, "a snapshot gives another book");
+        assert_eq!(book.imbalance(), 0);
+        assert_eq!(book.sums(), book.sums_counted());
+    }
+}
+
+fn check(story: &str) {
+    Town::new(WORLD, &[GOLESTAN]).check(story);
+    // The same, when memory holds nothing and every old entry has to be brought.
+    let forgetful = Limits {
+        recent_entries: 0,
+        ..Limits::default()
+    };
+    Town::with_limits(WORLD, &[GOLESTAN], forgetful).check(story);
+}
+
+fn check_with(club: &str, story: &str) {
+    Town::new(WORLD, &[club]).check(story);
+}
+
+#[test]
+fn the_worked_example_comes_out_to_the_rial() {
+    check(
+        "open C1 silver p-77 merchant-credit=40000@m-1001~1405/10/10 club-credit=125000~1405/12/01 points=830.50
+         buy 2755555 card C1 redeem 200000 stan 7 -> approved discount 137777 redeemed 200000 -merchant-credit 40000 -club-credit 125000 -points 233.34 pays 2417778 +points 290.13 +club-credit 24177
+         owes pool     -> -2417778
+         owes club     -> -223378
+         owes shop     -> 2581158
+         owes person   -> 11021
+         owes owner    -> 16533
+         owes reserve  -> 24177
+         owes operator -> 8266
+         owes rounding -> 1
+         has C1 -> club-credit 24177, points 887.29",
+    );
+}
+
+#[test]
+fn a_repeat_is_told_the_same_and_moves_nothing() {
+    check(
+        "open C1 points=1000
+         buy 1000000 card C1 redeem 100000 stan 7 -> approved discount 50000 redeemed 100000 -points 666.67 pays 850000 +points 85.00 +club-credit 8500
+         repeat stan 7 -> approved discount 50000 redeemed 100000 -points 666.67 pays 850000 +points 85.00 +club-credit 8500
+         buy 50000 card C1
+         repeat stan 7 -> approved discount 50000 redeemed 100000 -points 666.67 pays 850000 +points 85.00 +club-credit 8500
+         repeat stan 7 amount 999 -> key-conflict
+         has C1 -> club-credit 8975, points 423.08",
+    );
+}
+
+#[test]
+fn a_declined_wish_is_told_again_as_it_was() {
+    check(
+        "open C1 points=10
+         buy 1000000 card C1 redeem 100000 stan 7 -> not-enough
+         repeat stan 7 -> not-enough
+         has C1 -> points 10.00",
+    );
+}
+
+#[test]
+fn a_reversal_leaves_everything_as_if_it_had_not_been() {
+    check(
+        "open C1 silver p-77 merchant-credit=40000@m-1001~1405/10/10 club-credit=125000~1405/12/01 points=830.50
+         buy 2755555 card C1 redeem 200000 stan 7
+         reverse stan 7 advised own 8 -> approved
+         owes pool     ->
+         owes shop     ->
+         owes club     ->
+         owes person   ->
+         owes operator ->
+         owes rounding ->
+         has C1 -> club-credit 125000, merchant-credit 40000, points 830.50
+         repeat stan 8 -> approved
+         reverse stan 7 advised -> approved
+         reverse stan 7 -> approved
+         has C1 -> club-credit 125000, merchant-credit 40000, points 830.50
+         repeat stan 7 -> approved discount 137777 redeemed 200000 -merchant-credit 40000 -club-credit 125000 -points 233.34 pays 2417778 +points 290.13 +club-credit 24177",
+    );
+}
+
+#[test]
+fn a_reversal_may_name_the_amount_as_asked_or_as_answered() {
+    check(
+        "open C1
+         buy 1000000 card C1 stan 1
+         reverse stan 1 amount 999 -> amount-differs
+         reverse stan 1 amount 1000000 -> approved
+         buy 1000000 card C1 stan 2
+         reverse stan 2 amount 950000 -> approved
+         buy 1000000 card C1 stan 3
+         reverse stan 3 amount 999 advised -> approved
+         owes shop ->",
+    );
+}
+
+#[test]
+fn a_reversal_that_comes_first_waits_for_its_original() {
+    check(
+        "open C1
+         reverse stan 7 advised -> approved
+         buy 1000000 card C1 stan 7 -> unknown-transaction
+         repeat stan 7 -> unknown-transaction
+         reverse stan 9 -> original-not-found
+         buy 1000000 card C1 stan 9 -> unknown-transaction
+         buy 1000000 card C1 stan 10 -> approved discount 50000 pays 950000 +points 95.00 +club-credit 9500
+         owes pool -> -950000",
+    );
+}
+
+#[test]
+fn a_reversal_that_two_originals_fit_guesses_neither() {
+    check(
+        "open C1
+         buy 1000000 card C1 stan 7
+         at 1405/09/02 11:15
+         buy 1000000 card C1 stan 7
+         reverse stan 7 -> original-not-found
+         owes pool -> -1900000
+         reverse stan 7 stamp 1123111500 -> approved
+         owes pool -> -950000",
+    );
+}
+
+#[test]
+fn a_part_is_not_undone_by_guessing() {
+    check(
+        "open C1
+         buy 1000000 card C1 stan 7
+         reverse stan 7 part -> unknown-transaction
+         reverse stan 7 part advised -> approved
+         owes pool -> -950000",
+    );
+}
+
+#[test]
+fn spent_earnings_are_owed_and_the_next_ones_pay_them() {
+    check(
+        "open C1
+         buy 10000000 card C1 stan 1 -> approved discount 300000 pays 9700000 +points 970.00 +club-credit 120500
+         at 1405/09/03 10:15
+         buy 400000 card C1 redeem 110000 stan 2 -> approved discount 20000 redeemed 110000 -club-credit 110000 pays 270000 +points 27.00 +club-credit 2700
+         reverse stan 1 advised -> approved
+         has C1 -> club-credit 0 owes 107300, points 27.00
+         buy 1000000 card C1 -> approved discount 50000 pays 950000 +points 95.00 +club-credit 9500
+         has C1 -> club-credit 0 owes 97800, points 122.00
+         balance card C1 -> approved points 0.00 club-credit 0 merchant-credit 0",
+    );
+}
+
+#[test]
+fn points_can_be_spent_from_the_next_business_day_on() {
+    check(
+        "open C1
+         buy 10000000 card C1
+         balance card C1 of points -> approved points 0.00
+         at 1405/09/03 00:00
+         balance card C1 of points -> approved points 970.00",
+    );
+}
+
+#[test]
+fn a_lot_is_dead_at_the_start_of_the_day_after_its_last() {
+    check(
+        "open C1 points=1000~1405/09/02
+         at 1405/09/02 23:59:59
+         balance card C1 of points -> approved points 1000.00
+         at 1405/09/03 00:00
+         balance card C1 of points -> approved points 0.00
+         buy 1000000 card C1 redeem 100000 -> not-enough",
+    );
+}
+
+#[test]
+fn given_back_lots_that_died_live_a_week_more() {
+    check(
+        "open C1 points=1000~1405/09/03
+         buy 1000000 card C1 redeem 100000 stan 7
+         at 1405/09/06 09:00
+         reverse stan 7 advised -> approved
+         balance card C1 of points -> approved points 666.67
+         at 1405/09/12 23:59
+         balance card C1 of points -> approved points 666.67
+         at 1405/09/13 00:00
+         balance card C1 of points -> approved points 0.00",
+    );
+}
+
+#[test]
+fn the_soonest_to_die_is_spent_first() {
+    check(
+        "open C1 points=500 points=500~1405/12/01 points=500~1405/10/01
+         buy 1000000 card C1 redeem 100000
+         at 1405/10/02 10:00
+         balance card C1 of points -> approved points 918.33
+         at 1405/12/02 10:00
+         balance card C1 of points -> approved points 585.00",
+    );
+}
+
+#[test]
+fn refusals_of_a_wish_come_in_their_order() {
+    check(
+        "open C1 points=10000
+         buy 1000000 card C1 redeem 0 -> invalid-amount
+         buy 1000000 card C1 redeem 40000 -> invalid-amount
+         buy 1000000 card C1 redeem 55000 -> invalid-amount
+         buy 1000000 card C1 redeem 290000 -> over-amount-limit
+         buy 1000000 card C1 redeem 280000 purse points -> approved discount 50000 redeemed 280000 -points 1866.67 pays 670000 +points 67.00 +club-credit 6700
+         buy 1000000 card C1 redeem 100000 purse nothing -> not-allowed
+         buy 1000000 card C1 redeem 100000 mcc 6011 -> not-allowed
+         buy 1000000 card C9 redeem 100000 -> member-unknown
+         buy 1000000 card C1 redeem 100000 currency 840 -> invalid-amount
+         buy 1000000 mobile M1 redeem 100000 -> member-unknown
+         buy 0 card C1 -> invalid-amount",
+    );
+}
+
+#[test]
+fn a_mobile_alone_does_not_redeem() {
+    check(
+        "enrol card C1 mobile M1 -> approved member 1
+         buy 1000000 mobile M1 -> approved discount 50000 pays 950000 +points 95.00 +club-credit 9500
+         buy 1000000 mobile M1 redeem 50000 -> not-allowed",
+    );
+}
+
+#[test]
+fn as_much_as_allowed_is_trimmed_to_the_step() {
+    check(
+        "open C1 points=1000
+         buy 1000000 card C1 redeem max -> approved discount 50000 redeemed 150000 -points 1000.00 pays 800000 +points 80.00 +club-credit 8000
+         open C2 points=100
+         buy 1000000 card C2 redeem max -> approved discount 50000 pays 950000 +points 95.00 +club-credit 9500
+         open C3 points=100000
+         buy 1000000 card C3 redeem max -> approved discount 50000 redeemed 280000 -points 1866.67 pays 670000 +points 67.00 +club-credit 6700",
+    );
+}
+
+#[test]
+fn a_day_has_a_limit_of_redeeming() {
+    check(
+        "open C1 points=100000
+         buy 15000000 card C1 redeem 4400000 stan 1
+         buy 15000000 card C1 redeem 610000 -> over-amount-limit
+         buy 15000000 card C1 redeem 600000 -> approved discount 300000 redeemed 600000 -club-credit 129500 -points 3136.67 pays 14100000 +points 1410.00 +club-credit 186500
+         reverse stan 1 advised -> approved
+         buy 15000000 card C1 redeem 4400000 -> approved discount 300000 redeemed 4400000 -club-credit 57000 -points 28953.34 pays 10300000 +points 1030.00 +club-credit 129500",
+    );
+}
+
+#[test]
+fn merchant_credit_is_spent_only_where_it_was_earned() {
+    check(
+        "open C1 merchant-credit=100000@m-1002
+         buy 1000000 card C1 redeem 50000 -> not-enough",
+    );
+}
+
+#[test]
+fn nobodys_card_buys_without_a_club() {
+    check(
+        "buy 1000000 card C9 -> approved
+         owes pool -> -1000000
+         owes shop -> 1000000
+         buy 1000000 card C9 at m-2001 -> approved
+         buy 1000000 card C9 at m-9999 -> merchant-unknown
+         buy 1000000 card C9 currency 840 -> approved
+         buy 1000000 card C9 barred -> terminal-not-allowed
+         owes pool -> -1000000 -1000000",
+    );
+}
+
+#[test]
+fn a_club_judges_only_at_its_shops_and_when_it_is_named() {
+    check(
+        "open C1
+         buy 1000000 card C1 at m-1002 -> approved
+         buy 1000000 card C1 club golestan -> approved discount 50000 pays 950000 +points 95.00 +club-credit 9500
+         buy 1000000 card C1 club pars -> approved
+         buy 1000000 card C1 club pars redeem 50000 -> member-unknown",
+    );
+}
+
+#[test]
+fn somebody_is_enrolled_once() {
+    check(
+        "enrol card C1 mobile M1 staff p-77 -> approved member 1
+         enrol card C1 -> already-there member 1
+         enrol card C2 mobile M1 -> already-there member 1
+         enrol card C2 -> approved member 2
+         enrol -> format-error
+         buy 1000000 card C1
+         owes person -> 4000",
+    );
+}
+
+#[test]
+fn the_first_purchase_makes_a_member_where_the_club_says_so() {
+    let club = GOLESTAN.replace("on_first_purchase = false", "on_first_purchase = true");
+    check_with(
+        &club,
+        "quote 1000000 card C1 -> approved
+         buy 1000000 card C1 stan 1 -> approved discount 50000 pays 950000 +points 95.00 +club-credit 9500
+         buy 1000000 card C1 -> approved discount 50000 pays 950000 +points 95.00 +club-credit 9500
+         has C1 -> club-credit 19000, points 190.00
+         enrol card C1 -> already-there member 1
+         reverse stan 1 advised -> approved
+         has C1 -> club-credit 9500, points 95.00",
+    );
+}
+
+#[test]
+fn a_quote_tells_and_moves_nothing() {
+    check(
+        "open C1 points=1000
+         quote 1000000 card C1 redeem 100000 -> approved discount 50000 redeemed 100000 -points 666.67 pays 850000 +points 85.00 +club-credit 8500
+         has C1 -> points 1000.00
+         owes pool ->",
+    );
+}
+
+#[test]
+fn an_advice_posts_what_was_charged() {
+    check(
+        "open C1 points=100
+         tell 1000000 card C1 stan 1 -> approved discount 0 pays 1000000 +points 100.00 +club-credit 10000
+         repeat stan 1 -> approved discount 0 pays 1000000 +points 100.00 +club-credit 10000
+         tell 900000 card C1 discount 50000 redeem 10000 -> approved discount 50000 redeemed 10000 -club-credit 10000 pays 900000 +points 90.00 +club-credit 9000
+         owes pool -> -1900000
+         tell 1000000 card C1 at m-9999 -> approved
+         owes pool -> -1900000",
+    );
+}
+
+#[test]
+fn an_advice_of_a_decided_purchase_only_confirms_it() {
+    check(
+        "open C1
+         buy 1000000 card C1 stan 7 -> approved discount 50000 pays 950000 +points 95.00 +club-credit 9500
+         tell 950000 card C1 stan 7 -> approved
+         repeat stan 7 -> approved
+         owes pool -> -950000",
+    );
+}
+
+#[test]
+fn what_an_advice_told_over_the_balance_is_owed() {
+    check(
+        "open C1 points=100
+         tell 900000 card C1 redeem 100000 -> approved discount 0 redeemed 100000 -points 100.00 -club-credit 85000 pays 900000 +points 90.00 +club-credit 9000
+         has C1 -> club-credit 0 owes 76000, points 90.00",
+    );
+}
+
+#[test]
+fn an_advice_is_judged_at_its_own_time() {
+    check(
+        "open C1
+         at 1405/09/09 10:14
+         tell 1000000 card C1 stamp 1123101500 -> approved discount 0 pays 1000000 +points 100.00 +club-credit 10000
+         at 1405/09/09 10:16
+         tell 1000000 card C1 stamp 1123101500 -> approved
+         owes pool -> -1000000",
+    );
+}
+
+#[test]
+fn what_is_older_than_memory_is_not_posted() {
+    check(
+        "open C1
+         at 1405/09/10 10:15
+         buy 1000000 card C1 stamp 1123101500 -> approved discount 50000 pays 950000 +points 95.00 +club-credit 9500
+         buy 1000000 card C1 stamp 1123101459 -> unknown-transaction
+         buy 1000000 card C1 stamp 1199101459 -> format-error",
+    );
+}
+
+#[test]
+fn the_day_turns_by_the_clock_and_by_the_operator() {
+    let mut town = Town::new(WORLD, &[GOLESTAN]);
+    let mut day = |story: &str| {
+        town.check(story);
+        let open = town.engine.book().open_day(AcquirerId(0)).unwrap();
+        open.to_string()
+    };
+    assert_eq!(day("buy 1000 card C1"), "1405/09/02");
+    assert_eq!(
+        day("at 1405/09/02 23:59:29\nbuy 1000 card C1"),
+        "1405/09/02"
+    );
+    assert_eq!(
+        day("at 1405/09/02 23:59:30\nbuy 1000 card C1"),
+        "1405/09/03"
+    );
+    assert_eq!(day("turn"), "1405/09/04");
+    assert_eq!(
+        day("at 1405/09/03 23:59:30\nbuy 1000 card C1"),
+        "1405/09/04"
+    );
+    assert_eq!(day("at 1405/09/08 12:00\nbuy 1000 card C1"), "1405/09/08");
+}
+
+#[test]
+fn discounts_go_together_as_the_club_says() {
+    let club = |mode: &str| {
+        GOLESTAN.replacen(
+            "mode = \"best-for-member\"",
+            &format!("mode = \"{mode}\""),
+            1,
+        )
+    };
+    let gold = "open C1 gold\nbuy 1000000 card C1 stan 1 -> approved discount";
+    check_with(
+        &club("all"),
+        &format!("{gold} 80000 pays 920000 +points 138.00 +club-credit 9200"),
+    );
+    check_with(
+        &club("first"),
+        &format!("{gold} 50000 pays 950000 +points 142.50 +club-credit 9500"),
+    );
+    check_with(
+        &club("best-for-member"),
+        &format!("{gold} 50000 pays 950000 +points 142.50 +club-credit 9500"),
+    );
+    check_with(
+        &club("best-for-member"),
+        "at 1405/09/02 12:00
+         open C1 gold
+         buy 1000000 card C1 -> approved discount 30000 pays 970000 +points 145.50 +club-credit 9700",
+    );
+}
+
+#[test]
+fn bands_count_each_part_or_the_whole() {
+    let parts = "at 1405/09/02 12:00\nopen C1\nbuy 30000000 card C1 -> approved pays 30000000 +points 3000.00 +club-credit";
+    check_with(
+        GOLESTAN,
+        &format!("{parts} 475000").replace("approved pays", "approved discount 0 pays"),
+    );
+    let whole = GOLESTAN.replace("to-each-part\" }", "to-whole-amount\" }");
+    check_with(
+        &whole,
+        &format!("{parts} 600000").replace("approved pays", "approved discount 0 pays"),
+    );
+}
+
+#[test]
+fn a_split_is_cut_from_the_last_part_up() {
+    // The shop pays the whole discount and is owed only what its own credit left: too little for all parts.
+    let club = GOLESTAN
+        .replace("percent = \"5%\", max_rial = 300_000", "percent = \"99%\"")
+        .replace(
+            "{ merchant = \"60%\", club = \"rest\" }",
+            "{ merchant = \"100%\" }",
+        );
+    check_with(
+        &club,
+        "open C1 p-77
+         buy 1000000 card C1 -> approved discount 990000 pays 10000 +points 1.00 +club-credit 100
+         owes shop    ->
+         owes reserve -> 100
+         owes person  -> 4000
+         owes owner   -> 5900",
+    );
+}
+
+#[test]
+fn fully_paid_by_purses_nothing_is_left_for_the_card() {
+    let club = GOLESTAN
+        .replace("at_most   = \"30%\"", "at_most   = \"100%\"")
+        .replace("step_rial = 10_000", "step_rial = 1_000");
+    check_with(
+        &club,
+        "open C1 points=100000
+         buy 1000000 card C1 redeem 950000 stan 1 -> approved discount 50000 redeemed 950000 -points 6333.34 pays 0
+         owes pool  ->
+         owes shop  -> 962500
+         reverse stan 1 advised -> approved
+         owes shop  ->
+         has C1 -> points 100000.00",
+    );
+}
+
+#[test]
+fn a_percent_of_nothing_is_nothing() {
+    assert_eq!(Percent::ALL.of(Rials::ZERO), Ok(Rials::ZERO));
+    check("open C1\nbuy 1 card C1 -> approved discount 0 pays 1");
+}

@@ -1,0 +1,316 @@
+//! Random histories: purchases, wishes, advices, repeats, early and late reversals, days that turn. Whatever the order, everything adds up,
+//! a replay gives the same book, a repeat is told the same, and when all is undone nothing is left. `SEED=0x5eed` replays one; `SIM_S=60` runs on.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use clubswitch::engine::{Act, Answer, How, Opening, OpeningLot, OpeningMember};
+use clubswitch::ledger::{Account, Function, Mode, OriginalRef, PurseKey, Redeem, Request};
+use clubswitch::terms::person::Identity;
+use clubswitch::terms::{MemberId, Rials, UnitId};
+
+use crate::decisions::{Town, token};
+
+const WORLD: &str = include_str!("../../conf/rules/world/shared.toml");
+const GOLESTAN: &str = include_str!("../../conf/rules/clubs/golestan.toml");
+
+/// Splitmix64 (Steele, Lea, Flood 2014): small, seedable, good enough to shuffle a town.
+pub(crate) struct Dice(pub(crate) u64);
+
+impl Dice {
+    pub(crate) fn roll(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
+        self.roll() % bound
+    }
+
+    fn one_in(&mut self, times: u64) -> bool {
+        self.below(times) == 0
+    }
+}
+
+/// A club in which everything happens: credit of the shop too, enrolment by purchase, small steps.
+fn club() -> String {
+    let merchant_credit = r#"
+[[accrue]]
+name = "loyal-to-the-shop"
+base = "net"
+earn = { to = "merchant-credit", percent = "0.5%" }
+funded_by = "merchant"
+"#;
+    GOLESTAN
+        .replace("on_first_purchase = false", "on_first_purchase = true")
+        .replace("step_rial = 10_000", "step_rial = 1_000")
+        .replace("min_rial  = 50_000", "min_rial  = 1_000")
+        .replace(
+            "merchants   = [\"golestan-branches\", \"supermarkets\"]",
+            "merchants   = [\"golestan-branches\", \"supermarkets\", \"sport\"]",
+        )
+        + merchant_credit
+}
+
+struct History {
+    town: Town,
+    dice: Dice,
+    told: Vec<(Request, Answer)>,
+    early: Vec<u32>,
+    opened: BTreeMap<(MemberId, usize), i64>,
+    stan: u32,
+}
+
+impl History {
+    fn begin(seed: u64) -> History {
+        let mut history = History {
+            town: Town::new(WORLD, &[&club()]),
+            dice: Dice(seed),
+            told: Vec::new(),
+            early: Vec::new(),
+            opened: BTreeMap::new(),
+            stan: 0,
+        };
+        history.open();
+        history
+    }
+
+    /// A few members who have something; others come by buying.
+    fn open(&mut self) {
+        let names = self.town.engine.names();
+        let club = names.club_id("golestan").unwrap();
+        let purses = ["points", "club-credit"].map(|name| names.purse_id(club, name).unwrap());
+        let members = (0..3)
+            .map(|at| OpeningMember {
+                club,
+                identities: vec![Identity::Card(token(&format!("C{at}")))],
+                tier: None,
+                marketer: names.person_id("p-77"),
+                joined: None,
+                lots: purses
+                    .iter()
+                    .map(|purse| OpeningLot {
+                        purse: *purse,
+                        shop: None,
+                        amount: 50_000 * (at + 1),
+                        booked: clubswitch::terms::Day(20_000),
+                        last_day: None,
+                    })
+                    .collect(),
+            })
+            .collect();
+        let opening = Opening {
+            reason: "a random history".to_owned(),
+            sha256: [7; 32],
+            members,
+        };
+        self.town
+            .engine
+            .act(Act::Open(opening), self.town.now)
+            .unwrap();
+        for member in self.town.engine.book().members() {
+            for held in &member.holdings {
+                self.opened
+                    .insert((member.id, held.purse.place()), held.total());
+            }
+        }
+    }
+
+    fn step(&mut self) {
+        match self.dice.below(12) {
+            0 => self.town.now = self.town.now.plus_seconds(self.dice.below(40_000) as i64),
+            1 => {
+                self.town.engine.act(Act::TurnDay(None), self.town.now).ok();
+            }
+            2..=6 => self.buy(Mode::Ask),
+            7 => self.buy(Mode::Advise),
+            8 => self.repeat(),
+            9 => self.reverse_early(),
+            _ => self.reverse(),
+        }
+        assert_eq!(self.town.engine.book().imbalance(), 0);
+    }
+
+    fn buy(&mut self, mode: Mode) {
+        self.stan += 1;
+        // Some STANs were reversed before their purchase came.
+        let stan = match self.early.pop() {
+            Some(stan) if self.dice.one_in(2) => stan,
+            _ => self.stan,
+        };
+        let mut request = self.town.request(Function::Purchase, mode, Some(stan));
+        let bound = [1_000, 100_000, 10_000_000, 1_000_000_000][self.dice.below(4) as usize];
+        let amount = self.dice.below(bound);
+        request.asked.amount = Some(Rials(amount as i64));
+        request.asked.digest = amount;
+        request.card = Some(token(&format!("C{}", self.dice.below(8))));
+        if self.dice.one_in(4) {
+            request.asked.key.acceptor = *b"m-1002         ";
+        }
+        if self.dice.one_in(5) {
+            request.acquirer = "627353".to_owned();
+        }
+        request.wishes.redeem = match self.dice.below(4) {
+            0 => Redeem::AsMuchAsAllowed,
+            1 => Redeem::Exactly(Rials(1_000 * self.dice.below(1 + amount / 3_000) as i64)),
+            _ => Redeem::Nothing,
+        };
+        let answer = self.town.decide(&request);
+        self.told.push((request, answer));
+    }
+
+    fn repeat(&mut self) {
+        if self.told.is_empty() {
+            return;
+        }
+        let at = self.dice.below(self.told.len() as u64) as usize;
+        let (request, before) = self.told[at].clone();
+        let sequence = self.town.engine.book().sequence();
+        let again = self.town.decide(&request);
+        if before.how == How::New || before.how == How::Matched || before.how == How::Orphan {
+            assert_eq!(again.told, before.told, "a repeat is told the same");
+            assert_eq!(again.how, How::Repeat);
+        }
+        assert_eq!(
+            again.entry.is_none_or(|entry| entry <= sequence),
+            true,
+            "a repeat makes no entry"
+        );
+    }
+
+    fn reverse_early(&mut self) {
+        self.stan += 1;
+        let stan = self.stan;
+        let mut request = self.town.request(Function::Reversal, Mode::Advise, None);
+        request.asked.original = Some(OriginalRef {
+            stan: Some(stan),
+            ..OriginalRef::default()
+        });
+        let answer = self.town.decide(&request);
+        self.told.push((request, answer));
+        self.early.push(stan);
+    }
+
+    fn reverse(&mut self) {
+        if self.told.is_empty() {
+            return;
+        }
+        let at = self.dice.below(self.told.len() as u64) as usize;
+        self.undo(at);
+    }
+
+    fn undo(&mut self, at: usize) {
+        let (original, _) = self.told[at].clone();
+        if original.asked.function != Function::Purchase {
+            return;
+        }
+        let mut request = self.town.request(Function::Reversal, Mode::Advise, None);
+        request.acquirer = original.acquirer.clone();
+        request.asked.key.acceptor = original.asked.key.acceptor;
+        request.asked.original = Some(OriginalRef {
+            kind: Some(original.asked.key.kind),
+            stan: Some(original.asked.key.stan),
+            local: Some(original.asked.key.local),
+            ..OriginalRef::default()
+        });
+        let answer = self.town.decide(&request);
+        assert!(
+            answer.told.verdict.is_approved(),
+            "a reversal advice is never refused"
+        );
+        self.told.push((request, answer));
+    }
+
+    /// When every purchase is undone, nobody owes anybody anything, and members have what they were opened with.
+    fn undo_everything(&mut self) {
+        let mut order: Vec<usize> = (0..self.told.len()).collect();
+        for at in (1..order.len()).rev() {
+            order.swap(at, self.dice.below(at as u64 + 1) as usize);
+        }
+        for at in order {
+            self.undo(at);
+        }
+        let book = self.town.engine.book();
+        let borne: i64 = self.borne_by_funders();
+        for (account, unit, balance) in book.accounts() {
+            if unit == UnitId::RIAL && !matches!(account, Account::Outstanding { .. }) {
+                assert_eq!(balance, 0, "{account:?}");
+            }
+        }
+        let names = book.names();
+        for member in book.members() {
+            for held in &member.holdings {
+                let opened = self
+                    .opened
+                    .get(&(member.id, held.purse.place()))
+                    .copied()
+                    .unwrap_or(0);
+                let key = PurseKey {
+                    member: member.id,
+                    purse: held.purse,
+                    shop: held.shop,
+                };
+                let left = book.balance(Account::Purse(key)) + book.balance(Account::Debt(key));
+                if names.purse(held.purse) == "merchant-credit" {
+                    assert!(left >= opened);
+                } else {
+                    assert_eq!(
+                        left,
+                        opened,
+                        "member {} {}",
+                        member.id,
+                        names.purse(held.purse)
+                    );
+                }
+            }
+        }
+        assert!(borne >= 0);
+    }
+
+    /// What shops gave in credit that was spent before it was taken back.
+    fn borne_by_funders(&self) -> i64 {
+        let book = self.town.engine.book();
+        book.accounts()
+            .into_iter()
+            .filter(|(account, ..)| {
+                matches!(account, Account::Outstanding { purse, .. } if book.names().purse(*purse) == "merchant-credit")
+            })
+            .map(|(_, _, balance)| -balance)
+            .sum()
+    }
+}
+
+fn check(seed: u64) {
+    let mut history = History::begin(seed);
+    let steps = 50 + history.dice.below(400);
+    for _ in 0..steps {
+        history.step();
+    }
+    history.town.replay();
+    history.undo_everything();
+    history.town.replay();
+}
+
+#[test]
+fn any_history_adds_up_and_can_be_undone() {
+    let given = std::env::var("SEED").ok().map(|seed| {
+        let digits = seed.trim_start_matches("0x").to_owned();
+        u64::from_str_radix(&digits, 16).unwrap()
+    });
+    let seconds = std::env::var("SIM_S")
+        .ok()
+        .map_or(3, |s| s.parse().unwrap());
+    let end = Instant::now() + Duration::from_secs(seconds);
+    let mut seed = given.unwrap_or_else(|| u64::from(std::process::id()) << 20 | 1);
+    loop {
+        println!("SEED={seed:#x}");
+        check(seed);
+        if given.is_some() || Instant::now() > end {
+            break;
+        }
+        seed += 1;
+    }
+}
