@@ -64,7 +64,8 @@ impl Engine {
         excepted(Exception::AdviceOfUnknownShop)
     }
 
-    /// What is older than duplicates are remembered could be a second copy of something forgotten: it is never posted (S17).
+    /// What is older than duplicates are remembered could be a second copy of something forgotten: it is never posted (S17). Neither is
+    /// what is more than a day ahead of us, since its copies would seem young for longer than that.
     fn too_old(&self, hand: &Hand<'_>) -> Option<Decided> {
         let asked = &hand.request.asked;
         let age_max = match asked.mode {
@@ -79,7 +80,7 @@ impl Engine {
             });
         };
         let age = hand.local.wall_seconds() - local.wall_seconds();
-        if age <= i64::from(age_max) * 86_400 {
+        if (-86_400..=i64::from(age_max) * 86_400).contains(&age) {
             return None;
         }
         Some(if may_refuse(asked) {

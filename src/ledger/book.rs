@@ -59,7 +59,8 @@ struct Index {
     /// The entry before this one with the same original key.
     before: Map<Sequence, Sequence>,
     reversed: Map<Sequence, Sequence>,
-    day_starts: Vec<(Day, Sequence)>,
+    /// When days turned: from which entry on everything is younger than that.
+    turns: Vec<(Moment, Sequence)>,
 }
 
 /// How a reversal and its original find each other: acquirer, terminal, acceptor, STAN.
@@ -430,17 +431,7 @@ impl Book {
             self.days.resize(acquirer.place() + 1, Day::default());
         }
         self.days[acquirer.place()] = opened;
-        let starts = &mut self.index.day_starts;
-        if starts.last().is_none_or(|(day, _)| *day < opened) {
-            starts.push((opened, self.sequence));
-        }
-        let oldest = opened.plus(-self.index.keep_days);
-        let gone = starts.partition_point(|(day, _)| *day < oldest);
-        if gone > 0 && gone < starts.len() {
-            let first = starts[gone].1;
-            starts.drain(..gone);
-            self.index.forget_before(first);
-        }
+        self.index.turn(self.at, self.sequence);
     }
 
     fn index_entry(&mut self, entry: &Entry) {
@@ -486,6 +477,20 @@ impl Index {
         let hash = original_hash(&Key { stan, ..asked.key });
         if let Some(before) = self.tombstones.insert(hash, sequence) {
             self.before.insert(sequence, before);
+        }
+    }
+
+    /// Forgets what is older than duplicates are kept, and a day more: a terminal's clock may be ahead of ours by that. It goes by the
+    /// clock and not by business days, which an operator can turn as often as he likes.
+    fn turn(&mut self, at: Moment, sequence: Sequence) {
+        self.turns.push((at, sequence));
+        let oldest = at.plus_seconds(-86_400 * i64::from(self.keep_days + 1));
+        let old = self.turns.partition_point(|(turned, _)| *turned <= oldest);
+        if old > 1 {
+            // Entries behind the last old turn may be young: they stay.
+            let first = self.turns[old - 1].1;
+            self.turns.drain(..old - 1);
+            self.forget_before(first);
         }
     }
 
@@ -630,7 +635,7 @@ impl Book {
         for map in [&self.index.before, &self.index.reversed] {
             put_map(map, &mut out);
         }
-        self.index.day_starts.put(&mut out);
+        self.index.turns.put(&mut out);
         out
     }
 
@@ -668,7 +673,7 @@ impl Book {
             tombstones: take_map(from)?,
             before: take_map(from)?,
             reversed: take_map(from)?,
-            day_starts: Recorded::take(from)?,
+            turns: Recorded::take(from)?,
         };
         if !from.is_empty() {
             return Err(BadRecord::Long);

@@ -47,6 +47,7 @@ pub fn undo(original: &Entry, undoing: &Undoing<'_>) -> Result<Effects, Overflow
                 .collect()
         }),
         next_lot: undoing.member.map_or(LotId(0), |member| member.next_lot),
+        given_back: Vec::new(),
         short: None,
         effects: Effects {
             club: before.club,
@@ -76,6 +77,8 @@ struct Work<'a> {
     lots: Vec<(PurseId, Option<ShopId>, Lot)>,
     debts: Vec<(PurseId, Option<ShopId>, i64)>,
     next_lot: LotId,
+    /// Purses whose spent lots came back.
+    given_back: Vec<PurseKey>,
     /// What could not be taken back of the earning before, and all of it: its funder bears that share.
     short: Option<(i64, i64)>,
     effects: Effects,
@@ -113,6 +116,11 @@ impl Work<'_> {
     /// Spent lots come back with their terms; what died in between lives a few days more.
     fn give_back(&mut self, posting: &Posting, key: PurseKey) {
         self.post(posting.undone());
+        // An advice may have spent from one purse twice, from its lots and on debt: the lots come back once.
+        if self.given_back.contains(&key) {
+            return;
+        }
+        self.given_back.push(key);
         let taken: Vec<LotMove> = self
             .original
             .effects

@@ -832,6 +832,8 @@ fn what_is_older_than_memory_is_not_posted() {
          at 1405/09/10 10:15
          buy 1000000 card C1 stamp 1123101500 -> approved discount 50000 pays 950000 +points 95.00 +club-credit 9500
          buy 1000000 card C1 stamp 1123101459 -> unknown-transaction
+         buy 1000000 card C1 stamp 1202101501 -> unknown-transaction
+         buy 1000000 card C1 stamp 1202101459 -> approved discount 50000 pays 950000 +points 95.00 +club-credit 9500
          buy 1000000 card C1 stamp 1199101459 -> format-error",
     );
 }
@@ -859,6 +861,21 @@ fn the_day_turns_by_the_clock_and_by_the_operator() {
         "1405/09/04"
     );
     assert_eq!(day("at 1405/09/08 12:00\nbuy 1000 card C1"), "1405/09/08");
+}
+
+#[test]
+fn days_turned_by_hand_do_not_shorten_the_memory_of_duplicates() {
+    let turns = "turn\n".repeat(30);
+    check(&format!(
+        "open C1
+         buy 1000000 card C1 stan 7 -> approved discount 50000 pays 950000 +points 95.00 +club-credit 9500
+         {turns}
+         repeat stan 7 -> approved discount 50000 pays 950000 +points 95.00 +club-credit 9500
+         at 1405/09/10 10:15
+         {turns}
+         repeat stan 7 -> approved discount 50000 pays 950000 +points 95.00 +club-credit 9500
+         has C1 -> club-credit 9500, points 95.00"
+    ));
 }
 
 #[test]
