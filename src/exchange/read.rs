@@ -202,7 +202,7 @@ impl<'a, T: Fn(TokenKind, &[u8]) -> Token> Reader<'a, T> {
         };
         self.must_carry(function)?;
         let tagged = self.tagged();
-        let (card, last_four) = match self.pan()? {
+        let (card, last_four) = match self.pan(&tagged)? {
             Some(pan) => {
                 let token = (self.tokens)(TokenKind::Card, pan.digits());
                 (Some(token), Some(pan.last_four()))
@@ -358,18 +358,24 @@ impl<'a, T: Fn(TokenKind, &[u8]) -> Token> Reader<'a, T> {
         tagged
     }
 
-    /// The card: its own field, else track 2.
-    fn pan(&self) -> Result<Option<Pan>, Refusal> {
+    /// The card: its own field, else track 2, else the tag that names the member by one.
+    fn pan(&self, tagged: &Tagged<'_>) -> Result<Option<Pan>, Refusal> {
         let at = &self.dialect.at;
         if let Some(digits) = self.text(at.pan) {
             let pan = Pan::new(digits.as_bytes()).ok_or_else(|| bad(at.pan))?;
             return Ok(Some(pan));
         }
-        match self.text(at.track2) {
-            Some(track) => Pan::from_track2(track.as_bytes())
-                .map(Some)
-                .ok_or_else(|| bad(at.track2)),
-            None => Ok(None),
+        if let Some(track) = self.text(at.track2) {
+            let pan = Pan::from_track2(track.as_bytes()).ok_or_else(|| bad(at.track2))?;
+            return Ok(Some(pan));
+        }
+        match tagged.member.as_deref() {
+            Some([b'C', digits @ ..]) => {
+                let pan = Pan::new(digits);
+                let tag = &self.dialect.tags.member;
+                pan.map(Some).ok_or_else(|| self.bad_tag(tag))
+            }
+            _ => Ok(None),
         }
     }
 
@@ -820,7 +826,8 @@ mod tests {
         let named = ask(&changed("2= 48.10=N0499370899"));
         assert_eq!(named.identity(), Some(Identity::NationalCode(code)));
         let named = ask(&changed("2= 48.10=C9999120000001234"));
-        assert_eq!(named.identity(), card.map(Identity::Card));
+        assert_eq!((named.card, named.asked.last_four), (card, Some(*b"1234")));
+        check_refused("2= 48.10=C12", Verdict::FormatError, "48.10");
     }
 
     #[test]
