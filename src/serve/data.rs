@@ -207,14 +207,7 @@ pub fn replay(book: &mut Book, journal: &Reader) -> Result<(), DataError> {
             if entry.head.sequence.0 < first {
                 continue;
             }
-            let sequence = entry.head.sequence.0;
-            // An entry that does not fit this book is told with its number instead of ending the process in mid air.
-            catch_unwind(AssertUnwindSafe(|| book.apply(&entry))).map_err(|_| {
-                DataError::Entry {
-                    sequence,
-                    why: "it does not follow from the entries before it".to_owned(),
-                }
-            })?;
+            apply(book, &entry)?;
         }
     }
     let count = book.sequence().0 + 1 - first;
@@ -227,6 +220,18 @@ pub fn replay(book: &mut Book, journal: &Reader) -> Result<(), DataError> {
         );
     }
     Ok(())
+}
+
+/// Applies an entry that was read. One that does not fit the book is told with its number, instead of ending the process
+/// in mid air; the book is of no use then.
+///
+/// # Errors
+/// When the entry does not fit.
+pub fn apply(book: &mut Book, entry: &Entry) -> Result<(), DataError> {
+    catch_unwind(AssertUnwindSafe(|| book.apply(entry))).map_err(|_| DataError::Entry {
+        sequence: entry.head.sequence.0,
+        why: "it does not follow from the entries before it".to_owned(),
+    })
 }
 
 /// The entries of a group.

@@ -70,6 +70,9 @@ pub enum OfficeError {
     /// The journal could not be written.
     #[error(transparent)]
     Append(#[from] crate::journal::AppendError),
+    /// A day has no files.
+    #[error(transparent)]
+    Settle(#[from] crate::settle::SettleError),
     /// The switch stopped before it answered.
     #[error("the switch stopped before it answered")]
     Stopped,

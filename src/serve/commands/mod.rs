@@ -1,12 +1,22 @@
 //! The commands of the office, a row each. What they give is what `--json` prints.
 
+pub mod ledger;
+pub mod settle;
+
 use serde_json::{Map, Value, json};
 
 use super::office::{Command, Office, OfficeError};
 use crate::ledger::Book;
 
 /// Every command with its name on the admin socket.
-pub const COMMANDS: &[(&str, Command)] = &[("status", status), ("confirm-clock", confirm_clock)];
+pub const COMMANDS: &[(&str, Command)] = &[
+    ("status", status),
+    ("confirm-clock", confirm_clock),
+    ("settle", settle::run),
+    ("ledger-verify", ledger::verify),
+    ("ledger-balance", ledger::balance),
+    ("ledger-entry", ledger::entry),
+];
 
 /// How the switch stands: where the journal is, what is in the book, what stands against being ready.
 fn status(
