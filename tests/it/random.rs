@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use clubswitch::engine::{Act, Answer, How, Opening, OpeningLot, OpeningMember};
 use clubswitch::ledger::{Account, Function, Mode, OriginalRef, PurseKey, Redeem, Request};
 use clubswitch::terms::person::Identity;
-use clubswitch::terms::{MemberId, Rials, UnitId};
+use clubswitch::terms::{MemberId, Moment, Rials, UnitId};
 
 use crate::decisions::{Town, token};
 
@@ -58,7 +58,7 @@ funded_by = "merchant"
 struct History {
     town: Town,
     dice: Dice,
-    told: Vec<(Request, Answer)>,
+    told: Vec<(Request, Answer, Moment)>,
     early: Vec<u32>,
     opened: BTreeMap<(MemberId, usize), i64>,
     stan: u32,
@@ -121,7 +121,8 @@ impl History {
 
     fn step(&mut self) {
         match self.dice.below(12) {
-            0 => self.town.now = self.town.now.plus_seconds(self.dice.below(40_000) as i64),
+            // Some days at most in all: what memory has forgotten can no longer be undone.
+            0 => self.town.now = self.town.now.plus_seconds(self.dice.below(12_000) as i64),
             1 => {
                 self.town.engine.act(Act::TurnDay(None), self.town.now).ok();
             }
@@ -159,7 +160,7 @@ impl History {
             _ => Redeem::Nothing,
         };
         let answer = self.town.decide(&request);
-        self.told.push((request, answer));
+        self.told.push((request, answer, self.town.now));
     }
 
     fn repeat(&mut self) {
@@ -167,16 +168,21 @@ impl History {
             return;
         }
         let at = self.dice.below(self.told.len() as u64) as usize;
-        let (request, before) = self.told[at].clone();
+        let (request, before, at) = self.told[at].clone();
         let sequence = self.town.engine.book().sequence();
         let again = self.town.decide(&request);
-        if before.how == How::New || before.how == How::Matched || before.how == How::Orphan {
+        // What is older than memory may be told anew; that it moves nothing twice shows when all is undone.
+        let young = self.town.now < at.plus_seconds(8 * 86_400);
+        let decided = matches!(before.how, How::New | How::Matched | How::Orphan);
+        if !young {
+            return;
+        }
+        if decided {
             assert_eq!(again.told, before.told, "a repeat is told the same");
             assert_eq!(again.how, How::Repeat);
         }
-        assert_eq!(
+        assert!(
             again.entry.is_none_or(|entry| entry <= sequence),
-            true,
             "a repeat makes no entry"
         );
     }
@@ -190,7 +196,7 @@ impl History {
             ..OriginalRef::default()
         });
         let answer = self.town.decide(&request);
-        self.told.push((request, answer));
+        self.told.push((request, answer, self.town.now));
         self.early.push(stan);
     }
 
@@ -203,7 +209,7 @@ impl History {
     }
 
     fn undo(&mut self, at: usize) {
-        let (original, _) = self.told[at].clone();
+        let (original, ..) = self.told[at].clone();
         if original.asked.function != Function::Purchase {
             return;
         }
@@ -221,7 +227,7 @@ impl History {
             answer.told.verdict.is_approved(),
             "a reversal advice is never refused"
         );
-        self.told.push((request, answer));
+        self.told.push((request, answer, self.town.now));
     }
 
     /// When every purchase is undone, nobody owes anybody anything, and members have what they were opened with.
