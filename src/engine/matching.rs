@@ -20,26 +20,20 @@ impl Engine {
     pub(super) fn original(&self, hand: &Hand<'_>) -> Result<Found, Missing> {
         let asked = &hand.request.asked;
         let reference = asked.original.unwrap_or_default();
-        let stan = reference.stan.unwrap_or(hand.key.stan);
-        let key = Key { stan, ..hand.key };
-        let mut candidates = self.entries(self.book.originals(&key).collect(), hand)?;
-        if candidates.is_empty()
-            && let Some(rrn) = reference.rrn.or(asked.rrn)
-            && let Some(sequence) =
-                self.book
-                    .with_reference(hand.acquirer, &hand.key.terminal, &rrn)
-        {
-            // Found by its own reference, it has a STAN and a time that the reversal need not know.
-            let by_reference = OriginalRef {
-                rrn: Some(rrn),
-                kind: reference.kind,
-                ..OriginalRef::default()
-            };
-            candidates = self.entries(vec![sequence], hand)?;
-            candidates.retain(|entry| self.fits(entry, &by_reference, hand));
-        } else {
-            candidates.retain(|entry| self.fits(entry, &reference, hand));
-        }
+        // Named by its retrieval reference alone, it has a STAN and a time that the reversal need not know.
+        let found: Vec<Sequence> = match (reference.stan, reference.rrn) {
+            (None, Some(rrn)) => self
+                .book
+                .with_reference(hand.acquirer, &hand.key.terminal, &rrn)
+                .into_iter()
+                .collect(),
+            (stan, _) => {
+                let stan = stan.unwrap_or(hand.key.stan);
+                self.book.originals(&Key { stan, ..hand.key }).collect()
+            }
+        };
+        let mut candidates = self.entries(found, hand)?;
+        candidates.retain(|entry| self.fits(entry, &reference, hand));
         if candidates.len() > 1
             && let Some(amount) = asked.amount
         {
@@ -88,7 +82,12 @@ impl Engine {
 
     /// Whether a reversal of this purchase came before it.
     pub(super) fn finds_tombstone(&self, hand: &Hand<'_>) -> Result<bool, Missing> {
-        let all = self.entries(self.book.tombstones(&hand.key).collect(), hand)?;
+        let all = self.entries(
+            self.book
+                .tombstones(&hand.key, hand.request.asked.rrn)
+                .collect(),
+            hand,
+        )?;
         let asked = Asked {
             key: hand.key,
             ..hand.request.asked.clone()
@@ -101,7 +100,6 @@ impl Engine {
             reversal.key.acquirer == hand.acquirer
                 && reversal.key.terminal == hand.key.terminal
                 && reversal.key.acceptor == hand.key.acceptor
-                && reference.stan.unwrap_or(reversal.key.stan) == hand.key.stan
                 && agrees(&reference, &asked, None)
         }))
     }

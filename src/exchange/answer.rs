@@ -335,7 +335,7 @@ mod tests {
             "0210 3=000000 4=000002417778 7=1123064500 11=000007 12=101500 13=1123 37=000000000042 38=A00001 39=00 \
              41=T0000001 42=m-1001 48.10=88213 48.70=morning-5,base,saving 48.72=2417778 \
              48.73=points=290.13;club-credit=24177 48.74=137777 48.75=8266 \
-             48.79=marketer=6888;merchant-marketer=4133;club-owner=16533;acceptor-saving=24177;merchant=2581158 \
+             48.79=marketer=6888;merchant-marketer=4133;club-owner=16533;holder-saving=24177;merchant=2581158 \
              48.80=merchant-credit=40000;club-credit=125000;points=233.34 \
              48.90=Discount_137,777|Used_200,000|Card_pays_2,417,778|+290.13_points|+24,177_club_credit 49=364 \
              54=9302364C0000000000009202364C0000000241779102999C000000059716",

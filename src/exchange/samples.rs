@@ -166,7 +166,7 @@ pub(super) fn example() -> Told {
             (Party::Marketer, Rials(6_888)),
             (Party::MerchantMarketer, Rials(4_133)),
             (Party::ClubOwner, Rials(16_533)),
-            (Party::AcceptorSaving, Rials(24_177)),
+            (Party::HolderSaving, Rials(24_177)),
             (Party::Merchant, Rials(2_581_158)),
         ],
         rules: vec![RuleId(0), RuleId(1), RuleId(2)],

@@ -256,10 +256,21 @@ impl Book {
         std::iter::successors(newest, |at| self.index.before.get(at).copied())
     }
 
-    /// Reversals without an original whose acquirer, terminal, acceptor and STAN are those of a key, newest first.
-    pub fn tombstones<'a>(&'a self, key: &Key) -> impl Iterator<Item = Sequence> + 'a {
-        let newest = self.index.tombstones.get(&original_hash(key)).copied();
-        std::iter::successors(newest, |at| self.index.before.get(at).copied())
+    /// Reversals without an original that wait for one with this acquirer, terminal, acceptor and STAN, or for one with this retrieval
+    /// reference at this terminal; newest first.
+    pub fn tombstones<'a>(
+        &'a self,
+        key: &Key,
+        rrn: Option<[u8; 12]>,
+    ) -> impl Iterator<Item = Sequence> + 'a {
+        let by_reference = rrn.map(|rrn| reference_hash(key.acquirer, &key.terminal, &rrn));
+        [Some(original_hash(key)), by_reference]
+            .into_iter()
+            .flatten()
+            .filter_map(|hash| self.index.tombstones.get(&hash).copied())
+            .flat_map(|newest| {
+                std::iter::successors(Some(newest), |at| self.index.before.get(at).copied())
+            })
     }
 
     /// The purchase with a retrieval reference at a terminal, or another of the same hash.
@@ -468,13 +479,16 @@ impl Index {
         }
     }
 
-    /// A tombstone stands under the key of the original that it waits for.
+    /// A tombstone stands under what it knows of the original that it waits for.
     fn put_tombstone(&mut self, asked: &Asked, sequence: Sequence) {
-        let stan = asked
-            .original
-            .and_then(|original| original.stan)
-            .unwrap_or(asked.key.stan);
-        let hash = original_hash(&Key { stan, ..asked.key });
+        let original = asked.original.unwrap_or_default();
+        let hash = match (original.stan, original.rrn) {
+            (None, Some(rrn)) => reference_hash(asked.key.acquirer, &asked.key.terminal, &rrn),
+            (stan, _) => original_hash(&Key {
+                stan: stan.unwrap_or(asked.key.stan),
+                ..asked.key
+            }),
+        };
         if let Some(before) = self.tombstones.insert(hash, sequence) {
             self.before.insert(sequence, before);
         }

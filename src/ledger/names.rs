@@ -19,17 +19,20 @@ pub enum Party {
     ClubOwner,
     /// What is saved for the shop.
     AcceptorSaving,
+    /// Credit that the shop funds for the member: its money goes to the club's reserve.
+    HolderSaving,
     /// The shop itself.
     Merchant,
 }
 
 impl Party {
     /// Every party, with its name in rule files and on the wire.
-    pub const ALL: [(Party, &'static str); 5] = [
+    pub const ALL: [(Party, &'static str); 6] = [
         (Party::Marketer, "marketer"),
         (Party::MerchantMarketer, "merchant-marketer"),
         (Party::ClubOwner, "club-owner"),
         (Party::AcceptorSaving, "acceptor-saving"),
+        (Party::HolderSaving, "holder-saving"),
         (Party::Merchant, "merchant"),
     ];
 

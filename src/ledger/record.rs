@@ -392,6 +392,7 @@ recorded_enums! {
         3 => ClubOwner,
         4 => AcceptorSaving,
         5 => Merchant,
+        6 => HolderSaving,
     }
     PurseKind ("a kind of purse") {
         1 => Points,

@@ -600,7 +600,12 @@ fn split<'f>(
 
 /// Parts that give away everything, once.
 fn parts(value: Value<'_>, split: &str) -> Option<Vec<(Party, Part)>> {
-    let parties = Party::ALL.map(|(party, name)| (name, party));
+    // Credit that a shop funds is an accrual with `funded_by`, not a part that the split hands out.
+    let parties: Vec<(&str, Party)> = Party::ALL
+        .into_iter()
+        .filter(|(party, _)| *party != Party::HolderSaving)
+        .map(|(party, name)| (name, party))
+        .collect();
     let mut parts: Vec<(Party, Part)> = Vec::new();
     let mut good = true;
     let (mut sum, mut over) = (0, None);
@@ -609,7 +614,9 @@ fn parts(value: Value<'_>, split: &str) -> Option<Vec<(Party, Part)>> {
             good = false;
             continue;
         };
-        let to = table.required("to", |v| v.one_of(&parties, &["operator", "member"]));
+        let to = table.required("to", |v| {
+            v.one_of(&parties, &["operator", "member", "holder-saving"])
+        });
         let key = one_key(&table, &["percent", "fixed_rial", "rest"], "a part gets");
         let part = key.and_then(|key| part(&table, key));
         let (Some(to), Some(part), Some(key)) = (to, part, key) else {

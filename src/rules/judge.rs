@@ -94,6 +94,8 @@ struct Work<'a> {
     pays: Rials,
     /// What the shop is owed for this purchase, before anything is taken from it.
     owed: Rials,
+    /// What of it pays for credit that the shop funds.
+    funded: Rials,
     effects: Effects,
     told: Told,
 }
@@ -154,6 +156,7 @@ impl<'a> Work<'a> {
             redeemed: Rials::ZERO,
             pays: bill,
             owed: Rials::ZERO,
+            funded: Rials::ZERO,
             effects: Effects {
                 club: Some(case.club.id),
                 shop: Some(case.shop.id),
@@ -641,6 +644,7 @@ impl<'a> Work<'a> {
         }
         let cost = worth(purse, amount)?.min(self.owed);
         self.owed = self.owed.less(cost)?;
+        self.funded = self.funded.plus(cost)?;
         self.post(
             Account::Shop(self.case.shop.id),
             Account::Reserve(self.case.club.id),
@@ -742,6 +746,9 @@ impl<'a> Work<'a> {
             self.told.split.push((party, amount));
         }
         self.owed = shop_part;
+        if !self.funded.is_zero() {
+            self.told.split.push((Party::HolderSaving, self.funded));
+        }
         self.told.split.push((Party::Merchant, shop_part));
         Ok(())
     }
@@ -774,6 +781,7 @@ impl<'a> Work<'a> {
             Party::MerchantMarketer => self.case.shop.marketer.map(Account::Person),
             Party::ClubOwner => Some(Account::Owner(self.case.club.id)),
             Party::AcceptorSaving => Some(Account::Saving(self.case.shop.id)),
+            Party::HolderSaving => Some(Account::Reserve(self.case.club.id)),
             Party::Merchant => Some(Account::Shop(self.case.shop.id)),
         }
     }

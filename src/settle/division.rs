@@ -26,7 +26,7 @@ impl Payee {
             Payee::Person(_) => "marketer",
             Payee::Owner(_) => "club-owner",
             Payee::Saving(_) => "acceptor-saving",
-            Payee::Reserve(_) => "funded",
+            Payee::Reserve(_) => "holder-saving",
         }
     }
 }

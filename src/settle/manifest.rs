@@ -116,7 +116,7 @@ pub struct CarryLine {
     pub acquirer: String,
     /// At which shop.
     pub shop: String,
-    /// `pool`, `club`, `marketer`, `club-owner`, `acceptor-saving`, `funded`, or `merchant` for what is left to the shop.
+    /// `pool`, `club`, `marketer`, `club-owner`, `acceptor-saving`, `holder-saving`, or `merchant` for what is left to the shop.
     pub line: String,
     /// The club or person, where the line is one's.
     pub of: String,

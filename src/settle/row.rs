@@ -270,13 +270,16 @@ impl Posted {
             of(&[Party::ClubOwner]),
             self.sum(|p| matches!(p, Payee::Owner(_))),
         )?;
-        // What the shop pays for funded credit may be told among its savings.
-        let saving = of(&[Party::AcceptorSaving]);
-        let saved = self.sum(|p| matches!(p, Payee::Saving(_)));
-        let funded = self.sum(|p| matches!(p, Payee::Reserve(_)));
-        if saving != saved + funded {
-            same("the shop's saving", saving, saved)?;
-        }
+        same(
+            "the shop's saving",
+            of(&[Party::AcceptorSaving]),
+            self.sum(|p| matches!(p, Payee::Saving(_))),
+        )?;
+        same(
+            "the credit that the shop funds",
+            of(&[Party::HolderSaving]),
+            self.sum(|p| matches!(p, Payee::Reserve(_))),
+        )?;
         same("the shop's part", of(&[Party::Merchant]), self.net())
     }
 }

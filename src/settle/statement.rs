@@ -71,7 +71,7 @@ impl Sums {
         let funded = row
             .split
             .iter()
-            .filter(|(role, ..)| role == "funded")
+            .filter(|(role, ..)| role == "holder-saving")
             .map(|(.., amount)| amount)
             .sum();
         Sums([

@@ -27,7 +27,7 @@ pub struct Totals {
     pub redeemed: BTreeMap<String, i64>,
     /// What members earned, by `club/purse`, in the purse's smallest units.
     pub earned: BTreeMap<String, i64>,
-    /// Who the shops' money is for: `marketer`, `club-owner`, `acceptor-saving`, `funded` and, for the shops themselves, `merchant`.
+    /// Who the shops' money is for: `marketer`, `club-owner`, `acceptor-saving`, `holder-saving` and, for the shops themselves, `merchant`.
     pub split: BTreeMap<String, i64>,
     /// What the files pay, by the account credited; with what passes through a club on its way.
     pub pay: BTreeMap<String, i64>,

@@ -229,6 +229,7 @@ impl Town {
                 if let Some(stamp) = number("stamp") {
                     request.asked.key.local = stamp as u32;
                 }
+                request.asked.rrn = after("rrn").map(|rrn| rrn.as_bytes().try_into().unwrap());
                 request.terminal_allowed = !words.contains(&"barred");
                 request.asked.digest = xxhash_rust::xxh3::xxh3_64(
                     format!(
@@ -261,8 +262,10 @@ impl Town {
                 };
                 let stan = number("own").map(|stan| stan as u32);
                 let mut request = self.request(Function::Reversal, mode, stan);
+                let rrn = after("rrn").map(|rrn| rrn.as_bytes().try_into().unwrap());
                 let mut original = OriginalRef {
-                    stan: Some(of),
+                    stan: rrn.is_none().then_some(of),
+                    rrn,
                     partial: words.contains(&"part"),
                     ..OriginalRef::default()
                 };
@@ -565,6 +568,21 @@ fn a_reversal_that_comes_first_waits_for_its_original() {
          buy 1000000 card C1 stan 9 -> unknown-transaction
          buy 1000000 card C1 stan 10 -> approved discount 50000 pays 950000 +points 95.00 +club-credit 9500
          owes pool -> -950000",
+    );
+}
+
+#[test]
+fn a_reversal_by_reference_needs_no_trace_number() {
+    check(
+        "open C1
+         buy 1000000 card C1 stan 7 rrn 555500000001
+         buy 1000000 card C1 stan 8 rrn 555500000002
+         reverse stan 99 own 8 rrn 555500000001 -> approved
+         owes pool -> -950000
+         reverse stan 99 advised rrn 555500000003 -> approved
+         buy 1000000 card C1 stan 9 rrn 555500000003 -> unknown-transaction
+         buy 1000000 card C1 stan 10 rrn 555500000004
+         owes pool -> -1900000",
     );
 }
 
