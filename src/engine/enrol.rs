@@ -11,7 +11,7 @@ impl Engine {
         if !request.terminal_allowed {
             return Decided::only(Verdict::TerminalNotAllowed);
         }
-        let Some(shop) = self.shop(hand) else {
+        let Some(shop) = hand.shop() else {
             return Decided::only(Verdict::MerchantUnknown);
         };
         let Some((club, _)) = self.club(hand, shop) else {

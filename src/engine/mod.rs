@@ -115,6 +115,8 @@ pub enum ActError {
 pub struct Engine {
     book: Book,
     rules: Arc<Rulebook>,
+    /// Sets that were in force before, for advices of that time.
+    older: Vec<Arc<Rulebook>>,
     limits: Limits,
     recent: Recent,
     group: Group,
@@ -152,7 +154,15 @@ struct Hand<'a> {
     now: Moment,
     local: Local,
     business_day: Day,
+    /// The rule set it is judged by: the one in force, or of an advice the one of its own time.
+    rules: Arc<Rulebook>,
     fetched: &'a [Entry],
+}
+
+impl Hand<'_> {
+    fn shop(&self) -> Option<&Shop> {
+        self.rules.world.shops.get(self.key.acceptor_code())
+    }
 }
 
 impl Engine {
@@ -163,11 +173,22 @@ impl Engine {
         let number = book.rule_set().map_or(SetNumber(0), |set| set.number);
         Engine {
             rules: numbered(&rules, number),
+            older: Vec::new(),
             book,
             limits,
             recent: Recent::holding(limits.recent_entries),
             group,
             next_cut_over: Moment(i64::MIN),
+        }
+    }
+
+    /// Brings sets that were in force before; the book says which is whose by their hash.
+    pub fn bring_older(&mut self, sets: Vec<Arc<Rulebook>>) {
+        for set in sets {
+            let known = self.book.rule_sets().iter();
+            if let Some(known) = known.rev().find(|known| known.sha256 == set.sha256) {
+                self.older.push(numbered(&set, known.number));
+            }
         }
     }
 
@@ -221,15 +242,19 @@ impl Engine {
             acquirer,
             ..asked.key
         };
-        let hand = Hand {
+        let mut hand = Hand {
             request,
             key,
             acquirer,
             now,
             local: self.rules.world.zone.local(now),
             business_day: self.open_day(acquirer, now),
+            rules: Arc::clone(&self.rules),
             fetched,
         };
+        if asked.function == Function::Purchase && asked.mode == Mode::Advise {
+            hand.rules = self.rules_at(self.judged_at(&hand));
+        }
         if asked.function.is_kept() {
             match self.earlier(&hand) {
                 Ok(None) => {}
@@ -329,7 +354,7 @@ impl Engine {
             closed: opened.plus(-1),
             opened,
         };
-        self.enter(input, effects, Some(id), opened, now);
+        self.enter(input, effects, Some(id), opened, now, self.rules.number);
         Some(id)
     }
 
@@ -356,7 +381,8 @@ impl Engine {
             closed,
             opened,
         };
-        self.enter(input, Effects::none(), Some(acquirer), opened, now);
+        let number = self.rules.number;
+        self.enter(input, Effects::none(), Some(acquirer), opened, now, number);
     }
 
     fn load_rules(&mut self, rules: &Arc<Rulebook>, now: Moment) -> Result<Sequence, ActError> {
@@ -368,7 +394,8 @@ impl Engine {
             names.put(named.clone());
         }
         let number = SetNumber(self.book.rule_set().map_or(0, |set| set.number.0) + 1);
-        self.rules = numbered(rules, number);
+        let before = std::mem::replace(&mut self.rules, numbered(rules, number));
+        self.older.push(before);
         self.next_cut_over = Moment(i64::MIN);
         let effects = Effects {
             names: rules.names.clone(),
@@ -379,7 +406,7 @@ impl Engine {
             sha256: rules.sha256,
         };
         let day = self.day_by_clock(now);
-        Ok(self.enter(input, effects, None, day, now))
+        Ok(self.enter(input, effects, None, day, now, number))
     }
 
     /// The one place where an entry comes to be: it is applied and goes into the group.
@@ -390,6 +417,7 @@ impl Engine {
         acquirer: Option<AcquirerId>,
         business_day: Day,
         now: Moment,
+        rule_set: SetNumber,
     ) -> Sequence {
         let entry = Entry {
             head: Head {
@@ -397,7 +425,7 @@ impl Engine {
                 at: now,
                 business_day,
                 acquirer,
-                rule_set: self.rules.number,
+                rule_set,
             },
             input,
             effects,
@@ -435,6 +463,7 @@ impl Engine {
             Some(hand.acquirer),
             hand.business_day,
             hand.now,
+            hand.rules.number,
         );
         tell(told, Some(entry), how)
     }
@@ -479,13 +508,22 @@ impl Engine {
         }))
     }
 
-    fn shop(&self, hand: &Hand<'_>) -> Option<&Shop> {
-        self.rules.world.shops.get(hand.key.acceptor_code())
+    /// The rule set that was in force at a moment; the one in force now where that one is not at hand.
+    fn rules_at(&self, local: Local) -> Arc<Rulebook> {
+        let at = self.rules.world.zone.moment(local);
+        let sets = self.book.rule_sets();
+        let then = sets.partition_point(|set| set.from <= at);
+        let hash = sets.get(then.saturating_sub(1)).map(|set| set.sha256);
+        std::iter::once(&self.rules)
+            .chain(&self.older)
+            .find(|set| Some(set.sha256) == hash)
+            .unwrap_or(&self.rules)
+            .clone()
     }
 
     /// The club that a message is for (S29), and the member that it names there: the club it names, else the first of the
     /// shop's clubs in which he is a member, else the first of them.
-    fn club(&self, hand: &Hand<'_>, shop: &Shop) -> Option<(&Club, Option<MemberId>)> {
+    fn club<'h>(&self, hand: &'h Hand<'_>, shop: &Shop) -> Option<(&'h Club, Option<MemberId>)> {
         let mcc = category(&hand.request.asked, shop);
         let identity = hand.request.identity();
         let who = |club: &Club| {
@@ -495,7 +533,7 @@ impl Engine {
         };
         let wanted = hand.request.wishes.club.as_deref();
         let mut first = None;
-        for club in &self.rules.clubs {
+        for club in &hand.rules.clubs {
             if wanted.is_some_and(|name| name != club.name) || !club.places.contains(shop.id, mcc) {
                 continue;
             }
@@ -511,7 +549,7 @@ impl Engine {
         if !hand.request.terminal_allowed {
             return Decided::only(Verdict::TerminalNotAllowed);
         }
-        let Some(shop) = self.shop(hand) else {
+        let Some(shop) = hand.shop() else {
             return Decided::only(Verdict::MerchantUnknown);
         };
         let Some((club, Some(member))) = self.club(hand, shop) else {

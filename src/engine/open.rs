@@ -93,7 +93,7 @@ impl Engine {
             };
             let day = self.day_by_clock(now);
             let effects = self.opening_effects(member, day, now);
-            self.enter(input, effects, None, day, now);
+            self.enter(input, effects, None, day, now, self.rules.number);
         }
         Ok(self.book.sequence())
     }

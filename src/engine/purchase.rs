@@ -20,7 +20,7 @@ impl Engine {
         if may_refuse(asked) && !hand.request.terminal_allowed {
             return Ok(Decided::only(Verdict::TerminalNotAllowed));
         }
-        let Some(shop) = self.shop(hand) else {
+        let Some(shop) = hand.shop() else {
             return Ok(self.at_unknown_shop(hand));
         };
         if let Some(decided) = self.too_old(hand) {
@@ -51,7 +51,7 @@ impl Engine {
         if !hand.request.terminal_allowed {
             return Ok(Decided::only(Verdict::TerminalNotAllowed));
         }
-        Ok(match self.shop(hand) {
+        Ok(match hand.shop() {
             Some(shop) => self.judged(hand, shop),
             None => Decided::only(Verdict::MerchantUnknown),
         })
@@ -126,10 +126,10 @@ impl Engine {
         let at = if local == hand.local {
             hand.now
         } else {
-            self.rules.world.zone.moment(local)
+            hand.rules.world.zone.moment(local)
         };
         let case = Case {
-            world: &self.rules.world,
+            world: &hand.rules.world,
             club,
             member,
             shop,
@@ -175,7 +175,7 @@ impl Engine {
     }
 
     /// The instant of the judgement: now; of an advice the terminal's own time, unless its clock is ahead of ours (S19).
-    fn judged_at(&self, hand: &Hand<'_>) -> Local {
+    pub(super) fn judged_at(&self, hand: &Hand<'_>) -> Local {
         let asked = &hand.request.asked;
         if asked.mode == Mode::Ask {
             return hand.local;

@@ -28,6 +28,8 @@ pub struct Loaded {
     pub rulebook: Rulebook,
     /// What is worth a look and does not stop the load.
     pub notes: Faults,
+    /// The files it was compiled from, each with its name below the folder: what [`compile`] takes again.
+    pub texts: Vec<(String, String)>,
 }
 
 /// The rule language, and the checks its faults are numbered by.
@@ -85,7 +87,7 @@ pub fn load(dir: &Path, names: &Names) -> Result<Loaded, Faults> {
         }
     }
     let rulebook = rulebook(&files, complete, names, &log);
-    loaded(rulebook, log)
+    loaded(rulebook, &files, log)
 }
 
 /// Compiles rules from texts, each with its name, as `("clubs/golestan.toml", "...")`.
@@ -97,15 +99,22 @@ pub fn compile(texts: &[(&str, &str)], names: &Names) -> Result<Loaded, Faults> 
         .collect();
     let complete = files.len() == texts.len();
     let rulebook = rulebook(&files, complete, names, &log);
-    loaded(rulebook, log)
+    loaded(rulebook, &files, log)
 }
 
 /// A rulebook and its notes, or the faults.
-fn loaded(rulebook: Option<Rulebook>, log: FaultLog) -> Result<Loaded, Faults> {
+fn loaded(rulebook: Option<Rulebook>, files: &[File], log: FaultLog) -> Result<Loaded, Faults> {
     let failed = log.has_errors();
     let notes = log.into_faults();
     match rulebook {
-        Some(rulebook) if !failed => Ok(Loaded { rulebook, notes }),
+        Some(rulebook) if !failed => Ok(Loaded {
+            rulebook,
+            notes,
+            texts: files
+                .iter()
+                .map(|file| (file.name().to_owned(), file.text().to_owned()))
+                .collect(),
+        }),
         _ => Err(notes),
     }
 }

@@ -1,7 +1,9 @@
 //! The rule files that the configuration names, or those built in, made ready to be put in force.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use std::{fs, io};
 
 use super::clock::Clock;
 use crate::config::Config;
@@ -33,6 +35,60 @@ pub fn load(config: &Config, names: &Names) -> Result<Loaded, Faults> {
         Some(folder) => rulefile::load(folder, names),
         None => rulefile::compile(&SHIPPED, names),
     }
+}
+
+/// The folder, below the data folder, in which the files of every rule set lie that was ever put in force, by their hash.
+const KEPT: &str = "rule-sets";
+
+/// Keeps the files of a rule set, so that what happened under it can be judged by it later too.
+///
+/// # Errors
+/// When they cannot be written.
+pub fn keep(data: &Path, loaded: &Loaded) -> io::Result<()> {
+    let place = data.join(KEPT).join(hex(&loaded.rulebook.sha256));
+    if place.is_dir() {
+        return Ok(());
+    }
+    let draft = place.with_extension("new");
+    for (name, text) in &loaded.texts {
+        let file = draft.join(name);
+        if let Some(folder) = file.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        fs::write(&file, text)?;
+        fs::File::open(&file)?.sync_all()?;
+    }
+    fs::rename(&draft, &place)?;
+    fs::File::open(data.join(KEPT))?.sync_all()
+}
+
+/// The rule sets before the one in force that an advice may still ask for. What is not there any more, or not compiled
+/// any more, is told and left out.
+pub fn older(config: &Config, book: &Book, now: Moment) -> Vec<Arc<Rulebook>> {
+    let oldest = now.plus_seconds(-(config.limits.advice_max_age.as_secs() as i64));
+    let sets = book.rule_sets();
+    let ended = |at: usize| sets.get(at + 1).map(|next| next.from);
+    (0..sets.len())
+        .filter(|at| ended(*at).is_some_and(|end| end >= oldest))
+        .filter_map(|at| {
+            let place = config.data.join(KEPT).join(hex(&sets[at].sha256));
+            match rulefile::load(&place, book.names()) {
+                Ok(loaded) => Some(Arc::new(loaded.rulebook)),
+                Err(faults) => {
+                    tracing::warn!(
+                        "rule set {} cannot be read again, its advices are judged by the one in force: {}",
+                        sets[at].number,
+                        faults,
+                    );
+                    None
+                }
+            }
+        })
+        .collect()
+}
+
+fn hex(hash: &[u8; 32]) -> String {
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The clock as the configuration sets it. Its start is told in the zone of the rules.

@@ -126,6 +126,7 @@ pub fn run(config: Config, options: Options) -> Result<(), ServeError> {
         Some(folder) => tracing::info!("rules from {}", folder.display()),
         None => tracing::info!("rules built in: there is no folder conf/rules"),
     }
+    rules::keep(&config.data, &loaded).map_err(system("keep the rule files"))?;
     let rulebook = Arc::new(loaded.rulebook);
     let clock = Arc::new(rules::clock(&config, &rulebook, &data.book));
     if config.clock_start.is_some() {
@@ -196,7 +197,8 @@ impl House {
             tracing::error!("the book does not add up: {imbalance}");
         }
         health.set_imbalance(imbalance);
-        let engine = rules::engine(&config, book, rulebook);
+        let mut engine = rules::engine(&config, book, rulebook);
+        engine.bring_older(rules::older(&config, engine.book(), clock.now()));
         let follower = match store.clone() {
             Some(store) => Some(
                 Follower::start(store, reader.clone(), data::split)

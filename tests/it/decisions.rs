@@ -844,6 +844,28 @@ fn an_advice_is_judged_at_its_own_time() {
 }
 
 #[test]
+fn an_advice_is_judged_by_the_rules_of_its_own_time() {
+    let mut town = Town::new(WORLD, &[GOLESTAN]);
+    town.check("open C1\nat 1405/09/03 10:15");
+    let dearer = GOLESTAN.replace(
+        "points = 1, per_rial = 10_000",
+        "points = 3, per_rial = 10_000",
+    );
+    let texts = [
+        ("world/shared.toml", WORLD),
+        ("clubs/golestan.toml", dearer.as_str()),
+    ];
+    let loaded = rulefile::compile(&texts, &town.engine.names()).unwrap();
+    let act = Act::LoadRules(Arc::new(loaded.rulebook));
+    town.engine.act(act, town.now).unwrap();
+    town.check(
+        "tell 1000000 card C1 stamp 1123101500 -> approved discount 0 pays 1000000 +points 100.00 +club-credit 10000
+         tell 1000000 card C1 -> approved discount 0 pays 1000000 +points 300.00 +club-credit 10000
+         buy 1000000 card C1 -> approved discount 50000 pays 950000 +points 285.00 +club-credit 9500",
+    );
+}
+
+#[test]
 fn what_is_older_than_memory_is_not_posted() {
     check(
         "open C1
