@@ -9,12 +9,16 @@ use tokio::sync::Notify;
 
 use super::door::{Delivery, Desk, Outcome, Reply, Slip};
 use super::metrics::CommitMetrics;
+use crate::cli::chain;
 use crate::engine::Group;
 use crate::journal::{AppendError, Journal};
-use crate::ledger::Names;
+use crate::ledger::{Names, record};
 
 /// Pause before a group is tried again on a full disk.
 const RETRY: Duration = Duration::from_millis(100);
+
+/// Bytes of a group that the journal is given at once.
+const PIECE_BYTES_MOST: usize = 8 << 20;
 
 /// Exit status after a write or sync that failed: a restart finds out what is durable (`EX_IOERR`).
 pub const EXIT_IO: i32 = 74;
@@ -122,33 +126,132 @@ pub(super) fn run(
 }
 
 fn append(journal: &mut Journal, group: &Group, desk: &Desk, metrics: &CommitMetrics) {
-    let began = Instant::now();
-    loop {
-        match journal.append(group.first.0, group.count(), &group.bytes) {
-            Ok(appended) => {
-                metrics.appended(&appended, group.count(), group.last().0, began.elapsed());
-                return;
-            }
-            Err(error @ AppendError::Full { .. }) => {
-                if desk.set_full(true) {
-                    tracing::error!("waiting for room on the disk: {error}");
+    for piece in pieces(group) {
+        let began = Instant::now();
+        loop {
+            match journal.append(piece.first, piece.count, piece.bytes) {
+                Ok(appended) => {
+                    let last = journal.last_sequence();
+                    metrics.appended(&appended, piece.count, last, began.elapsed());
+                    break;
                 }
-                std::thread::sleep(RETRY);
-            }
-            Err(error) => {
-                let cause = std::error::Error::source(&error).map(ToString::to_string);
-                tracing::error!(
-                    cause = cause.as_deref().unwrap_or("none"),
-                    "the journal failed, ending: {error}"
-                );
-                end();
+                Err(error @ AppendError::Full { .. }) => {
+                    if desk.set_full(true) {
+                        tracing::error!("waiting for room on the disk: {error}");
+                    }
+                    std::thread::sleep(RETRY);
+                }
+                Err(error) => {
+                    tracing::error!("the journal failed, ending: {}", chain(&error));
+                    end();
+                }
             }
         }
     }
+}
+
+/// A part of a group that the journal takes at once.
+pub(super) struct Piece<'g> {
+    pub(super) first: u64,
+    pub(super) count: u32,
+    pub(super) bytes: &'g [u8],
+}
+
+/// A group in pieces that fit in a segment: nearly always one. An opening of a million members is one decision and many
+/// pieces; broken off between two, it is taken up there.
+pub(super) fn pieces(group: &Group) -> Vec<Piece<'_>> {
+    if group.bytes.len() <= PIECE_BYTES_MOST {
+        return vec![Piece {
+            first: group.first.0,
+            count: group.count(),
+            bytes: &group.bytes,
+        }];
+    }
+    let mut pieces = Vec::new();
+    let (mut first, mut count, mut begin, mut end) = (group.first.0, 0, 0, 0);
+    for entry in record::split(&group.bytes).map_while(Result::ok) {
+        end += 4 + entry.len();
+        count += 1;
+        if end - begin >= PIECE_BYTES_MOST / 2 || end == group.bytes.len() {
+            pieces.push(Piece {
+                first,
+                count,
+                bytes: &group.bytes[begin..end],
+            });
+            first += u64::from(count);
+            (count, begin) = (0, end);
+        }
+    }
+    pieces
 }
 
 /// Ends the process where it stands: whatever was not told is found again by the next start.
 #[allow(clippy::exit)]
 pub(super) fn end() -> ! {
     std::process::exit(EXIT_IO)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::{Effects, Entry, Head, Input};
+    use crate::terms::{AcquirerId, Day, Moment, Sequence, SetNumber};
+
+    fn group(entries: u64, bytes_each: usize) -> Group {
+        let mut group = Group::beginning(Sequence(7));
+        for at in 0..entries {
+            group.push(&Entry {
+                head: Head {
+                    sequence: Sequence(7 + at),
+                    at: Moment(0),
+                    business_day: Day(0),
+                    acquirer: Some(AcquirerId(0)),
+                    rule_set: SetNumber(1),
+                },
+                input: Input::Opened {
+                    reason: "x".repeat(bytes_each),
+                    sha256: [0; 32],
+                    done: 1,
+                    of: 1,
+                },
+                effects: Effects::none(),
+            });
+        }
+        group
+    }
+
+    #[test]
+    fn a_group_of_usual_size_is_one_piece() {
+        let group = group(100, 200);
+        let pieces = pieces(&group);
+        assert_eq!(
+            (pieces.len(), pieces[0].first, pieces[0].count),
+            (1, 7, 100)
+        );
+        assert_eq!(pieces[0].bytes, group.bytes);
+    }
+
+    #[test]
+    fn a_huge_group_is_cut_between_entries_and_nothing_is_lost() {
+        let group = group(3_000, 10_000);
+        let pieces = pieces(&group);
+        assert!(pieces.len() > 2);
+        let mut next = 7;
+        for piece in &pieces {
+            assert!(piece.bytes.len() <= PIECE_BYTES_MOST);
+            assert_eq!(piece.first, next);
+            let entries: Vec<_> = record::split(piece.bytes)
+                .collect::<Result<_, _>>()
+                .unwrap();
+            assert_eq!(entries.len(), piece.count as usize);
+            next += u64::from(piece.count);
+        }
+        assert_eq!(next, 3_007);
+        let joined: Vec<u8> = pieces
+            .iter()
+            .flat_map(|piece| piece.bytes)
+            .copied()
+            .collect();
+        assert!(joined == group.bytes);
+    }
 }

@@ -24,6 +24,8 @@ pub mod office;
 pub mod rules;
 mod run;
 mod snapshots;
+#[cfg(test)]
+mod tests;
 
 pub use committer::EXIT_IO;
 pub use run::{Options, ServeError, run};

@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use super::admin;
 use super::clock::Clock;
+use super::committer::{Piece, pieces};
 use super::data::{Data, DataError};
 use super::door::Door;
 use super::health::Health;
@@ -149,8 +150,14 @@ impl Office {
             Desk::Closed(closed) => {
                 let answer = question(&mut closed.engine, self.clock.now());
                 if let Some(group) = closed.engine.take_group() {
-                    let (first, count) = (group.first.0, group.count());
-                    closed.journal.append(first, count, &group.bytes)?;
+                    for piece in pieces(&group) {
+                        let Piece {
+                            first,
+                            count,
+                            bytes,
+                        } = piece;
+                        closed.journal.append(first, count, bytes)?;
+                    }
                 }
                 Ok(answer)
             }

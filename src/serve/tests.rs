@@ -1,0 +1,313 @@
+//! Decider, committer and fetcher together, on a disk that can be made to fail, without a socket.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::bounded;
+
+use super::clock::Clock;
+use super::committer::{self, Outlets};
+use super::decider::Decider;
+use super::door::{Door, Outcome, Slip, Waiting};
+use super::{data, fetch, metrics, rules};
+use crate::config::{Config, SHIPPED};
+use crate::engine::{Engine, How};
+use crate::exchange::terminal::{Place, Sale, Who};
+use crate::exchange::{Action, Link, LinkTerms, Session, Terminal, Ticket, bind};
+use crate::journal::{self, Act, Disk, Journal};
+use crate::keys::TokenKey;
+use crate::ledger::{Book, Request, Verdict};
+use crate::spec;
+use crate::terms::{Moment, Pan, Rials, Zone};
+use crate::wire::framing::{Frame, Framing};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A decider with its committer and fetcher, and one pretended link thread.
+struct Pipeline {
+    door: Door,
+    outlets: Outlets,
+    decider: JoinHandle<Engine>,
+    committer: JoinHandle<Journal>,
+    fetcher: JoinHandle<()>,
+    reader: journal::Reader,
+    runtime: tokio::runtime::Runtime,
+    counter: Counter,
+}
+
+/// Makes requests, as a terminal and a session do.
+struct Counter {
+    terminal: Terminal,
+    session: Session,
+    next: u64,
+}
+
+impl Counter {
+    fn new() -> Counter {
+        let dialect = Arc::new(bind(&spec::shipped("iso87-ascii").unwrap()).unwrap());
+        let place = Place {
+            acceptor: "m-1001".to_owned(),
+            terminal: "T0000001".to_owned(),
+            acquirer: None,
+            points_decimals: 2,
+        };
+        let terms = LinkTerms {
+            acquirer: "581672031".to_owned(),
+            terminals: None,
+            require_sign_on: false,
+            test: false,
+        };
+        let link = Link {
+            dialect: bind(&spec::shipped("iso87-ascii").unwrap()).unwrap(),
+            framing: Framing::named("len2-be").unwrap(),
+            terms,
+            in_flight_max: usize::MAX,
+            deadline: None,
+            idle: None,
+        };
+        Counter {
+            terminal: Terminal::new(dialect, place, Zone::named("Asia/Tehran").unwrap()),
+            session: Session::new(Arc::new(link), now()),
+            next: 0,
+        }
+    }
+
+    fn request(&mut self, rials: i64, advice: bool) -> Request {
+        let who = Who::Card(Pan::new(b"9999120000001234").unwrap());
+        let sale = Sale::of(who, Rials(rials));
+        let sent = if advice {
+            self.terminal.advice(&sale, now())
+        } else {
+            self.terminal.purchase(&sale, now())
+        };
+        let frame = Frame {
+            header: bytes::Bytes::new(),
+            body: sent.unwrap().body,
+        };
+        let key = TokenKey::new(&[7; 32]);
+        let mut actions = Vec::new();
+        let tokens = |kind, value: &[u8]| key.token(kind, value);
+        self.session.received(frame, now(), &tokens, &mut actions);
+        match actions.pop() {
+            Some(Action::Ask(_, request)) => *request,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn waiting(&mut self, request: Request) -> Waiting {
+        self.next += 1;
+        let slip = Slip {
+            thread: 0,
+            connection: 0,
+            ticket: Ticket(self.next),
+            function: request.asked.function,
+            mode: request.asked.mode,
+            class: request.asked.key.kind / 10,
+            received: Instant::now(),
+            deadline: None,
+        };
+        Waiting {
+            slip,
+            request: Box::new(request),
+            fetched: Vec::new(),
+            fetches: 0,
+        }
+    }
+}
+
+fn now() -> Moment {
+    let local = crate::terms::Local::parse("1405/09/02 10:15").unwrap();
+    Zone::named("Asia/Tehran").unwrap().moment(local)
+}
+
+impl Pipeline {
+    fn start(dir: &Path, disk: Disk, segment_bytes: u64, recent_entries: usize) -> Pipeline {
+        let mut config = Config::parse("built in", SHIPPED).unwrap();
+        config.rules = None;
+        config.limits.recent_entries = recent_entries;
+        let options = journal::Options {
+            segment_bytes,
+            disk,
+            ..journal::Options::default()
+        };
+        let (journal, _) = Journal::open(dir, options).unwrap();
+        let book = data::book(None, &journal.reader(), &config.limits).unwrap();
+        let loaded = rules::load(&config, book.names()).unwrap();
+        let engine = rules::engine(&config, book, Arc::new(loaded.rulebook));
+        let (door, queue) = Door::new(1_024);
+        let outlets = Outlets::new(1);
+        let (commit, commits) = bounded(1);
+        let (free_token, free) = bounded(1);
+        let (want, wanted) = bounded(64);
+        let (reader, room) = (journal.reader(), journal.room());
+        let decider = Decider {
+            engine,
+            queue,
+            desk: door.desk(),
+            commits: commit,
+            free,
+            fetches: want,
+            outlets: outlets.clone(),
+            clock: Arc::new(Clock::new(Some(now()), Moment(0))),
+            room,
+            seconds: metrics::decide_seconds(),
+        };
+        let decider = thread::spawn(move || decider.run());
+        let (to, desk) = (outlets.clone(), door.desk());
+        let committer =
+            thread::spawn(move || committer::run(journal, &commits, &free_token, &to, &desk));
+        let (again, desk, to, from) = (door.clone(), door.desk(), outlets.clone(), reader.clone());
+        let fetcher = thread::spawn(move || fetch::run(&wanted, &again, &desk, &to, None, &from));
+        door.ask(rules::put_in_force).unwrap().unwrap();
+        Pipeline {
+            door,
+            outlets,
+            decider,
+            committer,
+            fetcher,
+            reader,
+            runtime: tokio::runtime::Builder::new_current_thread()
+                .enable_time()
+                .build()
+                .unwrap(),
+            counter: Counter::new(),
+        }
+    }
+
+    /// Asks all of them at once; the outcomes in the order of asking.
+    fn ask(&mut self, requests: &[Request]) -> Vec<Outcome> {
+        let first = self.counter.next + 1;
+        let all = requests.iter().cloned();
+        let waiting: Vec<Waiting> = all.map(|request| self.counter.waiting(request)).collect();
+        let refused = self.door.offer(waiting);
+        let mut outcomes: BTreeMap<u64, Outcome> = refused
+            .into_iter()
+            .map(|waiting| (waiting.slip.ticket.0, Outcome::not_decided(waiting.slip)))
+            .collect();
+        let outlet = self.outlets.of(0);
+        while outcomes.len() < requests.len() {
+            let picked = self
+                .runtime
+                .block_on(async { tokio::time::timeout(PATIENCE, outlet.pick_up()).await });
+            for outcome in picked.unwrap().into_iter().flat_map(|d| d.outcomes) {
+                outcomes.insert(outcome.slip.ticket.0, outcome);
+            }
+        }
+        assert_eq!(outcomes.keys().next(), Some(&first));
+        outcomes.into_values().collect()
+    }
+
+    /// Ends it; gives what was decided and what the journal says of it.
+    fn stop(self) -> (Engine, Book) {
+        self.door.stop();
+        let engine = self.decider.join().unwrap();
+        drop(self.committer.join().unwrap());
+        self.fetcher.join().unwrap();
+        let mut again = Book::new(engine.book().keep_days());
+        data::replay(&mut again, &self.reader).unwrap();
+        (engine, again)
+    }
+}
+
+#[test]
+fn what_is_told_is_durable_and_the_journal_gives_the_same_book() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut line = Pipeline::start(dir.path(), Disk::default(), 4 << 20, 1_000);
+    let requests: Vec<Request> = (1..=500)
+        .map(|n| line.counter.request(10_000 * n, false))
+        .collect();
+    let outcomes = line.ask(&requests);
+    assert!(outcomes.iter().all(|o| o.told.verdict == Verdict::Approved));
+    let (engine, again) = line.stop();
+    assert_eq!(engine.book().to_bytes(), again.to_bytes());
+}
+
+#[test]
+fn an_old_answer_is_fetched_and_told_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut line = Pipeline::start(dir.path(), Disk::default(), 4 << 20, 1);
+    let first = line.counter.request(2_755_555, false);
+    let told = line.ask(std::slice::from_ref(&first)).remove(0).told;
+    for n in 1..=20 {
+        let other = line.counter.request(10_000 * n, false);
+        line.ask(&[other]);
+    }
+    let again = line.ask(&[first]).remove(0);
+    assert_eq!((again.told, again.how), (told, Some(How::Repeat)));
+    let (engine, replayed) = line.stop();
+    assert_eq!(engine.book().to_bytes(), replayed.to_bytes());
+}
+
+#[test]
+fn a_full_disk_is_answered_96_and_waited_for() {
+    let full = Arc::new(AtomicBool::new(false));
+    let disk = {
+        let full = Arc::clone(&full);
+        Disk::with_faults(move |act| match act {
+            Act::Reserve { .. } if full.load(Ordering::Relaxed) => {
+                journal::Verdict::Fail(rustix::io::Errno::NOSPC.raw_os_error())
+            }
+            _ => journal::Verdict::Go,
+        })
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let mut line = Pipeline::start(dir.path(), disk, 64 << 10, 1_000);
+    full.store(true, Ordering::Relaxed);
+    let end = Instant::now() + PATIENCE;
+    let mut approved = 0;
+    loop {
+        let request = line.counter.request(50_000, false);
+        let outcome = line.ask(&[request]).remove(0);
+        match outcome.told.verdict {
+            Verdict::Approved => approved += 1,
+            verdict => {
+                assert_eq!(verdict, Verdict::CannotServe);
+                assert!(outcome.how.is_none(), "nothing was decided");
+                break;
+            }
+        }
+        assert!(Instant::now() < end, "the disk never got full");
+    }
+    // Refused at the door, without troubling the decider.
+    assert!(line.door.is_full());
+    full.store(false, Ordering::Relaxed);
+    loop {
+        let request = line.counter.request(50_000, false);
+        if line.ask(&[request]).remove(0).told.verdict == Verdict::Approved {
+            approved += 1;
+            break;
+        }
+        assert!(Instant::now() < end, "service does not go on");
+        thread::sleep(Duration::from_millis(20));
+    }
+    let reader = line.reader.clone();
+    let (engine, again) = line.stop();
+    assert_eq!(engine.book().to_bytes(), again.to_bytes());
+    let entries: Vec<_> = reader
+        .read_from(1)
+        .unwrap()
+        .flat_map(|group| data::entries(&group.unwrap()).unwrap())
+        .filter(|entry| matches!(entry.input, crate::ledger::Input::Request(_)))
+        .collect();
+    assert_eq!(entries.len(), approved);
+}
+
+#[test]
+fn an_eighth_of_the_queue_is_kept_for_what_cannot_be_refused() {
+    let (door, _queue) = Door::new(64);
+    let mut counter = Counter::new();
+    let mut offer = |advice| {
+        let request = counter.request(10_000, advice);
+        let waiting = counter.waiting(request);
+        door.offer(vec![waiting]).len()
+    };
+    let refused: usize = (0..60).map(|_| offer(false)).sum();
+    assert_eq!(refused, 4, "56 of 64 are for requests");
+    let refused: usize = (0..10).map(|_| offer(true)).sum();
+    assert_eq!(refused, 2, "8 more for advices");
+    assert_eq!(door.waiting(), 64);
+}
