@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::cli::Failure;
 use crate::config::{Config, SHIPPED};
+use crate::exchange;
 use crate::ledger::Names;
 use crate::serve::rules;
 use crate::source::{Fault, Faults, Place, names_in};
@@ -35,6 +36,15 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         }
     };
     let dialects = spec::SHIPPED.len() + check_specs(&config, &mut faults);
+    for listener in &config.listeners {
+        let unfit = exchange::bind(&listener.dialect).err().unwrap_or_default();
+        let place = || Place::file(format!("{}.toml", listener.dialect.name()));
+        faults.extend(
+            unfit
+                .iter()
+                .map(|fault| Fault::error("D10", place(), fault.to_string())),
+        );
+    }
     let rules = rules::load(&config, &Names::default());
     let clubs = rules
         .as_ref()

@@ -76,7 +76,7 @@ impl Health {
         }
         if let Some(jumped) = serving.clock.state().jumped_s {
             reasons.push(format!(
-                "the clock jumped by {jumped} s; look at the machine's time, then: clubswitch ledger confirm-clock"
+                "the clock jumped by {jumped} s; look at the machine's time, then send {{\"command\": \"confirm-clock\"}} to the admin socket"
             ));
         }
         let imbalance = self.imbalance.load(Ordering::Relaxed);

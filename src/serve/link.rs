@@ -246,8 +246,8 @@ impl Connection<'_> {
         self.last_activity = received;
         let now = self.floor.clock.now();
         let mut asked = Vec::new();
-        let key = self.floor.key.clone();
-        let tokens = |kind, value: &[u8]| key.token(kind, value);
+        let floor = self.floor;
+        let tokens = |kind, value: &[u8]| floor.key.token(kind, value);
         let mut taken = false;
         while self.ending.is_none() {
             match self.line.listener.framing.take(&mut self.input) {

@@ -323,6 +323,7 @@ impl House {
         notify(&[NotifyState::Ready, NotifyState::Status("serving")]);
         tracing::info!("ready");
         let mut look = tokio::time::interval(LOOK);
+        let mut round = None;
         loop {
             tokio::select! {
                 _ = term.recv() => break,
@@ -331,7 +332,11 @@ impl House {
                     tracing::warn!("SIGHUP: reloading is not built in this version; restart to take new rules");
                 }
                 _ = look.tick() => {
-                    self.look(measured).await;
+                    self.look(measured);
+                    // While one is under way no other is sent after it: a commit that hangs would gather them.
+                    if round.as_ref().is_none_or(tokio::task::JoinHandle::is_finished) {
+                        round = Some(self.round());
+                    }
                     if watchdog.is_some() && self.health.lives() {
                         notify(&[NotifyState::Watchdog]);
                     }
@@ -363,7 +368,7 @@ impl House {
     }
 
     /// What is looked at every second, behind the requests.
-    async fn look(&self, measured: &PrometheusHandle) {
+    fn look(&self, measured: &PrometheusHandle) {
         measured.run_upkeep();
         if let Some(jumped) = self.clock.look() {
             tracing::error!(
@@ -373,13 +378,17 @@ impl House {
         for note in self.follower.iter().flat_map(Follower::take_notes) {
             tracing::warn!("{note}");
         }
+    }
+
+    /// A question on its way through decider and committer and back: what shows that they live. It waits on a thread of
+    /// its own, so that a commit that hangs does not hold up the signals.
+    fn round(&self) -> tokio::task::JoinHandle<()> {
         let door = self.door.clone();
         let health = Arc::clone(&self.health);
         let lag = self.follower.as_ref().map(Follower::lag);
         let snapshot = self.newest_snapshot.load(Ordering::Relaxed);
         let jumped = self.clock.state().jumped_s.unwrap_or(0);
-        // On a thread of its own: a commit that hangs must not hold up the signals.
-        let round = tokio::task::spawn_blocking(move || {
+        tokio::task::spawn_blocking(move || {
             let Some(book) = door.ask(|engine, _| metrics::BookFigures::of(engine.book())) else {
                 return;
             };
@@ -387,8 +396,7 @@ impl House {
             health.set_imbalance(book.imbalance);
             book.tell();
             metrics::tell(door.waiting(), lag, snapshot, jumped);
-        });
-        let _ = tokio::time::timeout(LOOK, round).await;
+        })
     }
 
     fn office(&self) -> Arc<dyn Fn() -> Office + Send + Sync> {

@@ -551,3 +551,101 @@ fn a_folder_that_is_not_ours_is_left_alone() {
     let left: Vec<_> = fs::read_dir(dir.path().join("data")).unwrap().collect();
     assert_eq!(left.len(), 1);
 }
+
+/// Rounds of [`no_answered_purchase_is_lost_under_load`]; `KILL_ROUNDS=50` for the long one.
+fn rounds() -> u32 {
+    let asked = std::env::var("KILL_ROUNDS").ok();
+    asked.and_then(|rounds| rounds.parse().ok()).unwrap_or(3)
+}
+
+/// Purchases of one connection, many under way at once, until the switch is gone: what was sent and what was answered.
+fn buy_until_killed(address: String, number: u32, round: u32) -> Vec<(Sent, Option<Vec<u8>>)> {
+    let mut terminal = terminal(&format!("T{number:03}{round:04}"));
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut wire = Wire { stream };
+    let mut bought: Vec<(Sent, Option<Vec<u8>>)> = Vec::new();
+    loop {
+        while bought.iter().filter(|(_, answer)| answer.is_none()).count() < 16 {
+            let rials = 10_000 * i64::try_from(bought.len() + 1).unwrap();
+            let sent = purchase(&mut terminal, rials);
+            let framed = [
+                &u16::try_from(sent.body.len()).unwrap().to_be_bytes(),
+                &sent.body[..],
+            ];
+            if wire.stream.write_all(&framed.concat()).is_err() {
+                return bought;
+            }
+            bought.push((sent, None));
+        }
+        let mut length = [0; 2];
+        if wire.stream.read_exact(&mut length).is_err() {
+            return bought;
+        }
+        let mut body = vec![0; usize::from(u16::from_be_bytes(length))];
+        if wire.stream.read_exact(&mut body).is_err() {
+            return bought;
+        }
+        let stan = read(&terminal, &body).stan;
+        let asked = bought.iter_mut().find(|(sent, _)| Some(sent.stan) == stan);
+        asked.unwrap().1 = Some(body);
+    }
+}
+
+#[test]
+fn no_answered_purchase_is_lost_under_load() {
+    let dir = folder();
+    configure(dir.path(), "");
+    let mut bought = Vec::new();
+    for round in 0..rounds() {
+        let daemon = Daemon::start(dir.path());
+        if round == 0 {
+            enrol(&mut daemon.connect(), &mut terminal("T0000000"));
+        }
+        let buyers: Vec<_> = (1..=4)
+            .map(|number| {
+                let address = daemon.link.clone();
+                thread::spawn(move || buy_until_killed(address, number, round))
+            })
+            .collect();
+        thread::sleep(Duration::from_millis(300 + 70 * u64::from(round % 7)));
+        daemon.kill();
+        for buyer in buyers {
+            bought.extend(buyer.join().unwrap());
+        }
+    }
+    let answered = bought.iter().filter(|(_, answer)| answer.is_some()).count();
+    assert!(answered > 100, "only {answered} were answered");
+
+    // Every answered purchase is told the same again; those that were not answered are decided once.
+    let daemon = Daemon::start(dir.path());
+    let mut wire = daemon.connect();
+    for (sent, answer) in &bought {
+        let again = wire.ask(&sent.body);
+        if let Some(answer) = answer {
+            assert_eq!(&again, answer);
+        }
+    }
+    let data = dir.path().join("data");
+    let words = Value::Null;
+    let verified = clubswitch::serve::admin::call(&data, "ledger-verify", &words, &mut |_| {});
+    let verified = verified.unwrap().unwrap();
+    assert_eq!(verified["whole"], Value::Bool(true), "{verified}");
+    daemon.stop();
+
+    // Each purchase is in the journal once.
+    let journal = clubswitch::journal::Reader::open(&data).unwrap();
+    let mut keys = std::collections::BTreeSet::new();
+    let mut purchases = 0;
+    for group in journal.read_from(1).unwrap() {
+        for entry in clubswitch::serve::data::entries(&group.unwrap()).unwrap() {
+            if let clubswitch::ledger::Input::Request(asked) = entry.input
+                && asked.function == clubswitch::ledger::Function::Purchase
+            {
+                purchases += 1;
+                assert!(keys.insert(asked.key), "a purchase is there twice");
+            }
+        }
+    }
+    assert_eq!(purchases, bought.len());
+}
