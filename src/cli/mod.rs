@@ -2,6 +2,8 @@
 
 mod check;
 mod describe;
+mod line;
+mod pos;
 mod serve;
 
 use std::process::ExitCode;
@@ -37,6 +39,7 @@ enum Command {
     Serve(serve::Args),
     Check(check::Args),
     Describe(describe::Args),
+    Pos(pos::Args),
 }
 
 /// Why a command did not do what it was asked.
@@ -48,6 +51,8 @@ pub enum Failure {
     Usage(String),
     /// Faults with their places: exit status 2.
     Faults(Faults),
+    /// Nobody could be reached, or nobody answered: exit status 3.
+    NoAnswer(String),
     /// The disk or the network failed: exit status 74.
     Io(String),
 }
@@ -58,6 +63,7 @@ pub fn run() -> ExitCode {
         Command::Serve(args) => serve::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Describe(args) => describe::run(&args),
+        Command::Pos(args) => pos::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -74,13 +80,17 @@ impl Failure {
         match self {
             Failure::Off(_) => 1,
             Failure::Usage(_) | Failure::Faults(_) => 2,
+            Failure::NoAnswer(_) => 3,
             Failure::Io(_) => 74,
         }
     }
 
     fn text(&self) -> String {
         match self {
-            Failure::Off(text) | Failure::Usage(text) | Failure::Io(text) => {
+            Failure::Off(text)
+            | Failure::Usage(text)
+            | Failure::NoAnswer(text)
+            | Failure::Io(text) => {
                 format!("clubswitch: {text}")
             }
             // Colours are taken out again where standard error is no terminal.

@@ -21,6 +21,7 @@ mod listen;
 pub mod logs;
 mod metrics;
 pub mod office;
+pub mod opening;
 pub mod rules;
 mod run;
 mod snapshots;
