@@ -2,9 +2,12 @@
 
 mod check;
 mod describe;
+mod desk;
+mod ledger;
 mod line;
 mod pos;
 mod serve;
+mod settle;
 
 use std::process::ExitCode;
 
@@ -25,9 +28,12 @@ use crate::source::Faults;
   clubswitch serve                        run with conf/clubswitch.toml, or with what is built in
   clubswitch check                        tell every fault of configuration, dialects and rules
   clubswitch describe --list              name the dialects
+  clubswitch pos echo                     ask the running switch something, as a terminal does
+  clubswitch settle --day today           make the day's files, as far as they are
+  clubswitch ledger verify                replay the journal and hold everything against it
 
 Exit status: 0 well, 1 something is off, 2 a fault in the command, the configuration or a rule file,
-74 the disk or the network failed."
+3 nobody answered, 74 the disk or the network failed."
 )]
 struct Cli {
     #[command(subcommand)]
@@ -40,6 +46,8 @@ enum Command {
     Check(check::Args),
     Describe(describe::Args),
     Pos(pos::Args),
+    Settle(settle::Args),
+    Ledger(ledger::Args),
 }
 
 /// Why a command did not do what it was asked.
@@ -51,6 +59,8 @@ pub enum Failure {
     Usage(String),
     /// Faults with their places: exit status 2.
     Faults(Faults),
+    /// The same, drawn already.
+    Drawn(String),
     /// Nobody could be reached, or nobody answered: exit status 3.
     NoAnswer(String),
     /// The disk or the network failed: exit status 74.
@@ -64,6 +74,8 @@ pub fn run() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Describe(args) => describe::run(&args),
         Command::Pos(args) => pos::run(&args),
+        Command::Settle(args) => settle::run(&args),
+        Command::Ledger(args) => ledger::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -79,7 +91,7 @@ impl Failure {
     pub fn status(&self) -> u8 {
         match self {
             Failure::Off(_) => 1,
-            Failure::Usage(_) | Failure::Faults(_) => 2,
+            Failure::Usage(_) | Failure::Faults(_) | Failure::Drawn(_) => 2,
             Failure::NoAnswer(_) => 3,
             Failure::Io(_) => 74,
         }
@@ -93,6 +105,7 @@ impl Failure {
             | Failure::Io(text) => {
                 format!("clubswitch: {text}")
             }
+            Failure::Drawn(text) => text.clone(),
             // Colours are taken out again where standard error is no terminal.
             Failure::Faults(faults) => {
                 let count = match faults.errors() {

@@ -4,9 +4,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 
-use crate::engine::{Opening, OpeningError, OpeningLot, OpeningMember};
+use super::office::{Office, OfficeError, text};
+use crate::engine::{Act, ActError, Opening, OpeningError, OpeningLot, OpeningMember};
 use crate::keys::TokenKey;
 use crate::ledger::{Named, Names, PurseKind};
 use crate::source::{
@@ -134,6 +136,47 @@ impl OpeningFile {
                 .mend(mend)
                 .into(),
         )
+    }
+}
+
+/// `{"name": "members.toml", "text": "…"}` → what was booked, or the faults of the file.
+pub(super) fn open(
+    office: &mut Office,
+    words: &Json,
+    _progress: &mut dyn FnMut(Json),
+) -> Result<Json, OfficeError> {
+    let name = text(words, "name")?;
+    let read = text(words, "text")?.to_owned();
+    office.put_rules_in_force()?;
+    let names = office.ask(|engine, _| engine.names())?;
+    let faults =
+        |faults: Faults| json!({ "faults": faults.drawn(true), "errors": faults.errors() });
+    let file = match OpeningFile::parse(name, &read, &names, office.token_key()) {
+        Ok(file) => file,
+        Err(found) => return Ok(faults(found)),
+    };
+    let members = file.opening.members.len();
+    let lots: usize = file
+        .opening
+        .members
+        .iter()
+        .map(|member| member.lots.len())
+        .sum();
+    let opening = file.opening.clone();
+    let reason = opening.reason.clone();
+    let booked = office.ask(move |engine, now| engine.act(Act::Open(opening), now))?;
+    match booked {
+        Ok(last) => {
+            tracing::info!(members, lots, "an opening state was booked: {reason}");
+            Ok(json!({
+                "booked": members,
+                "lots": lots,
+                "reason": reason,
+                "last_entry": last.0,
+            }))
+        }
+        Err(ActError::Opening(error)) => Ok(faults(file.refused(&error))),
+        Err(error) => Err(OfficeError::Refused(error.to_string())),
     }
 }
 
@@ -500,7 +543,7 @@ mod tests {
             "ends before it was booked",
         );
         check("shop   = \"m-1001\"\n", "", "`shop` is missing");
-        check("reason", "raeson", "did you mean");
+        check("joined ", "joind ", "did you mean \"joined\"?");
     }
 
     #[test]

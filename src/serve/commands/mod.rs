@@ -1,11 +1,13 @@
 //! The commands of the office, a row each. What they give is what `--json` prints.
 
-pub mod ledger;
+mod lookup;
 pub mod settle;
+mod verify;
 
 use serde_json::{Map, Value, json};
 
 use super::office::{Command, Office, OfficeError};
+use super::opening;
 use crate::ledger::Book;
 
 /// Every command with its name on the admin socket.
@@ -13,9 +15,10 @@ pub const COMMANDS: &[(&str, Command)] = &[
     ("status", status),
     ("confirm-clock", confirm_clock),
     ("settle", settle::run),
-    ("ledger-verify", ledger::verify),
-    ("ledger-balance", ledger::balance),
-    ("ledger-entry", ledger::entry),
+    ("ledger-verify", verify::verify),
+    ("ledger-balance", lookup::balance),
+    ("ledger-entry", lookup::entry),
+    ("ledger-open", opening::open),
 ];
 
 /// How the switch stands: where the journal is, what is in the book, what stands against being ready.

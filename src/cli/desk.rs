@@ -1,0 +1,92 @@
+//! Commands of the office from the shell: over the admin socket where the switch runs, on the data folder itself where
+//! it does not. Long ones show how far they are.
+
+use std::io::IsTerminal;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::Value;
+
+use crate::cli::{Failure, chain};
+use crate::config::Config;
+use crate::serve::admin;
+use crate::serve::office::{Office, OfficeError};
+use crate::settle::SettleError;
+
+/// Carries a command out, wherever the book is.
+///
+/// # Errors
+/// What the office says.
+pub(super) fn carry_out(config: &Config, command: &str, words: &Value) -> Result<Value, Failure> {
+    let bar = Bar::new();
+    let mut progress = |step: Value| bar.show(&step);
+    let done = match admin::call(&config.data, command, words, &mut progress) {
+        Ok(Some(result)) => Ok(result),
+        Ok(None) => Office::open(config.clone())
+            .and_then(|mut office| office.carry_out(command, words, &mut progress)),
+        Err(error) => Err(error),
+    };
+    bar.finish();
+    done.map_err(Failure::from)
+}
+
+impl From<OfficeError> for Failure {
+    fn from(error: OfficeError) -> Failure {
+        match error {
+            OfficeError::Rules(faults) => Failure::Faults(faults),
+            OfficeError::Data(ref data) if !data.is_io() => Failure::Usage(chain(&error)),
+            OfficeError::Refused(why) => Failure::Off(why),
+            OfficeError::Settle(ref settle) if !matches!(settle, SettleError::File { .. }) => {
+                Failure::Off(chain(&error))
+            }
+            error => Failure::Io(chain(&error)),
+        }
+    }
+}
+
+/// How far a long command is: a bar on a terminal, a line now and then elsewhere.
+pub(super) struct Bar {
+    bar: ProgressBar,
+    plain: std::cell::Cell<u64>,
+}
+
+impl Bar {
+    /// Shows nothing until there is something to show.
+    pub(super) fn new() -> Bar {
+        Bar {
+            bar: ProgressBar::hidden(),
+            plain: std::cell::Cell::new(0),
+        }
+    }
+
+    /// Shows `{"done": …, "of": …, "what": …}`.
+    pub(super) fn show(&self, step: &Value) {
+        let number = |key: &str| step[key].as_u64().unwrap_or(0);
+        let (done, of) = (number("done"), number("of").max(1));
+        let what = step["what"].as_str().unwrap_or_default();
+        if !std::io::stderr().is_terminal() {
+            // A line each tenth is enough for a log.
+            let tenth = 1 + done * 10 / of;
+            if tenth > self.plain.get() {
+                self.plain.set(tenth);
+                anstream::eprintln!("{what}: {done} of {of}");
+            }
+            return;
+        }
+        if self.bar.is_hidden() {
+            let style =
+                ProgressStyle::with_template("{msg:28} {bar:30} {human_pos} of {human_len}");
+            self.bar
+                .set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+            self.bar
+                .set_draw_target(indicatif::ProgressDrawTarget::stderr());
+        }
+        self.bar.set_length(of);
+        self.bar.set_position(done);
+        self.bar.set_message(what.to_owned());
+    }
+
+    /// Takes the bar away.
+    pub(super) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}

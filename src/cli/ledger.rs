@@ -1,0 +1,398 @@
+//! `ledger`: is the book right, what does somebody have, what did an entry do, and opening states.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::cli::pos::Hidden;
+use crate::cli::{Failure, desk};
+use crate::config::Config;
+use crate::terms::money::grouped;
+
+/// Look into the ledger: verify it, balances, entries; book opening states.
+///
+/// Works beside the running switch, and without it.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  clubswitch ledger verify
+  clubswitch ledger verify --json
+  clubswitch ledger balance --card 9999120000001234
+  clubswitch ledger balance --shop m-1001
+  clubswitch ledger entry 17
+  clubswitch ledger open fixtures/openings/worked-example.toml
+
+Exit status: 0 well, 1 something is off or not there, 2 a fault in the command, the configuration or an opening file,
+74 the disk failed.")]
+pub(super) struct Args {
+    #[command(subcommand)]
+    act: Act,
+    /// As JSON
+    #[arg(long, global = true)]
+    json: bool,
+    /// The configuration file; conf/clubswitch.toml where it is there, else the one built in
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Act {
+    /// Replay the whole journal and hold everything against it
+    Verify,
+    /// What somebody has: a member lot by lot, a shop, a club, or every account that is no member's
+    Balance(BalanceArgs),
+    /// Everything that an entry did
+    Entry {
+        /// Its number, or the retrieval reference of its receipt (12 characters)
+        #[arg(value_name = "SEQUENCE|RRN")]
+        entry: String,
+    },
+    /// Book an opening state: members with card, tier, marketer and dated lots
+    Open {
+        /// The opening file, as fixtures/openings/worked-example.toml
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct BalanceArgs {
+    /// The member with this card
+    #[arg(long, value_name = "DIGITS", group = "whose")]
+    card: Option<Hidden>,
+    /// The member with this mobile number
+    #[arg(long, value_name = "DIGITS", group = "whose")]
+    mobile: Option<Hidden>,
+    /// The member with this national code
+    #[arg(long, value_name = "DIGITS", group = "whose")]
+    national_code: Option<Hidden>,
+    /// The member with this club number
+    #[arg(long, value_name = "N", group = "whose")]
+    member: Option<u32>,
+    /// The accounts of a shop
+    #[arg(long, value_name = "CODE", group = "whose")]
+    shop: Option<String>,
+    /// The accounts of a club; with a member, him in this club only
+    #[arg(long, value_name = "NAME")]
+    club: Option<String>,
+}
+
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    let config = Config::find(args.config.as_deref())?;
+    match &args.act {
+        Act::Verify => verify(&config, args.json),
+        Act::Balance(balance) => {
+            let words = balance.words()?;
+            let found = desk::carry_out(&config, "ledger-balance", &words)?;
+            show(args.json, &found, balance_in_words);
+            Ok(())
+        }
+        Act::Entry { entry } => {
+            let words = json!({ "entry": entry });
+            let found = desk::carry_out(&config, "ledger-entry", &words)?;
+            show(args.json, &found, entry_in_words);
+            Ok(())
+        }
+        Act::Open { file } => open(&config, file, args.json),
+    }
+}
+
+fn show(json: bool, found: &Value, in_words: fn(&Value) -> String) {
+    if json {
+        anstream::println!("{found:#}");
+    } else {
+        anstream::print!("{}", in_words(found));
+    }
+}
+
+fn verify(config: &Config, json: bool) -> Result<(), Failure> {
+    let found = match desk::carry_out(config, "ledger-verify", &json!({})) {
+        // A folder that does not open because of what is in it is just what was asked about.
+        Err(Failure::Io(why)) => json!({ "whole": false, "faults": [why] }),
+        other => other?,
+    };
+    show(json, &found, verify_in_words);
+    if found["whole"] == json!(true) {
+        return Ok(());
+    }
+    let count = found["faults"].as_array().map_or(1, Vec::len);
+    Err(Failure::Off(format!(
+        "{count} faults in {}",
+        config.data.display()
+    )))
+}
+
+fn open(config: &Config, file: &Path, json: bool) -> Result<(), Failure> {
+    let read = std::fs::read_to_string(file).map_err(|error| {
+        Failure::Usage(format!(
+            "{}: the opening file cannot be read: {error}",
+            file.display()
+        ))
+    })?;
+    let words = json!({ "name": file.display().to_string(), "text": read });
+    let booked = desk::carry_out(config, "ledger-open", &words)?;
+    if let Some(faults) = booked["faults"].as_str() {
+        let count = booked["errors"].as_u64().unwrap_or(1);
+        let faults_are = if count == 1 {
+            "1 fault"
+        } else {
+            &format!("{count} faults")
+        };
+        return Err(Failure::Drawn(format!(
+            "{faults}\n{faults_are}; nothing was booked"
+        )));
+    }
+    show(json, &booked, |booked| {
+        format!(
+            "booked {} members with {} lots: {}\n",
+            booked["booked"],
+            booked["lots"],
+            booked["reason"].as_str().unwrap_or_default()
+        )
+    });
+    Ok(())
+}
+
+impl BalanceArgs {
+    fn words(&self) -> Result<Value, Failure> {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let mut words = json!({});
+        if let Some(card) = &self.card {
+            words["card"] = json!(text(card.card()?.digits()));
+        }
+        if let Some(mobile) = &self.mobile {
+            words["mobile"] = json!(mobile.mobile()?.as_str());
+        }
+        if let Some(code) = &self.national_code {
+            words["national_code"] = json!(code.national_code()?.as_str());
+        }
+        for (key, value) in [("shop", &self.shop), ("club", &self.club)] {
+            if let Some(value) = value {
+                words[key] = json!(value);
+            }
+        }
+        if let Some(member) = self.member {
+            words["member"] = json!(member);
+        }
+        Ok(words)
+    }
+}
+
+fn verify_in_words(found: &Value) -> String {
+    let mut out = String::new();
+    let mut line = |label: &str, text: String| {
+        out.push_str(&format!("{label:<10} {text}\n"));
+    };
+    if found["entries"].is_u64() {
+        let number = |value: &Value| grouped(value.as_i64().unwrap_or(0), 0);
+        let groups = number(&found["groups"]);
+        line(
+            "entries",
+            format!("{} in {groups} groups", number(&found["entries"])),
+        );
+        line("members", number(&found["members"]));
+        line("accounts", number(&found["accounts"]));
+        for (unit, sum) in found["sums"].as_object().into_iter().flatten() {
+            line("sum", format!("{} {unit}", number(sum)));
+        }
+        let sealed = number(&found["chain"]["sealed_segments"]);
+        let chain = found["chain"]["state"].as_str().unwrap_or_default();
+        line("chain", format!("{chain}, {sealed} sealed segments"));
+        line(
+            "journal",
+            format!("up to entry {}", number(&found["journal"]["sequence"])),
+        );
+        let store = &found["store"];
+        line(
+            "store",
+            match store.is_object() {
+                true => format!(
+                    "up to entry {}, {} entries held against the journal",
+                    number(&store["sequence"]),
+                    number(&store["compared"])
+                ),
+                false => "not open".to_owned(),
+            },
+        );
+        let snapshot = &found["snapshot"];
+        line(
+            "snapshot",
+            match snapshot.is_u64() {
+                true => format!("of entry {}", number(snapshot)),
+                false => "none".to_owned(),
+            },
+        );
+        let book = &found["book"];
+        let equal = if book["equal"] == json!(true) {
+            "equal"
+        } else {
+            "NOT equal"
+        };
+        let compared = book["compared"].as_str().unwrap_or_default();
+        line("book", format!("{equal} to the replay ({compared})"));
+    }
+    for problem in found["faults"].as_array().into_iter().flatten() {
+        line("FAULT", problem.as_str().unwrap_or_default().to_owned());
+    }
+    if found["whole"] == json!(true) {
+        line("all well", String::new());
+    }
+    out
+}
+
+fn balance_in_words(found: &Value) -> String {
+    let mut out = String::new();
+    for member in found["members"].as_array().into_iter().flatten() {
+        out.push_str(&format!(
+            "member {} of {}",
+            member["member"],
+            plain(&member["club"])
+        ));
+        for key in ["tier", "marketer", "introducer", "joined", "purchases"] {
+            if !member[key].is_null() {
+                out.push_str(&format!(", {key} {}", plain(&member[key])));
+            }
+        }
+        out.push('\n');
+        for purse in member["purses"].as_array().into_iter().flatten() {
+            let at = match purse["shop"].as_str() {
+                Some(shop) => format!(" at {shop}"),
+                None => String::new(),
+            };
+            let label = format!("{}{at}", plain(&purse["purse"]));
+            let unit = plain(&purse["unit"]);
+            let can_spend = amount(&purse["can_spend"]);
+            out.push_str(&format!("  {label:<30}{can_spend:>18} {unit} can be spent"));
+            if purse["total"] != purse["can_spend"] {
+                out.push_str(&format!(", of {}", amount(&purse["total"])));
+            }
+            if amount(&purse["debt"])
+                .bytes()
+                .any(|b| matches!(b, b'1'..=b'9'))
+            {
+                out.push_str(&format!(", owes {}", amount(&purse["debt"])));
+            }
+            out.push('\n');
+            for lot in purse["lots"].as_array().into_iter().flatten() {
+                let ends = lot["ends"].as_str().unwrap_or("never");
+                out.push_str(&format!(
+                    "    lot {:<6}{:>36}  booked {}, from {}, ends {ends}\n",
+                    lot["lot"],
+                    amount(&lot["amount"]),
+                    plain(&lot["booked"]),
+                    plain(&lot["usable_from"]),
+                ));
+            }
+        }
+    }
+    for account in found["accounts"].as_array().into_iter().flatten() {
+        out.push_str(&format!(
+            "{:<54}{:>20} {}\n",
+            plain(&account["account"]),
+            amount(&account["balance"]),
+            plain(&account["unit"]),
+        ));
+    }
+    if out.is_empty() {
+        out.push_str("no account has moved\n");
+    }
+    out
+}
+
+fn entry_in_words(entry: &Value) -> String {
+    let mut out = format!(
+        "entry {}, {}, business day {}\n",
+        entry["entry"],
+        plain(&entry["at"]),
+        plain(&entry["business_day"])
+    );
+    let mut fields = |title: &str, of: &Value| {
+        let told: Vec<String> = of
+            .as_object()
+            .into_iter()
+            .flatten()
+            .filter(|(_, value)| !is_empty(value))
+            .map(|(key, value)| format!("{} {}", key.replace('_', " "), plain(value)))
+            .collect();
+        if !told.is_empty() {
+            out.push_str(&format!("{title}\n  {}\n", told.join("\n  ")));
+        }
+    };
+    fields("asked", &entry["input"]);
+    fields("told", &entry["told"]);
+    let mut about = json!({});
+    for key in [
+        "acquirer",
+        "club",
+        "shop",
+        "member",
+        "rule_set",
+        "original",
+        "exception",
+    ] {
+        about[key] = entry[key].clone();
+    }
+    fields("about", &about);
+    for (title, key) in [
+        ("postings", "postings"),
+        ("lots", "lots"),
+        ("members", "members"),
+    ] {
+        let list = entry[key].as_array().map_or(&[][..], Vec::as_slice);
+        if list.is_empty() {
+            continue;
+        }
+        out.push_str(&format!("{title}\n"));
+        for line in list {
+            out.push_str(&match key {
+                "postings" => format!(
+                    "  {:<14}{:>18} {:<16} {} -> {}\n",
+                    plain(&line["reason"]),
+                    amount(&line["amount"]),
+                    plain(&line["unit"]),
+                    plain(&line["from"]),
+                    plain(&line["to"]),
+                ),
+                "lots" => format!(
+                    "  lot {:<10}{:>18} {}, booked {}, from {}, ends {}\n",
+                    line["lot"],
+                    amount(&line["amount"]),
+                    plain(&line["purse"]),
+                    plain(&line["booked"]),
+                    plain(&line["usable_from"]),
+                    line["ends"].as_str().unwrap_or("never"),
+                ),
+                _ => format!("  {}\n", plain(line)),
+            });
+        }
+    }
+    out
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(list) => list.is_empty(),
+        Value::Object(map) => map.is_empty(),
+        _ => false,
+    }
+}
+
+/// A value without the signs of JSON.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(list) => list.iter().map(plain).collect::<Vec<_>>().join(", "),
+        Value::Object(map) => {
+            let parts = map.iter().filter(|(_, value)| !is_empty(value));
+            let parts = parts.map(|(key, value)| format!("{key} {}", plain(value)));
+            parts.collect::<Vec<_>>().join(", ")
+        }
+        Value::Null => "none".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// An amount with its thousands set off: `-1,234` or `830.50`.
+fn amount(value: &Value) -> String {
+    crate::words::number::for_people(&plain(value), crate::words::Language::English)
+}
