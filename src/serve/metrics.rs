@@ -1,7 +1,7 @@
 //! What is measured, by the names the dashboards know. Handles are made once; on the way of a message only they are touched.
 //! No label holds a card, member, terminal, shop or reference.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use metrics::{
@@ -273,6 +273,9 @@ pub(super) fn decide_seconds() -> Histogram {
     histogram!(STAGE_SECONDS, "stage" => "decide")
 }
 
+/// The days that are shown as open: one that has closed is set to 0, else it would stay.
+static DAYS_SHOWN: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
 /// What of a book is shown.
 pub(super) struct BookFigures {
     pub(super) imbalance: i64,
@@ -303,9 +306,14 @@ impl BookFigures {
         gauge!("clubswitch_ledger_accounts").set(self.accounts as f64);
         gauge!("clubswitch_ledger_members").set(self.members as f64);
         gauge!("clubswitch_rule_set_number").set(f64::from(self.rule_set.unwrap_or(0)));
-        if let Some(day) = self.days.last() {
+        let mut shown = DAYS_SHOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        for day in shown.iter().filter(|day| !self.days.contains(day)) {
+            gauge!("clubswitch_business_day_info", "date" => day.clone()).set(0.0);
+        }
+        for day in &self.days {
             gauge!("clubswitch_business_day_info", "date" => day.clone()).set(1.0);
         }
+        shown.clone_from(&self.days);
     }
 }
 

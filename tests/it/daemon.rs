@@ -35,9 +35,14 @@ struct Daemon {
 
 /// A configuration on free ports, with these keys added to its listener.
 fn configure(dir: &Path, listener: &str) {
+    configure_at(dir, listener, START);
+}
+
+/// The same, with a clock that starts at `start`.
+fn configure_at(dir: &Path, listener: &str, start: &str) {
     let text = format!(
         "data = \"data\"\n[[listener]]\nname = \"pos\"\nbind = \"127.0.0.1:0\"\ndialect = \"iso87-ascii\"\n\
-         acquirer = \"581672031\"\n{listener}\n[admin]\nhttp = \"127.0.0.1:0\"\n[clock]\nstart = \"{START}\"\n"
+         acquirer = \"581672031\"\n{listener}\n[admin]\nhttp = \"127.0.0.1:0\"\n[clock]\nstart = \"{start}\"\n"
     );
     fs::write(dir.join("clubswitch.toml"), text).unwrap();
 }
@@ -60,7 +65,11 @@ fn refused(dir: &Path) -> Output {
 
 impl Daemon {
     fn start(dir: &Path) -> Daemon {
-        let mut child = command(dir).spawn().unwrap();
+        Daemon::run(command(dir))
+    }
+
+    fn run(mut command: Command) -> Daemon {
+        let mut child = command.spawn().unwrap();
         let log = BufReader::new(child.stderr.take().unwrap());
         let (tell, lines) = channel();
         thread::spawn(move || {
@@ -648,4 +657,132 @@ fn no_answered_purchase_is_lost_under_load() {
         }
     }
     assert_eq!(purchases, bought.len());
+}
+
+#[test]
+fn no_card_number_is_kept_or_shown_anywhere() {
+    let dir = folder();
+    configure(dir.path(), "");
+    let mut terminal = terminal("T0000001");
+    let daemon = Daemon::run({
+        let mut command = command(dir.path());
+        command.env("CLUBSWITCH_LOG", "trace");
+        command
+    });
+    let mut wire = daemon.connect();
+    enrol(&mut wire, &mut terminal);
+    let sent = purchase(&mut terminal, 2_755_555);
+    let told = wire.ask(&sent.body);
+    // A message that breaks off inside its card number, and one with a letter in it.
+    wire.send(&sent.body[..40]);
+    let mut bent = sent.body.to_vec();
+    let at = bent
+        .windows(16)
+        .position(|w| w == b"9999120000001234")
+        .unwrap();
+    bent[at + 5] = b'x';
+    wire.ask(&bent);
+    wire.echo();
+    let (_, page) = daemon.page("/metrics");
+    let mut seen = vec![("the answer", told), ("metrics", page.into_bytes())];
+    let mut daemon = daemon;
+    daemon.signal(Signal::TERM);
+    daemon.wait();
+    let log: Vec<String> = daemon.lines.iter().collect();
+    seen.push(("the log", log.join("\n").into_bytes()));
+    let mut folders = vec![dir.path().join("data")];
+    while let Some(folder) = folders.pop() {
+        for file in fs::read_dir(folder).unwrap() {
+            let path = file.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.is_file() {
+                seen.push(("a file", fs::read(&path).unwrap()));
+            }
+        }
+    }
+    assert!(seen.len() > 5);
+    let digits = b"9999120000001234";
+    let packed = [0x99, 0x99, 0x12, 0x00, 0x00, 0x00, 0x12, 0x34];
+    for (what, bytes) in seen {
+        assert!(
+            !bytes.windows(16).any(|w| w == digits),
+            "{what} holds the card"
+        );
+        assert!(
+            !bytes.windows(8).any(|w| w == packed),
+            "{what} holds the card"
+        );
+    }
+}
+
+#[test]
+fn the_clock_turns_the_business_day() {
+    let dir = folder();
+    configure_at(dir.path(), "", "1405/09/02 23:59:27");
+    let daemon = Daemon::start(dir.path());
+    let mut wire = daemon.connect();
+    let sent = purchase(&mut terminal("T0000001"), 50_000);
+    wire.ask(&sent.body);
+    daemon.await_figure("clubswitch_business_day_info{date=\"1405/09/02\"}", "1");
+    // The calendar's cut-over is at 23:59:30.
+    daemon.await_figure("clubswitch_business_day_info{date=\"1405/09/03\"}", "1");
+    daemon.await_figure("clubswitch_business_day_info{date=\"1405/09/02\"}", "0");
+    daemon.stop();
+}
+
+#[test]
+fn systemd_is_told() {
+    let dir = folder();
+    configure(dir.path(), "");
+    let path = dir.path().join("notify");
+    let socket = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut command = command(dir.path());
+    command
+        .env("NOTIFY_SOCKET", &path)
+        .env("WATCHDOG_USEC", "30000000");
+    let daemon = Daemon::run(command);
+    let await_word = |word: &str| {
+        let mut told = [0; 256];
+        loop {
+            let count = socket.recv(&mut told).unwrap();
+            let text = String::from_utf8_lossy(&told[..count]);
+            if text.lines().any(|line| line == word) {
+                return;
+            }
+        }
+    };
+    await_word("READY=1");
+    await_word("WATCHDOG=1");
+    daemon.signal(Signal::TERM);
+    await_word("STOPPING=1");
+    let mut daemon = daemon;
+    assert_eq!(daemon.wait().code(), Some(0));
+}
+
+#[test]
+fn a_taken_port_and_a_faulty_rule_file_are_told_and_nothing_starts() {
+    let dir = folder();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    configure(dir.path(), "");
+    let path = dir.path().join("clubswitch.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    let bind = format!("name = \"pos\"\nbind = \"127.0.0.1:{port}\"");
+    let taken_text = text.replace("name = \"pos\"\nbind = \"127.0.0.1:0\"", &bind);
+    fs::write(&path, taken_text).unwrap();
+    check_refused(
+        dir.path(),
+        &format!("listen on 127.0.0.1:{port} for link pos"),
+    );
+
+    fs::create_dir_all(dir.path().join("rules/world")).unwrap();
+    fs::write(
+        dir.path().join("rules/world/w.toml"),
+        "format = 1\nshops = 3\n",
+    )
+    .unwrap();
+    fs::write(&path, format!("rules = \"rules\"\n{text}")).unwrap();
+    check_refused(dir.path(), "world/w.toml:2:1");
 }
