@@ -64,9 +64,9 @@ impl Bar {
         let (done, of) = (number("done"), number("of").max(1));
         let what = step["what"].as_str().unwrap_or_default();
         if !std::io::stderr().is_terminal() {
-            // A line each tenth is enough for a log.
+            // A line each tenth is enough for a log, and none for what is done at once.
             let tenth = 1 + done * 10 / of;
-            if tenth > self.plain.get() {
+            if tenth > self.plain.get() && of >= 100 {
                 self.plain.set(tenth);
                 anstream::eprintln!("{what}: {done} of {of}");
             }

@@ -1,6 +1,7 @@
 //! The command line: a file per subcommand. To add one: its file with `Args` and `run`, and a row in [`Command`].
 
 mod check;
+mod demo;
 mod describe;
 mod desk;
 mod ledger;
@@ -11,7 +12,7 @@ mod settle;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::source::Faults;
 
@@ -31,6 +32,7 @@ use crate::source::Faults;
   clubswitch pos echo                     ask the running switch something, as a terminal does
   clubswitch settle --day today           make the day's files, as far as they are
   clubswitch ledger verify                replay the journal and hold everything against it
+  clubswitch demo                         show a whole day with a crash in it, and that every rial adds up
 
 Exit status: 0 well, 1 something is off, 2 a fault in the command, the configuration or a rule file,
 3 nobody answered, 74 the disk or the network failed."
@@ -48,6 +50,7 @@ enum Command {
     Pos(pos::Args),
     Settle(settle::Args),
     Ledger(ledger::Args),
+    Demo(demo::Args),
 }
 
 /// Why a command did not do what it was asked.
@@ -67,6 +70,11 @@ pub enum Failure {
     Io(String),
 }
 
+/// The command line as it is understood, for documentation and tests.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
 /// Reads the command line, does what it says, and tells how it went.
 pub fn run() -> ExitCode {
     let done = match Cli::parse().command {
@@ -76,6 +84,7 @@ pub fn run() -> ExitCode {
         Command::Pos(args) => pos::run(&args),
         Command::Settle(args) => settle::run(&args),
         Command::Ledger(args) => ledger::run(&args),
+        Command::Demo(args) => demo::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
