@@ -188,7 +188,7 @@ def main(address):
         "73": "points=970.00;club-credit=120500",
         "74": "300000",
         "75": "30000",
-        "79": "merchant-marketer=15000;club-owner=60000;merchant=9624500",
+        "79": "merchant-marketer=15000;club-owner=60000;holder-saving=120500;merchant=9624500",
         "90": "Discount 300,000\nCard pays 9,700,000\n+970.00 points\n+120,500 club credit",
     }
     # Points and shop credit can be spent from the next day on, club credit at once.
@@ -223,7 +223,7 @@ def main(address):
         "73": "points=85.00;club-credit=8500",
         "74": "50000",
         "75": "3000",
-        "79": "merchant-marketer=1500;club-owner=6000;merchant=954000",
+        "79": "merchant-marketer=1500;club-owner=6000;holder-saving=8500;merchant=954000",
         "80": "club-credit=100000",
         "90": "Discount 50,000\nUsed 100,000\nCard pays 850,000\n+85.00 points\n+8,500 club credit",
     }
