@@ -13,6 +13,7 @@ mod kill;
 mod layers;
 mod random;
 mod rulefiles;
+mod secrets;
 mod sources;
 mod specs;
 mod switch;

@@ -193,6 +193,12 @@ impl Link {
         self.stream.write_all(bytes)
     }
 
+    /// Tells the other side that nothing more comes.
+    pub(crate) fn end(&mut self) {
+        // It may have ended first.
+        let _ = self.stream.shutdown(std::net::Shutdown::Write);
+    }
+
     /// The bodies that the next read brings, at least one; none where the other side has ended.
     pub(crate) fn receive(&mut self) -> Vec<Vec<u8>> {
         let mut bodies = Vec::new();
@@ -216,14 +222,6 @@ impl Link {
             self.came.drain(..at);
         }
         bodies
-    }
-
-    /// Sends a message and waits for the next that comes.
-    pub(crate) fn ask(&mut self, body: &[u8]) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        put(&mut bytes, body);
-        self.send_bytes(&bytes).unwrap();
-        self.receive().pop().expect("an answer")
     }
 }
 
