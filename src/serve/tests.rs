@@ -297,6 +297,29 @@ fn a_full_disk_is_answered_96_and_waited_for() {
 }
 
 #[test]
+fn what_is_over_its_time_is_not_decided() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut line = Pipeline::start(dir.path(), Disk::default(), 4 << 20, 1_000);
+    let request = line.counter.request(50_000, false);
+    let mut waiting = line.counter.waiting(request);
+    waiting.slip.deadline = Some(Instant::now());
+    assert!(line.door.offer(vec![waiting]).is_empty());
+    let outlet = line.outlets.of(0);
+    let picked = line
+        .runtime
+        .block_on(async { tokio::time::timeout(PATIENCE, outlet.pick_up()).await });
+    let outcome = &picked.unwrap()[0].outcomes[0];
+    assert_eq!(outcome.told.verdict, Verdict::CannotServe);
+    assert_eq!(line.door.waiting(), 0);
+    let (engine, _) = line.stop();
+    assert_eq!(
+        engine.book().sequence().0,
+        1,
+        "only the rules came into force"
+    );
+}
+
+#[test]
 fn an_eighth_of_the_queue_is_kept_for_what_cannot_be_refused() {
     let (door, _queue) = Door::new(64);
     let mut counter = Counter::new();
