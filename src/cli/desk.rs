@@ -2,13 +2,16 @@
 //! it does not. Long ones show how far they are.
 
 use std::io::IsTerminal;
+use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 
 use crate::cli::{Failure, chain};
 use crate::config::Config;
+use crate::journal::OpenError;
 use crate::serve::admin;
+use crate::serve::data::DataError;
 use crate::serve::office::{Office, OfficeError};
 use crate::settle::SettleError;
 
@@ -21,6 +24,13 @@ pub(super) fn carry_out(config: &Config, command: &str, words: &Value) -> Result
     let mut progress = |step: Value| bar.show(&step);
     let done = match admin::call(&config.data, command, words, &mut progress) {
         Ok(Some(result)) => Ok(result),
+        // A misspelt folder must not become a new one; a migration may begin in one.
+        Ok(None) if command != "ledger-open" && is_bare(&config.data) => {
+            let data = config.data.display();
+            return Err(Failure::Usage(format!(
+                "there is no data in {data}; name the configuration that the switch runs with, or start it first"
+            )));
+        }
         Ok(None) => Office::open(config.clone())
             .and_then(|mut office| office.carry_out(command, words, &mut progress)),
         Err(error) => Err(error),
@@ -29,10 +39,25 @@ pub(super) fn carry_out(config: &Config, command: &str, words: &Value) -> Result
     done.map_err(Failure::from)
 }
 
+/// Whether a folder is not there, or has nothing in it.
+fn is_bare(dir: &Path) -> bool {
+    std::fs::read_dir(dir).map_or(true, |mut entries| entries.next().is_none())
+}
+
 impl From<OfficeError> for Failure {
     fn from(error: OfficeError) -> Failure {
         match error {
             OfficeError::Rules(faults) => Failure::Faults(faults),
+            OfficeError::Data(
+                DataError::Read(_)
+                | DataError::Entry { .. }
+                | DataError::Journal(
+                    OpenError::Damaged { .. }
+                    | OpenError::Shorter { .. }
+                    | OpenError::OtherJournal { .. }
+                    | OpenError::Read(_),
+                ),
+            ) => Failure::Off(chain(&error)),
             OfficeError::Data(ref data) if !data.is_io() => Failure::Usage(chain(&error)),
             OfficeError::Refused(why) => Failure::Off(why),
             OfficeError::Settle(ref settle) if !matches!(settle, SettleError::File { .. }) => {

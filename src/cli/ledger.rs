@@ -107,7 +107,7 @@ fn show(json: bool, found: &Value, in_words: fn(&Value) -> String) {
 fn verify(config: &Config, json: bool) -> Result<(), Failure> {
     let found = match desk::carry_out(config, "ledger-verify", &json!({})) {
         // A folder that does not open because of what is in it is just what was asked about.
-        Err(Failure::Io(why)) => json!({ "whole": false, "faults": [why] }),
+        Err(Failure::Io(why) | Failure::Off(why)) => json!({ "whole": false, "faults": [why] }),
         other => other?,
     };
     show(json, &found, verify_in_words);

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod cli;
 mod confs;
 mod conversations;
 mod crash;
@@ -18,3 +19,4 @@ mod sources;
 mod specs;
 mod switch;
 mod tidy;
+mod worked_example;

@@ -108,3 +108,58 @@ fn the_architecture_page_has_the_import_table_of_the_code() {
         );
     }
 }
+
+/// The words of every command line of the README that calls the program, as itself or through cargo.
+fn readme_commands() -> Vec<Vec<String>> {
+    let page = fs::read_to_string(root().join("README.md")).unwrap();
+    let mut commands = Vec::new();
+    let mut inside = false;
+    for line in page.lines() {
+        if line.starts_with("```") {
+            inside = !inside;
+            continue;
+        }
+        let line = line.trim().trim_start_matches("$ ");
+        let line = line.strip_prefix("cargo run --release --").map_or_else(
+            || line.to_owned(),
+            |rest| format!("clubswitch {}", rest.trim()),
+        );
+        if !inside || !line.starts_with("clubswitch ") {
+            continue;
+        }
+        // What the shell would take out: remarks, pipes, redirections, and quotes around blanks.
+        let line = line.split(" #").next().unwrap_or_default();
+        let line = line.split(['|', '>', '&']).next().unwrap_or_default();
+        let mut words = Vec::new();
+        for (at, part) in line.split('"').enumerate() {
+            if at % 2 == 1 {
+                words.push(part.to_owned());
+            } else {
+                words.extend(part.split_whitespace().map(str::to_owned));
+            }
+        }
+        commands.push(words);
+    }
+    commands
+}
+
+#[test]
+fn the_commands_of_the_readme_exist() {
+    let commands = readme_commands();
+    assert!(commands.len() >= 10, "{commands:?}");
+    for words in commands {
+        let parsed = clubswitch::cli::command().try_get_matches_from(&words);
+        assert!(parsed.is_ok(), "{words:?}: {}", parsed.unwrap_err());
+    }
+}
+
+#[test]
+fn the_readme_begins_with_the_switch_and_its_tests() {
+    let page = fs::read_to_string(root().join("README.md")).unwrap();
+    let mut commands = page.lines().filter(|line| line.starts_with("cargo "));
+    assert_eq!(commands.next(), Some("cargo run --release -- serve"));
+    assert_eq!(commands.next(), Some("cargo test"));
+    for name in ["justfile", ".ci/run"] {
+        assert!(page.contains(name) && root().join(name).exists(), "{name}");
+    }
+}

@@ -1,0 +1,519 @@
+//! The command line as its users meet it: the real binary, its words, its exit statuses; `pos`, `settle` and `ledger`
+//! beside a running daemon and without one; a small demo.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tempfile::TempDir;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+const CARD: &str = "9999120000001234";
+
+/// A shop with a switch of its own: a folder, a configuration, a daemon that may run or not.
+pub(crate) struct House {
+    pub(crate) dir: TempDir,
+    daemon: Option<Child>,
+    link: String,
+}
+
+impl House {
+    /// A configuration whose clock starts at the worked example's moment. Nothing runs yet.
+    pub(crate) fn new() -> House {
+        let dir = tempfile::tempdir().unwrap();
+        let text = "data = \"var\"\n[[listener]]\nname = \"pos\"\nbind = \"127.0.0.1:0\"\nframing = \"len2-be\"\n\
+                    dialect = \"iso87-ascii\"\nacquirer = \"581672031\"\n[admin]\nhttp = \"127.0.0.1:0\"\n\
+                    [clock]\nstart = \"1405/09/02 10:15\"\n";
+        fs::write(dir.path().join("clubswitch.toml"), text).unwrap();
+        House {
+            dir,
+            daemon: None,
+            link: String::new(),
+        }
+    }
+
+    /// Starts the daemon and waits until it listens.
+    pub(crate) fn start(&mut self) {
+        let log = self.dir.path().join("log");
+        let to = fs::File::create(&log).unwrap();
+        let mut command = program(self.dir.path());
+        command.args(["serve", "--config", "clubswitch.toml"]);
+        let mut child = command.stdout(Stdio::null()).stderr(to).spawn().unwrap();
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let text = fs::read_to_string(&log).unwrap();
+            if text.contains(" ready") {
+                let after = text.split(" link pos on ").nth(1).unwrap();
+                self.link = after.split_whitespace().next().unwrap().to_owned();
+                break;
+            }
+            let ended = child.try_wait().unwrap();
+            assert!(
+                ended.is_none() && Instant::now() < until,
+                "{ended:?}\n{text}"
+            );
+            thread::sleep(Duration::from_millis(10));
+        }
+        self.daemon = Some(child);
+    }
+
+    /// SIGTERM; it must exit 0.
+    pub(crate) fn stop(&mut self) {
+        let mut child = self.daemon.take().unwrap();
+        let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+        kill_process(pid, Signal::TERM).unwrap();
+        assert!(child.wait().unwrap().success());
+    }
+
+    /// A command with this house's configuration.
+    pub(crate) fn office(&self, words: &[&str]) -> Output {
+        let mut all = words.to_vec();
+        all.extend(["--config", "clubswitch.toml"]);
+        run(self.dir.path(), &all)
+    }
+
+    /// The same, which must go well, as JSON.
+    pub(crate) fn office_json(&self, words: &[&str]) -> Value {
+        let mut all = words.to_vec();
+        all.push("--json");
+        parsed(&self.office(&all), 0)
+    }
+
+    /// A terminal whose clock shows the worked example's moment.
+    pub(crate) fn pos(&self, words: &[&str]) -> Output {
+        let mut all = vec!["pos", "--connect", &self.link, "--at", "1405/09/02 10:15"];
+        all.extend(words);
+        run(self.dir.path(), &all)
+    }
+
+    /// The same as JSON, with the exit status it must have.
+    pub(crate) fn pos_json(&self, words: &[&str], status: i32) -> Value {
+        let mut all = words.to_vec();
+        all.push("--json");
+        parsed(&self.pos(&all), status)
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.daemon {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+fn program(dir: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_clubswitch"));
+    command
+        .current_dir(dir)
+        .stdin(Stdio::null())
+        .env_remove("CLUBSWITCH_LOG");
+    command
+}
+
+fn run(dir: &Path, words: &[&str]) -> Output {
+    program(dir).args(words).output().unwrap()
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn err(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn parsed(output: &Output, status: i32) -> Value {
+    assert_eq!(
+        output.status.code(),
+        Some(status),
+        "{}\n{}",
+        out(output),
+        err(output)
+    );
+    serde_json::from_str(&out(output)).unwrap()
+}
+
+pub(crate) fn fixture(name: &str) -> String {
+    format!("{}/fixtures/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The exit status of a command in an empty folder, and that its faults say this.
+fn check(words: &[&str], status: i32, says: &str) {
+    let dir = tempfile::tempdir().unwrap();
+    let output = run(dir.path(), words);
+    let told = format!("{}{}", out(&output), err(&output));
+    assert_eq!(output.status.code(), Some(status), "{words:?}\n{told}");
+    assert!(told.contains(says), "{words:?}: {says:?} wanted in\n{told}");
+    // The help's examples name the invented card.
+    let help = words.contains(&"--help");
+    assert!(help || !told.contains(CARD), "{told}");
+    assert!(!told.contains('\u{1b}'), "{told}");
+    let left: Vec<_> = fs::read_dir(dir.path()).unwrap().collect();
+    assert!(left.is_empty(), "{words:?} left {left:?}");
+}
+
+#[test]
+fn every_command_teaches() {
+    for command in [
+        "serve", "check", "describe", "pos", "settle", "ledger", "demo",
+    ] {
+        check(&[command, "--help"], 0, "Examples:");
+        check(&[command, "--help"], 0, "Exit status:");
+        check(&["--help"], 0, &format!("\n  {command} "));
+    }
+}
+
+#[test]
+fn a_fault_in_a_command_is_2_and_shows_no_card() {
+    let purchase = |more: &[&'static str]| -> Vec<&str> {
+        [&["pos", "purchase", "--card", CARD], more].concat()
+    };
+    check(&purchase(&[]), 2, "--amount");
+    check(&purchase(&["--amount", "12.5"]), 2, "whole rials wanted");
+    check(
+        &purchase(&["--amount", "5", "--redeem", "all"]),
+        2,
+        "or max",
+    );
+    check(
+        &purchase(&["--amount", "5", "--framing", "len9"]),
+        2,
+        "len2-be",
+    );
+    check(
+        &purchase(&["--amount", "5", "--dialect", "iso87-asci"]),
+        2,
+        "did you mean",
+    );
+    check(
+        &purchase(&["--amount", "5", "--mobile", "09120000001"]),
+        2,
+        "cannot be used with",
+    );
+    check(
+        &[
+            "pos",
+            "purchase",
+            "--amount",
+            "5",
+            "--card",
+            "9999120000001234x",
+        ],
+        2,
+        "8 to 19 digits",
+    );
+    check(&["pos", "reverse"], 2, "--stan");
+    check(&["pos", "enrol"], 2, "--card");
+    check(&["settle"], 2, "--day");
+    check(&["settle", "--day", "today"], 2, "there is no data in");
+    check(&["ledger", "verify"], 2, "there is no data in");
+    check(&["ledger", "open", "nothing.toml"], 2, "cannot be read");
+    check(&["demo", "--purchases", "0"], 2, "--purchases");
+    check(&["sell"], 2, "unrecognized subcommand");
+}
+
+#[test]
+fn nobody_there_is_3() {
+    check(
+        &["pos", "echo", "--connect", "127.0.0.1:1"],
+        3,
+        "clubswitch serve",
+    );
+}
+
+#[test]
+fn a_terminal_in_the_shell_does_what_terminals_do() {
+    let mut house = House::new();
+    house.start();
+    assert!(out(&house.pos(&["echo"])).starts_with("Line test: Approved"));
+    assert!(house.pos(&["sign-on"]).status.success());
+    let enrolled = house.pos_json(&["enrol", "--card", CARD, "--mobile", "09120000001"], 0);
+    assert_eq!(enrolled["member"], "1");
+    let known = house.pos_json(&["enrol", "--card", CARD], 1);
+    assert_eq!(
+        (&known["code"], &known["member"]),
+        (&Value::from("26"), &Value::from("1"))
+    );
+
+    let sale = [
+        "purchase",
+        "--card",
+        CARD,
+        "--amount",
+        "1_000_000",
+        "--stan",
+        "7",
+    ];
+    let sold = house.pos_json(&sale, 0);
+    assert_eq!(
+        (&sold["discount"], &sold["pays"]),
+        (&Value::from(50_000), &Value::from(950_000))
+    );
+    assert_eq!(
+        house.pos_json(&sale, 0),
+        sold,
+        "the same message gets the same answer"
+    );
+    let mut again = sale.to_vec();
+    again.push("--repeat");
+    let repeated = house.pos_json(&again, 0);
+    assert_eq!(
+        (&repeated["mti"], &repeated["rrn"]),
+        (&Value::from("0201"), &sold["rrn"])
+    );
+    let mut other = sale.to_vec();
+    other[4] = "1_000_001";
+    assert_eq!(house.pos_json(&other, 1)["code"], "94");
+
+    let balance = house.pos_json(&["balance", "--mobile", "09120000001"], 0);
+    assert_eq!(balance["balances"]["club-credit"], "9500");
+    let persian = out(&house.pos(&["balance", "--member", "1", "--lang", "fa"]));
+    assert!(
+        persian.contains("۹٬۵۰۰") && !persian.contains("9,500"),
+        "{persian}"
+    );
+    let quote = house.pos_json(
+        &[
+            "quote", "--card", CARD, "--amount", "200000", "--redeem", "max",
+        ],
+        0,
+    );
+    assert_eq!(
+        quote["redeemed"],
+        serde_json::json!({}),
+        "9,500 is less than may be redeemed"
+    );
+    assert_eq!(quote["pays"], 190_000);
+    let short = house.pos(&[
+        "purchase", "--card", CARD, "--amount", "900000", "--redeem", "60000",
+    ]);
+    assert_eq!(short.status.code(), Some(1));
+    assert!(
+        err(&short).contains("answer 51: Not enough in the purse"),
+        "{}",
+        err(&short)
+    );
+    assert!(out(&short).contains("**** 1234") && !out(&short).contains(CARD));
+    let told = [
+        "advice", "--card", CARD, "--amount", "300000", "--stan", "9",
+    ];
+    assert!(house.pos(&told).status.success());
+    house.stop();
+}
+
+#[test]
+fn a_purchase_is_undone_by_its_receipt_its_trace_or_its_reference() {
+    let mut house = House::new();
+    house.start();
+    let sell = |stan: &str| {
+        let sale = [
+            "purchase", "--card", CARD, "--amount", "70000", "--stan", stan,
+        ];
+        house.pos_json(&sale, 0)
+    };
+    let (first, second, third) = (sell("1"), sell("2"), sell("3"));
+    let receipt = house.dir.path().join("sold.json");
+    fs::write(&receipt, first.to_string()).unwrap();
+    let undone = |words: &[&str]| house.pos(&[&["reverse"], words].concat()).status.code();
+    assert_eq!(undone(&["--from", "sold.json"]), Some(0));
+    let time = second["time"].as_str().unwrap();
+    assert_eq!(
+        undone(&["--stan", "2", "--time", time, "--amount", "70000"]),
+        Some(0)
+    );
+    assert_eq!(undone(&["--rrn", third["rrn"].as_str().unwrap()]), Some(0));
+    assert_eq!(undone(&["--stan", "99", "--time", time]), Some(1));
+    assert_eq!(undone(&["--stan", "98", "--time", time, "--told"]), Some(0));
+    let accounts = house.office_json(&["ledger", "balance", "--shop", "m-1001"]);
+    for account in accounts["accounts"].as_array().unwrap() {
+        assert_eq!(account["balance"], 0, "{account}");
+    }
+    let settled = house.office_json(&["settle", "--day", "today"]);
+    assert_eq!(settled["manifest"]["totals"]["reversals"], 3);
+    house.stop();
+}
+
+#[test]
+fn the_office_works_beside_the_daemon_and_without_it() {
+    let mut house = House::new();
+    // A migration may begin before the switch has ever run.
+    let opened = house.office(&["ledger", "open", &fixture("openings/worked-example.toml")]);
+    assert!(opened.status.success(), "{}", err(&opened));
+    house.start();
+    for stan in ["1", "2", "3"] {
+        let sale = [
+            "purchase", "--card", CARD, "--amount", "500000", "--stan", stan,
+        ];
+        house.pos_json(&sale, 0);
+    }
+    let running = house.office_json(&["ledger", "verify"]);
+    let provisional = house.office_json(&["settle", "--day", "today"]);
+    assert_eq!(provisional["manifest"]["provisional"], true);
+    let closed = house.office_json(&["settle", "--day", "today", "--close", "--out", "files"]);
+    let manifest = closed["manifest"].clone();
+    assert_eq!(
+        (&manifest["provisional"], &manifest["business_day"]),
+        (&false.into(), &"1405/09/02".into())
+    );
+    assert!(house.dir.path().join("files/1405-09-02/MANIFEST").exists());
+    let member = house.office_json(&["ledger", "balance", "--card", CARD]);
+    let purchase = house.office_json(&["ledger", "entry", "4"]);
+    house.stop();
+
+    let stopped = house.office_json(&["ledger", "verify"]);
+    for verified in [&running, &stopped] {
+        assert_eq!(verified["whole"], true, "{verified}");
+        assert_eq!(verified["chain"]["state"], "whole");
+        let sums = verified["sums"].as_object().unwrap();
+        assert_eq!(sums.keys().collect::<Vec<_>>(), ["rial", "golestan/points"]);
+        assert!(sums.values().all(|sum| *sum == 0));
+    }
+    assert_eq!(stopped["book"]["compared"], "every byte");
+    assert_eq!(
+        stopped["entries"].as_u64(),
+        running["entries"].as_u64().map(|n| n + 1)
+    );
+    let again = house.office_json(&["settle", "--day", "1405/09/02", "--out", "files"]);
+    assert_eq!(
+        (&again["published"], &again["manifest"]),
+        (&"same".into(), &manifest)
+    );
+    assert_eq!(
+        house.office_json(&["ledger", "balance", "--card", CARD]),
+        member
+    );
+    assert_eq!(house.office_json(&["ledger", "entry", "4"]), purchase);
+    let told = out(&house.office(&["ledger", "entry", "4"]));
+    assert!(
+        told.contains("card-paid") && told.contains("****1234") && !told.contains(CARD),
+        "{told}"
+    );
+    let rrn = purchase["told"]["rrn"].as_str().unwrap();
+    assert_eq!(house.office_json(&["ledger", "entry", rrn]), purchase);
+    assert_eq!(
+        house.office(&["ledger", "entry", "9999"]).status.code(),
+        Some(1)
+    );
+    assert_eq!(
+        house
+            .office(&["ledger", "balance", "--member", "9"])
+            .status
+            .code(),
+        Some(1)
+    );
+    assert_eq!(
+        house
+            .office(&["settle", "--day", "1405/12/01"])
+            .status
+            .code(),
+        Some(1)
+    );
+    assert_eq!(
+        house
+            .office(&["settle", "--day", "1405-09-02"])
+            .status
+            .code(),
+        Some(1)
+    );
+}
+
+#[test]
+fn a_broken_opening_file_tells_all_its_faults_and_books_nothing() {
+    let mut house = House::new();
+    house.start();
+    let good = fs::read_to_string(fixture("openings/worked-example.toml")).unwrap();
+    let bad = good
+        .replace("\"silver\"", "\"slver\"")
+        .replace("\"830.50\"", "\"830.505\"");
+    let bad =
+        format!("{bad}\n[[member]]\nclub = \"golestan\"\ncard = \"{CARD}1\"\ntier = 3 # {CARD}\n");
+    fs::write(house.dir.path().join("bad.toml"), bad).unwrap();
+    let before = house.office_json(&["ledger", "verify"])["entries"].clone();
+    let output = house.office(&["ledger", "open", "bad.toml"]);
+    let told = err(&output);
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    for wanted in [
+        "bad.toml:",
+        "did you mean \"silver\"?",
+        "2 decimals",
+        "3 faults; nothing was booked",
+    ] {
+        assert!(told.contains(wanted), "{wanted:?} wanted in\n{told}");
+    }
+    assert!(!told.contains(CARD) && !told.contains('\u{1b}'), "{told}");
+    assert_eq!(house.office_json(&["ledger", "verify"])["entries"], before);
+
+    let file = fixture("openings/worked-example.toml");
+    assert!(house.office(&["ledger", "open", &file]).status.success());
+    let twice = house.office(&["ledger", "open", &file]);
+    assert_eq!(twice.status.code(), Some(2));
+    assert!(err(&twice).contains("booked already"), "{}", err(&twice));
+    house.stop();
+}
+
+#[test]
+fn a_damaged_journal_is_told_with_status_1() {
+    let mut house = House::new();
+    house.start();
+    for stan in ["1", "2", "3"] {
+        house.pos_json(
+            &[
+                "purchase", "--card", CARD, "--amount", "500000", "--stan", stan,
+            ],
+            0,
+        );
+    }
+    house.stop();
+    let journal = house.dir.path().join("var/journal");
+    let mut segments: Vec<_> = fs::read_dir(journal)
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .collect();
+    segments.sort();
+    let mut bytes = fs::read(&segments[0]).unwrap();
+    let card = bytes
+        .windows(4)
+        .position(|four| four == b"1234")
+        .expect("an entry keeps the last four");
+    bytes[card] ^= 1;
+    fs::write(&segments[0], bytes).unwrap();
+    let output = house.office(&["ledger", "verify", "--json"]);
+    let told = parsed(&output, 1);
+    assert_eq!(told["whole"], false);
+    let faults = told["faults"].to_string();
+    assert!(faults.contains("damaged at byte"), "{faults}");
+}
+
+#[test]
+fn a_small_demo_adds_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = run(dir.path(), &["demo", "--purchases", "400", "--keep", "day"]);
+    let told = out(&output);
+    assert_eq!(output.status.code(), Some(0), "{told}\n{}", err(&output));
+    for wanted in [
+        "every rial and point adds up",
+        "Purchase: ",
+        "Reversal: Approved",
+        "paid by bank cards",
+    ] {
+        assert!(told.contains(wanted), "{wanted:?} wanted in\n{told}");
+    }
+    assert!(err(&output).contains("SIGKILL after"), "{}", err(&output));
+    assert!(
+        !told.contains("DIFFERS") && !told.contains('\u{1b}'),
+        "{told}"
+    );
+    assert!(
+        dir.path()
+            .join("day/var/settlement/1405-09-02/MANIFEST")
+            .exists()
+    );
+    let again = run(dir.path(), &["demo", "--keep", "day"]);
+    assert_eq!(again.status.code(), Some(2), "{}", err(&again));
+}
