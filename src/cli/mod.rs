@@ -1,4 +1,4 @@
-//! The command line: a file per subcommand. To add one: its file with `Args` and `run`, and a row in [`Command`].
+//! The command line: a file per subcommand. To add one: its file with `Args` and `run`, and a row in `Command`.
 
 mod check;
 mod demo;
