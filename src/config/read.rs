@@ -314,7 +314,7 @@ impl Default for Limits {
             queue: 8192,
             advice_max_age: 7 * DAY,
             duplicate_window: 8 * DAY,
-            recent_entries: 1_000_000,
+            recent_entries: 200_000,
             snapshot_every: 2_000_000,
         }
     }

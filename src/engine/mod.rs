@@ -573,7 +573,7 @@ impl Engine {
                     shop: at,
                     amount: member
                         .holding(purse.id, at)
-                        .map_or(0, |held| held.available(hand.now, hand.local.day)),
+                        .map_or(0, |held| purse.shown(held.net(hand.now, hand.local.day))),
                 }
             })
             .collect();

@@ -22,13 +22,18 @@ pub struct Holding {
 impl Holding {
     /// What can be spent at a moment on a day of the club's zone, whatever a batch has done: never below zero.
     pub fn available(&self, at: Moment, today: Day) -> i64 {
+        self.net(at, today).max(0)
+    }
+
+    /// What can be spent less what is owed: below zero where more is owed.
+    pub fn net(&self, at: Moment, today: Day) -> i64 {
         let usable: i64 = self
             .lots
             .iter()
             .filter(|lot| lot.is_usable(at, today))
             .map(|lot| lot.amount)
             .sum();
-        (usable - self.debt).max(0)
+        usable - self.debt
     }
 
     /// The sum of its lots, usable or not.

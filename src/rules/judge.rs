@@ -326,6 +326,10 @@ impl<'a> Work<'a> {
     }
 
     fn available(&self, purse: PurseId, shop: Option<ShopId>) -> i64 {
+        self.net(purse, shop).max(0)
+    }
+
+    fn net(&self, purse: PurseId, shop: Option<ShopId>) -> i64 {
         let usable: i64 = self
             .held
             .iter()
@@ -333,7 +337,7 @@ impl<'a> Work<'a> {
             .filter(|held| held.lot.is_usable(self.case.at, self.case.local.day))
             .map(|held| held.lot.amount)
             .sum();
-        (usable - self.debt(purse, shop)).max(0)
+        usable - self.debt(purse, shop)
     }
 
     fn debt(&self, purse: PurseId, shop: Option<ShopId>) -> i64 {
@@ -824,7 +828,7 @@ impl<'a> Work<'a> {
                 ToldBalance {
                     purse: purse.id,
                     shop,
-                    amount: self.available(purse.id, shop),
+                    amount: purse.shown(self.net(purse.id, shop)),
                 }
             })
             .collect();

@@ -461,6 +461,14 @@ impl Identify {
 }
 
 impl Purse {
+    /// A net balance as it is told: a purse that may go below zero shows it.
+    pub fn shown(&self, net: i64) -> i64 {
+        match self.negative {
+            Negative::Allow => net,
+            Negative::Forbid | Negative::Recover => net.max(0),
+        }
+    }
+
     /// Merchant credit is one purse for each shop.
     pub fn shop_of(&self, shop: ShopId) -> Option<ShopId> {
         (self.kind == PurseKind::MerchantCredit).then_some(shop)

@@ -627,6 +627,21 @@ fn spent_earnings_are_owed_and_the_next_ones_pay_them() {
 }
 
 #[test]
+fn a_purse_that_may_go_below_zero_shows_it() {
+    let club = GOLESTAN.replacen("negative  = \"recover\"", "negative  = \"allow\"", 2);
+    check_with(
+        &club,
+        "open C1
+         buy 10000000 card C1 stan 1
+         buy 400000 card C1 redeem 110000
+         reverse stan 1 advised -> approved
+         balance card C1 of club-credit -> approved club-credit -107300
+         buy 1000000 card C1
+         balance card C1 of club-credit -> approved club-credit -97800",
+    );
+}
+
+#[test]
 fn points_can_be_spent_from_the_next_business_day_on() {
     check(
         "open C1
