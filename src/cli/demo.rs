@@ -520,7 +520,7 @@ fn plans(args: &Args, members: usize) -> Vec<Plan> {
         match random.below(20) {
             0 if matches!(steps[earlier], Step::Sale(_)) => steps.push(Step::Reverse(earlier)),
             1 if matches!(steps[earlier], Step::Sale(_)) => {
-                steps.push(Step::Repeat(earlier, back % 2 == 0));
+                steps.push(Step::Repeat(earlier, back.is_multiple_of(2)));
             }
             _ => {}
         }
@@ -645,7 +645,7 @@ impl Till {
                     self.answered.fetch_add(1, Ordering::Relaxed);
                     return Ok(false);
                 };
-                let told = at % 2 == 0;
+                let told = at.is_multiple_of(2);
                 (
                     self.terminal.reversal(&original, told, now),
                     Some(*of),

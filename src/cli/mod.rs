@@ -47,7 +47,7 @@ enum Command {
     Serve(serve::Args),
     Check(check::Args),
     Describe(describe::Args),
-    Pos(pos::Args),
+    Pos(Box<pos::Args>),
     Settle(settle::Args),
     Ledger(ledger::Args),
     Demo(demo::Args),
