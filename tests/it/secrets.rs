@@ -330,7 +330,7 @@ fn messages() -> Vec<Vec<u8>> {
         (45, format!("98{TRACK_1}").into_bytes()),
         (49, b"840".to_vec()),
         (52, PIN_BLOCK.replace("A3", "ZZ").into_bytes()),
-        (52, PIN_BLOCK[..14].as_bytes().to_vec()),
+        (52, PIN_BLOCK.as_bytes()[..14].to_vec()),
         (55, [b"999", CHIP].concat()),
         (55, [b"256", CHIP].concat()),
         (55, [b"0x4", CHIP].concat()),
