@@ -109,20 +109,19 @@ fn day(args: &Args, dir: &Path) -> Result<(), Failure> {
 
     let plans = plans(args, members);
     let all: u64 = plans.iter().map(|plan| plan.steps.len() as u64).sum();
-    let answered = Arc::new(AtomicU64::new(0));
-    let given_up = Arc::new(AtomicBool::new(false));
+    let hall = Arc::new(Hall::default());
     let bar = Bar::new();
     let began = Instant::now();
     let tills: Vec<_> = plans
         .into_iter()
         .map(|plan| {
-            let mut till = Till::new(&house, plan, Arc::clone(&answered), Arc::clone(&given_up));
+            let mut till = Till::new(&house, plan, Arc::clone(&hall));
             thread::spawn(move || till.work().map(|()| till))
         })
         .collect();
     let mut killed = false;
     while tills.iter().any(|till| !till.is_finished()) {
-        let done = answered.load(Ordering::Relaxed);
+        let done = hall.answered.load(Ordering::Relaxed);
         bar.show(&json!({ "done": done, "of": all, "what": "messages answered" }));
         if !killed && done >= all / 2 {
             killed = true;
@@ -130,9 +129,10 @@ fn day(args: &Args, dir: &Path) -> Result<(), Failure> {
             anstream::eprintln!("SIGKILL after {done} answers; starting again");
             daemon = house
                 .start()
-                .inspect_err(|_| given_up.store(true, Ordering::Relaxed))?;
+                .inspect_err(|_| hall.given_up.store(true, Ordering::Relaxed))?;
+            hall.crashed.store(true, Ordering::Relaxed);
         }
-        thread::sleep(Duration::from_millis(10));
+        thread::sleep(Duration::from_millis(1));
     }
     bar.finish();
     let mut told = Vec::new();
@@ -538,6 +538,16 @@ struct Done {
     repeats: bool,
 }
 
+/// What all tills know.
+#[derive(Default)]
+struct Hall {
+    answered: AtomicU64,
+    /// The daemon was killed and runs again.
+    crashed: AtomicBool,
+    /// It does not run again.
+    given_up: AtomicBool,
+}
+
 /// A till: one connection, its messages, and what it was told.
 struct Till {
     terminal: Terminal,
@@ -550,14 +560,13 @@ struct Till {
     /// Steps that wait for an answer, by trace number.
     waiting: HashMap<u32, usize>,
     line: Option<Line>,
-    answered: Arc<AtomicU64>,
-    given_up: Arc<AtomicBool>,
+    hall: Arc<Hall>,
     again: u64,
     faults: Vec<String>,
 }
 
 impl Till {
-    fn new(house: &House, plan: Plan, answered: Arc<AtomicU64>, given_up: Arc<AtomicBool>) -> Till {
+    fn new(house: &House, plan: Plan, hall: Arc<Hall>) -> Till {
         Till {
             terminal: house.terminal(&plan.name, plan.shop),
             dialect: Arc::clone(&house.dialect),
@@ -567,8 +576,7 @@ impl Till {
             steps: plan.steps,
             waiting: HashMap::new(),
             line: None,
-            answered,
-            given_up,
+            hall,
             again: 0,
             faults: Vec::new(),
         }
@@ -597,7 +605,7 @@ impl Till {
         }
         let mut put = false;
         while self.waiting.len() < IN_FLIGHT && self.done.len() < self.steps.len() {
-            if !self.is_ready(self.done.len()) {
+            if !self.is_ready(self.done.len()) || self.must_wait() {
                 break;
             }
             put |= self.put_next()?;
@@ -609,6 +617,9 @@ impl Till {
             line.flush()?;
         }
         if self.waiting.is_empty() {
+            if self.must_wait() {
+                thread::sleep(Duration::from_millis(1));
+            }
             return Ok(());
         }
         let first = line.take()?;
@@ -619,11 +630,21 @@ impl Till {
         came.into_iter().try_for_each(|answer| self.take(answer))
     }
 
-    /// Whether what a step is about has been answered.
+    /// Nobody is done before the crash, however fast the machine is.
+    fn must_wait(&self) -> bool {
+        let sent = self.done.len() * 10;
+        sent >= self.steps.len() * 6 && sent > 0 && !self.hall.crashed.load(Ordering::Relaxed)
+    }
+
+    /// Whether what a step is about has been answered, and no answer of the same trace number is on its way.
     fn is_ready(&self, at: usize) -> bool {
         match &self.steps[at] {
             Step::Sale(_) => true,
-            Step::Reverse(of) | Step::Repeat(of, _) => self.receipt(*of).is_some(),
+            Step::Reverse(of) => self.receipt(*of).is_some(),
+            Step::Repeat(of, _) => self
+                .receipt(*of)
+                .and_then(|receipt| receipt.stan)
+                .is_some_and(|stan| !self.waiting.contains_key(&stan)),
         }
     }
 
@@ -642,7 +663,7 @@ impl Till {
                 let approved = self.receipt(*of).is_some_and(Receipt::is_approved);
                 let Some(original) = original(*of).filter(|_| approved) else {
                     self.done.push(None);
-                    self.answered.fetch_add(1, Ordering::Relaxed);
+                    self.hall.answered.fetch_add(1, Ordering::Relaxed);
                     return Ok(false);
                 };
                 let told = at.is_multiple_of(2);
@@ -684,7 +705,7 @@ impl Till {
         let receipt = self.terminal.receipt(&message);
         let at = receipt.stan.and_then(|stan| self.waiting.remove(&stan));
         let at = at.ok_or_else(|| invalid("an answer to nothing that was asked".to_owned()))?;
-        self.answered.fetch_add(1, Ordering::Relaxed);
+        self.hall.answered.fetch_add(1, Ordering::Relaxed);
         let repeated = self.done[at]
             .as_ref()
             .filter(|done| done.repeats)
@@ -711,7 +732,9 @@ impl Till {
         loop {
             match self.connect() {
                 Ok(()) => return Ok(()),
-                Err(error) if Instant::now() > until || self.given_up.load(Ordering::Relaxed) => {
+                Err(error)
+                    if Instant::now() > until || self.hall.given_up.load(Ordering::Relaxed) =>
+                {
                     return Err(Failure::NoAnswer(format!(
                         "the switch does not come back: {error}"
                     )));
