@@ -1,0 +1,196 @@
+//! Deciding a member's purchase by the shipped rules, beside what no decision can do without: applying the entry to the
+//! book and encoding it. Both begin with the same book; every purchase is another one, and a group is taken every 256.
+
+#![allow(clippy::unwrap_used)]
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clubswitch::engine::{Act, Answer, Decision, Engine, Limits};
+use clubswitch::exchange::terminal::{Enrolment, Place, Sale, Sent, Who};
+use clubswitch::exchange::{Dialect, LinkTerms, Read, Terminal, bind};
+use clubswitch::keys::TokenKey;
+use clubswitch::ledger::{Book, Entry, Names, Request, record};
+use clubswitch::message::Message;
+use clubswitch::rulefile;
+use clubswitch::rules::Rulebook;
+use clubswitch::serve::rules::SHIPPED;
+use clubswitch::spec;
+use clubswitch::terms::{Local, Moment, Pan, Rials};
+use criterion::{Criterion, criterion_group, criterion_main};
+
+const MEMBERS: u64 = 1_000;
+const GROUP: usize = 256;
+/// Purchases after which both begin with the first book again.
+const ROUND: usize = 256 * GROUP;
+
+/// A book with members, what they are about to buy, and the entries that come of it.
+struct Morning {
+    rules: Arc<Rulebook>,
+    limits: Limits,
+    now: Moment,
+    book: Vec<u8>,
+    purchases: Vec<Request>,
+    entries: Vec<Entry>,
+}
+
+impl Morning {
+    fn new() -> Morning {
+        let loaded = rulefile::compile(&SHIPPED, &Names::default()).unwrap();
+        let rules = Arc::new(loaded.rulebook);
+        let limits = Limits::default();
+        let zone = rules.world.zone.clone();
+        let now = zone.moment(Local::parse("1405/09/02 10:15").unwrap());
+        let mut engine = Engine::new(Book::new(limits.duplicate_days), Arc::clone(&rules), limits);
+        engine.act(Act::LoadRules(Arc::clone(&rules)), now).unwrap();
+
+        let dialect = Arc::new(bind(&spec::shipped("iso87-ascii").unwrap()).unwrap());
+        let key = TokenKey::new(&[7; 32]);
+        let place = Place {
+            acceptor: "m-1001".to_owned(),
+            terminal: "T0000001".to_owned(),
+            acquirer: Some("581672031".to_owned()),
+            points_decimals: 2,
+        };
+        let mut terminal = Terminal::new(Arc::clone(&dialect), place, zone);
+        let card = |n: u64| Pan::new(format!("99991200{n:08}").as_bytes()).unwrap();
+        for n in 0..MEMBERS {
+            let enrolment = Enrolment {
+                card: Some(card(n)),
+                ..Enrolment::default()
+            };
+            let sent = terminal.enrol(&enrolment, now).unwrap();
+            told(engine.decide(&read(&dialect, &sent, &key), &[], now));
+        }
+        let purchases = (0..ROUND as u64).map(|n| {
+            let rials = 100_000 + (n * 7_919 % 5_000_000) as i64;
+            let sale = Sale::of(Who::Card(card(n % MEMBERS)), Rials(rials));
+            let sent = terminal.purchase(&sale, now).unwrap();
+            read(&dialect, &sent, &key)
+        });
+        let mut morning = Morning {
+            purchases: purchases.collect(),
+            entries: Vec::with_capacity(ROUND),
+            book: Vec::new(),
+            rules,
+            limits,
+            now,
+        };
+        engine.take_group();
+        morning.book = engine.book().to_bytes();
+        for some in morning.purchases.chunks(GROUP) {
+            for purchase in some {
+                let answer = told(engine.decide(purchase, &[], now));
+                let earned = &answer.told.earned;
+                assert!(
+                    answer.told.verdict.is_approved() && earned.len() == 2,
+                    "{answer:?}"
+                );
+            }
+            let group = engine.take_group().unwrap();
+            let entries = record::split(&group.bytes).map(|bytes| record::decode(bytes.unwrap()));
+            morning.entries.extend(entries.map(Result::unwrap));
+        }
+        assert_eq!(morning.entries.len(), ROUND);
+        morning
+    }
+
+    fn first_book(&self) -> Book {
+        Book::from_bytes(&self.book, self.limits.duplicate_days).unwrap()
+    }
+
+    /// The time for so many decisions.
+    fn decide(&self, mut count: u64) -> Duration {
+        let mut time = Duration::ZERO;
+        while count > 0 {
+            let mut engine = Engine::new(self.first_book(), Arc::clone(&self.rules), self.limits);
+            let some = &self.purchases[..self.purchases.len().min(count as usize)];
+            let began = Instant::now();
+            for group in some.chunks(GROUP) {
+                for purchase in group {
+                    black_box(engine.decide(black_box(purchase), &[], self.now));
+                }
+                black_box(engine.take_group());
+            }
+            time += began.elapsed();
+            count -= some.len() as u64;
+        }
+        time
+    }
+
+    /// The time to apply and encode what was decided.
+    fn apply(&self, mut count: u64) -> Duration {
+        let mut time = Duration::ZERO;
+        let mut bytes = Vec::with_capacity(1 << 20);
+        while count > 0 {
+            let mut book = self.first_book();
+            let some = &self.entries[..self.entries.len().min(count as usize)];
+            let began = Instant::now();
+            for group in some.chunks(GROUP) {
+                bytes.clear();
+                for entry in group {
+                    book.apply(black_box(entry));
+                    record::encode(black_box(entry), &mut bytes);
+                }
+                black_box(&bytes);
+            }
+            time += began.elapsed();
+            count -= some.len() as u64;
+        }
+        time
+    }
+}
+
+fn read(dialect: &Dialect, sent: &Sent, key: &TokenKey) -> Request {
+    let message = Message::decode(dialect.spec(), sent.body.clone()).unwrap();
+    let token = |kind, value: &[u8]| key.token(kind, value);
+    match dialect.read(&message, &LinkTerms::default(), &token) {
+        Read::Ask(request) => *request,
+        other => panic!("a request wanted, {other:?} found"),
+    }
+}
+
+fn told(decision: Decision) -> Answer {
+    match decision {
+        Decision::Tell(answer) => answer,
+        Decision::Needs(all) => panic!("an answer wanted, {all:?} needed"),
+    }
+}
+
+fn decide(c: &mut Criterion) {
+    let morning = Morning::new();
+    let mut group = c.benchmark_group("decide");
+    group.bench_function("apply and encode only", |b| {
+        b.iter_custom(|count| morning.apply(count));
+    });
+    group.bench_function("a member's purchase", |b| {
+        b.iter_custom(|count| morning.decide(count));
+    });
+    group.finish();
+    if std::env::args().any(|arg| arg == "--bench") {
+        ratio(&morning);
+    }
+}
+
+/// The medians of both, taken turn by turn, so that both see the same machine.
+fn ratio(morning: &Morning) {
+    let mut rounds = [const { Vec::new() }; 2];
+    let each = |time: Duration| time.as_nanos() / ROUND as u128;
+    for _ in 0..15 {
+        rounds[0].push(each(morning.apply(ROUND as u64)));
+        rounds[1].push(each(morning.decide(ROUND as u64)));
+    }
+    let [bound, ours] = rounds.map(|mut round| {
+        round.sort_unstable();
+        round[round.len() / 2]
+    });
+    println!(
+        "medians in ns: apply and encode {bound}, decide {ours}; decide is {}.{:02} x its bound",
+        ours / bound,
+        ours * 100 / bound % 100
+    );
+}
+
+criterion_group!(benches, decide);
+criterion_main!(benches);
