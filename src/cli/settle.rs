@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::cli::{Failure, desk};
 use crate::config::Config;
+use crate::terms::JalaliDate;
 use crate::terms::money::grouped;
 
 /// Make the files of a business day, or make them again.
@@ -22,7 +23,7 @@ use crate::terms::money::grouped;
 Exit status: 0 the folder is there, 1 it was refused, 2 a fault in the command or configuration, 74 the disk failed.")]
 pub(super) struct Args {
     /// The business day, as 1405/08/30; today is the one that is open
-    #[arg(long, value_name = "DAY")]
+    #[arg(long, value_name = "DAY", value_parser = day)]
     day: String,
     /// The folder in which the day's folder is put; settlement in the data folder where left out
     #[arg(long, value_name = "DIR")]
@@ -53,6 +54,13 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         anstream::print!("{}", in_words(&settled));
     }
     Ok(())
+}
+
+fn day(text: &str) -> Result<String, String> {
+    if text == "today" || JalaliDate::parse(text).is_some() {
+        return Ok(text.to_owned());
+    }
+    Err("a day such as 1405/08/30, or today, wanted".to_owned())
 }
 
 /// The folder and the totals, for people.

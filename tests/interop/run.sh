@@ -42,6 +42,7 @@ PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --disable-pip-version
 cp "$here/conf.toml" "$dir/clubswitch.toml"
 cp -r "$root/conf/rules" "$dir/rules"
 sed -i 's|^data = .*|&\nrules = "rules"|' "$dir/clubswitch.toml"
+: >"$dir/log"   # it is read before the switch has written to it
 # exec: the process that is stopped below is the switch itself.
 (cd "$dir" && exec "$switch" serve --config clubswitch.toml 2>log) &
 daemon=$!

@@ -211,6 +211,7 @@ fn a_fault_in_a_command_is_2_and_shows_no_card() {
     check(&["pos", "reverse"], 2, "--stan");
     check(&["pos", "enrol"], 2, "--card");
     check(&["settle"], 2, "--day");
+    check(&["settle", "--day", "1405-09-02"], 2, "such as 1405/08/30");
     check(&["settle", "--day", "today"], 2, "there is no data in");
     check(&["ledger", "verify"], 2, "there is no data in");
     check(&["ledger", "open", "nothing.toml"], 2, "cannot be read");
@@ -416,10 +417,11 @@ fn the_office_works_beside_the_daemon_and_without_it() {
     );
     assert_eq!(
         house
-            .office(&["settle", "--day", "1405-09-02"])
+            .office(&["settle", "--day", "1405/09/01"])
             .status
             .code(),
-        Some(1)
+        Some(1),
+        "the switch began on the second"
     );
 }
 

@@ -9,7 +9,7 @@ use crate::engine::{Act, Engine};
 use crate::serve::data;
 use crate::serve::office::{Office, OfficeError, step, text};
 use crate::settle::{self, Folder, Published, SettleError};
-use crate::terms::{Day, JalaliDate, Moment};
+use crate::terms::{Day, JalaliDate, Moment, Sequence};
 
 /// Where settlement folders go below the data folder.
 pub const FOLDER: &str = "settlement";
@@ -47,6 +47,15 @@ pub(super) fn run(
         closed.map(|()| (day, engine.rules().world.zone.clone()))
     })??;
     let last = office.journal().last_sequence();
+    let first = data::entry(office.store(), office.journal(), Sequence(1))?;
+    if let Some(first) = first
+        && day < first.head.business_day
+    {
+        let began = first.head.business_day;
+        return Err(OfficeError::Refused(format!(
+            "{day} was before this switch began, on {began}"
+        )));
+    }
     let folder = Folder::begin(&out, day).map_err(failed)?;
     let mut run = settle::Run::of(day, zone, folder);
     let mut told = 0;
