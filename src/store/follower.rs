@@ -18,6 +18,7 @@ const BATCH_BYTES: usize = 512 << 10;
 const GATHER: Duration = Duration::from_millis(100);
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+const RETRY_AFTER_MOST: Duration = Duration::from_secs(60);
 
 /// Leads a store behind a journal. Dropping it flushes and ends the thread.
 #[derive(Debug)]
@@ -190,19 +191,25 @@ impl Told {
 }
 
 fn run(store: &Store, journal: &Reader, split: Split, told: &Told) {
+    let mut patience = Duration::ZERO;
     while !told.stops() {
+        let began = Instant::now();
         let Err(halt) = keep_up(store, journal, split, told) else {
             return;
         };
         told.note(halt.to_string());
-        if matches!(halt, Halt::Store(_)) {
-            if let Err(error) = store.begin_again() {
-                told.note(error.to_string());
-                told.pause(RETRY_AFTER);
-            }
+        // What fails again and again, as on a full disk, is tried ever more seldom: the room that comes free is the journal's first.
+        patience = if began.elapsed() > RETRY_AFTER_MOST {
+            Duration::ZERO
         } else {
-            told.pause(RETRY_AFTER);
+            (patience * 2).clamp(RETRY_AFTER, RETRY_AFTER_MOST)
+        };
+        if matches!(halt, Halt::Store(_))
+            && let Err(error) = store.begin_again()
+        {
+            told.note(error.to_string());
         }
+        told.pause(patience);
     }
 }
 
