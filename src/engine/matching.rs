@@ -1,9 +1,13 @@
 //! How a reversal and its original find each other (S18): by acquirer, terminal, acceptor and STAN, narrowed by all that both carry.
 
-use crate::engine::{Engine, Hand, Missing};
+use crate::engine::{Engine, Hand, Missing, terminal_time};
 use crate::ledger::{Asked, Entry, Function, Input, Key, OriginalRef, Told};
 use crate::terms::person::Identity;
 use crate::terms::{Rials, Sequence};
+
+/// How many entries of one STAN or reference are looked at, newest first. A terminal that sends the same one for ever has no more
+/// that it could still mean.
+pub(super) const CANDIDATES_MOST: usize = 64;
 
 /// What the search for an original found.
 pub(super) enum Found {
@@ -25,20 +29,26 @@ impl Engine {
             (None, Some(rrn)) => self
                 .book
                 .with_reference(hand.acquirer, &hand.key.terminal, &rrn)
-                .into_iter()
+                .take(CANDIDATES_MOST)
                 .collect(),
             (stan, _) => {
                 let stan = stan.unwrap_or(hand.key.stan);
-                self.book.originals(&Key { stan, ..hand.key }).collect()
+                let key = Key { stan, ..hand.key };
+                self.book.originals(&key).take(CANDIDATES_MOST).collect()
             }
         };
         let mut candidates = self.entries(found, hand)?;
         candidates.retain(|entry| self.fits(entry, &reference, hand));
-        if candidates.len() > 1
-            && let Some(amount) = asked.amount
-        {
-            candidates.retain(|entry| amounts(entry).contains(&Some(amount)));
+        let mut candidates = self.entries(purchases(&candidates), hand)?;
+        // Each thing that a reversal carries tells between those that are left, as long as it fits one of them.
+        for tells in [of_kind, of_trace_and_time, of_amount] {
+            narrow(&mut candidates, |entry| tells(entry, &reference, asked));
         }
+        narrow(&mut candidates, |entry| {
+            let told = entry.effects.told.as_ref();
+            told.is_some_and(|told| told.verdict.is_approved())
+                && self.book.reversed_by(entry.head.sequence).is_none()
+        });
         Ok(match candidates.len() {
             0 => Found::None,
             1 => Found::One(Box::new(candidates.remove(0))),
@@ -46,7 +56,12 @@ impl Engine {
         })
     }
 
-    fn entries(&self, all: Vec<Sequence>, hand: &Hand<'_>) -> Result<Vec<Entry>, Missing> {
+    /// The entries of some sequences, or all that nobody has brought yet.
+    pub(super) fn entries(
+        &self,
+        all: Vec<Sequence>,
+        hand: &Hand<'_>,
+    ) -> Result<Vec<Entry>, Missing> {
         let mut found = Vec::with_capacity(all.len());
         let mut missing = Vec::new();
         for sequence in all {
@@ -77,36 +92,89 @@ impl Engine {
                 .is_none_or(|who| who == member),
             _ => true,
         };
-        same_place && same_member && agrees(reference, before, entry.effects.told.as_ref())
+        let own_time = hand.key.local;
+        same_place
+            && same_member
+            && agrees(reference, own_time, before, entry.effects.told.as_ref())
     }
 
     /// Whether a reversal of this purchase came before it.
     pub(super) fn finds_tombstone(&self, hand: &Hand<'_>) -> Result<bool, Missing> {
-        let all = self.entries(
-            self.book
-                .tombstones(&hand.key, hand.request.asked.rrn)
-                .collect(),
-            hand,
-        )?;
+        let waiting = self.book.tombstones(&hand.key, hand.request.asked.rrn);
+        let all = self.entries(waiting.take(CANDIDATES_MOST).collect(), hand)?;
         let asked = Asked {
             key: hand.key,
             ..hand.request.asked.clone()
         };
+        let at = terminal_time(&asked, hand.local);
         Ok(all.iter().any(|entry| {
             let Input::Request(reversal) = &entry.input else {
                 return false;
             };
             let reference = reversal.original.unwrap_or_default();
-            reversal.key.acquirer == hand.acquirer
+            // Nothing is undone before it happens: a later purchase is another one that has the same STAN or reference.
+            let later = match (at, terminal_time(reversal, hand.local)) {
+                (Some(at), Some(undone)) => at > undone,
+                _ => false,
+            };
+            let same_amount = match (reversal.amount, asked.amount) {
+                (Some(undone), Some(amount)) if reference.stan.is_none() => undone == amount,
+                _ => true,
+            };
+            !later
+                && same_amount
+                && reversal.key.acquirer == hand.acquirer
                 && reversal.key.terminal == hand.key.terminal
                 && reversal.key.acceptor == hand.key.acceptor
-                && agrees(&reference, &asked, None)
+                && agrees(&reference, reversal.key.local, &asked, None)
         }))
     }
 }
 
-/// Whether what a reversal says of its original is what a request was. What either leaves out matches anything.
-fn agrees(reference: &OriginalRef, before: &Asked, told: Option<&Told>) -> bool {
+/// The purchases that some entries stand for: a confirmation stands for the one that it confirms. Each once.
+fn purchases(entries: &[Entry]) -> Vec<Sequence> {
+    let mut all: Vec<Sequence> = entries
+        .iter()
+        .map(|entry| entry.effects.original.unwrap_or(entry.head.sequence))
+        .collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+/// Leaves those that something tells apart, where it fits any.
+fn narrow(candidates: &mut Vec<Entry>, tells: impl Fn(&Entry) -> bool) {
+    if candidates.len() > 1 && candidates.iter().any(&tells) {
+        candidates.retain(|entry| tells(entry));
+    }
+}
+
+fn of_kind(entry: &Entry, reference: &OriginalRef, _: &Asked) -> bool {
+    request(entry).is_some_and(|before| reference.kind == Some(before.key.kind))
+}
+
+/// Terminals repeat STAN, date and time of the original in its reversal.
+fn of_trace_and_time(entry: &Entry, reference: &OriginalRef, asked: &Asked) -> bool {
+    request(entry).is_some_and(|before| {
+        let stan = reference.stan.unwrap_or(asked.key.stan);
+        before.key.stan == stan && before.key.local == asked.key.local
+    })
+}
+
+fn of_amount(entry: &Entry, _: &OriginalRef, asked: &Asked) -> bool {
+    asked.amount.is_some() && amounts(entry).contains(&asked.amount)
+}
+
+fn request(entry: &Entry) -> Option<&Asked> {
+    match &entry.input {
+        Input::Request(before) => Some(before),
+        _ => None,
+    }
+}
+
+/// Whether what a reversal says of its original is what a request was. What either leaves out matches anything, and so does the
+/// time of transmission where the terminal's own time is the same: a repeat is transmitted anew.
+fn agrees(reference: &OriginalRef, own_time: u32, before: &Asked, told: Option<&Told>) -> bool {
     fn same<T: PartialEq>(wanted: Option<T>, there: Option<T>) -> bool {
         match (wanted, there) {
             (Some(wanted), Some(there)) => wanted == there,
@@ -115,10 +183,9 @@ fn agrees(reference: &OriginalRef, before: &Asked, told: Option<&Told>) -> bool 
     }
     let rrn = before.rrn.or(told.and_then(|told| told.rrn));
     before.function == Function::Purchase
-        && same(reference.kind, Some(before.key.kind))
         && same(reference.stan, Some(before.key.stan))
         && same(reference.local, Some(before.key.local))
-        && same(reference.transmitted, before.transmitted)
+        && (same(reference.transmitted, before.transmitted) || own_time == before.key.local)
         && same(reference.rrn, rrn)
 }
 

@@ -8,12 +8,13 @@ mod purchase;
 pub mod recent;
 mod reversal;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crate::ledger::told::ToldBalance;
 use crate::ledger::{
-    Asked, Book, Effects, Entry, Function, Head, Input, Key, Mode, Named, Names, Request, Told,
-    Verdict,
+    Asked, Book, Effects, Entry, Exception, Function, Head, Input, Key, Mode, Named, Names,
+    Request, Told, Verdict,
 };
 use crate::rules::{Club, Rulebook, Shop};
 use crate::terms::{AcquirerId, Day, Local, MemberId, Moment, Sequence, SetNumber, TimeOfDay};
@@ -151,6 +152,8 @@ struct Hand<'a> {
     request: &'a Request,
     key: Key,
     acquirer: AcquirerId,
+    /// It has sent nothing before that was kept.
+    is_new_acquirer: bool,
     now: Moment,
     local: Local,
     business_day: Day,
@@ -235,7 +238,8 @@ impl Engine {
         let now = now.max(self.book.at());
         self.turn_days_by_clock(now);
         let asked = &request.asked;
-        let Some(acquirer) = self.acquirer(&request.acquirer, now) else {
+        let known = self.book.names().acquirer_id(&request.acquirer);
+        let Some(acquirer) = known.or_else(|| self.next_acquirer()) else {
             return tell(Told::only(Verdict::NoRoute), None, How::New);
         };
         let key = Key {
@@ -246,6 +250,7 @@ impl Engine {
             request,
             key,
             acquirer,
+            is_new_acquirer: known.is_none(),
             now,
             local: self.rules.world.zone.local(now),
             business_day: self.open_day(acquirer, now),
@@ -262,13 +267,15 @@ impl Engine {
                 Err(Missing(needed)) => return Decision::Needs(needed),
             }
         }
-        let decided = match asked.function {
+        // Deciding only reads: what panics here has changed nothing, and must not take the others' messages with it.
+        let decided = catch_unwind(AssertUnwindSafe(|| match asked.function {
             Function::Purchase => self.purchase(&hand),
             Function::Quote => self.quote(&hand),
             Function::Balance => Ok(self.balance(&hand)),
             Function::Reversal => self.reversal(&hand),
             Function::Enrol => Ok(self.enrol(&hand)),
-        };
+        }))
+        .unwrap_or_else(|_| Ok(Decided::only(Verdict::CannotServe)));
         match decided {
             Err(Missing(needed)) => Decision::Needs(needed),
             Ok(decided) if asked.function.is_kept() => self.keep(&hand, decided),
@@ -331,31 +338,36 @@ impl Engine {
             .unwrap_or_else(|| self.day_by_clock(now))
     }
 
-    /// The acquirer of a code. One that is new is entered, with the day that is open for it.
-    fn acquirer(&mut self, code: &str, now: Moment) -> Option<AcquirerId> {
-        if let Some(id) = self.book.names().acquirer_id(code) {
-            return Some(id);
-        }
+    /// The id that the next acquirer will have, where there may be one more.
+    fn next_acquirer(&self) -> Option<AcquirerId> {
         let held = self.book.names().next_ids()[0];
-        if held >= self.limits.acquirers {
-            return None;
-        }
-        let id = AcquirerId(held as u16);
-        let opened = self.day_by_clock(now);
+        (held < self.limits.acquirers).then_some(AcquirerId(held as u16))
+    }
+
+    /// Gives a new acquirer its name, and opens its day.
+    fn enter_acquirer(&mut self, hand: &Hand<'_>) {
         let effects = Effects {
             names: vec![Named::Acquirer {
-                id,
-                code: code.to_owned(),
+                id: hand.acquirer,
+                code: hand.request.acquirer.clone(),
             }],
             ..Effects::none()
         };
+        let opened = hand.business_day;
         let input = Input::DayTurned {
-            acquirer: id,
+            acquirer: hand.acquirer,
             closed: opened.plus(-1),
             opened,
         };
-        self.enter(input, effects, Some(id), opened, now, self.rules.number);
-        Some(id)
+        let number = self.rules.number;
+        self.enter(
+            input,
+            effects,
+            Some(hand.acquirer),
+            opened,
+            hand.now,
+            number,
+        );
     }
 
     fn turn_days(&mut self, only: Option<AcquirerId>, now: Moment) -> Result<Sequence, ActError> {
@@ -437,15 +449,23 @@ impl Engine {
 
     fn keep(&mut self, hand: &Hand<'_>, decided: Decided) -> Decision {
         let Decided { mut effects, how } = decided;
-        let sequence = self.book.sequence().next();
         let mut told = effects
             .told
             .take()
             .unwrap_or_else(|| Told::only(Verdict::CannotServe));
-        // What cannot be served now may be served later: nothing is kept of it.
-        if told.verdict == Verdict::CannotServe {
+        // What cannot be served now may be served later, and what cannot be read may be mended: nothing is kept of it.
+        if matches!(told.verdict, Verdict::CannotServe | Verdict::FormatError) {
             return tell(told, None, how);
         }
+        if hand.is_new_acquirer {
+            // Whoever names no shop of ours gets no place in the table of acquirers either.
+            let waits = effects.exception == Some(Exception::OrphanReversal);
+            if effects.shop.is_none() && !(waits && hand.shop().is_some()) {
+                return tell(told, None, how);
+            }
+            self.enter_acquirer(hand);
+        }
+        let sequence = self.book.sequence().next();
         if hand.request.asked.rrn.is_none() {
             told.rrn = Some(reference(sequence));
         }
@@ -453,10 +473,14 @@ impl Engine {
             told.approval = Some(approval(sequence));
         }
         effects.told = Some(told.clone());
-        let asked = Asked {
+        let mut asked = Asked {
             key: hand.key,
             ..hand.request.asked.clone()
         };
+        // The last four digits never stand beside the token that an enrolment brings.
+        if !effects.members.is_empty() {
+            asked.last_four = None;
+        }
         let entry = self.enter(
             Input::Request(asked),
             effects,

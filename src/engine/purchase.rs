@@ -2,10 +2,11 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use crate::engine::matching::{CANDIDATES_MOST, amounts};
 use crate::engine::{Decided, Engine, Hand, How, Missing, category, may_refuse, terminal_time};
 use crate::ledger::{
-    Account, Effects, Exception, Function, Input, LotId, Member, MemberChange, Mode, Posting,
-    Reason, Redeem, Told, Verdict,
+    Account, Effects, Entry, Exception, Function, Input, LotId, Member, MemberChange, Mode,
+    Posting, Reason, Redeem, Told, Verdict,
 };
 use crate::rules::{Case, Club, NotJudged, Shop, judge};
 use crate::terms::person::Identity;
@@ -23,6 +24,10 @@ impl Engine {
         let Some(shop) = hand.shop() else {
             return Ok(self.at_unknown_shop(hand));
         };
+        // An advice of a refund, a load or a transfer is no purchase: it is taken note of and moves nothing.
+        if asked.mode == Mode::Advise && asked.processing / 10_000 != 0 {
+            return Ok(excepted(Exception::AdviceOfAnotherKind));
+        }
         if let Some(decided) = self.too_old(hand) {
             return Ok(decided);
         }
@@ -33,11 +38,16 @@ impl Engine {
                 Mode::Advise => Decided::only(Verdict::Approved),
             });
         }
-        if asked.mode == Mode::Advise
-            && let Some(original) = self.confirmed(hand)?
-        {
-            let mut effects = Effects::told(Told::only(Verdict::Approved));
-            effects.original = Some(original);
+        if let Some(original) = self.decided_before(hand)? {
+            let mut told = Told::only(Verdict::Approved);
+            // A request that its own advice has overtaken is told what the card was charged.
+            if asked.mode == Mode::Ask
+                && let Input::Request(advice) = &original.input
+            {
+                told.pays = advice.amount;
+            }
+            let mut effects = Effects::told(told);
+            effects.original = Some(original.head.sequence);
             effects.shop = Some(shop.id);
             return Ok(Decided {
                 effects,
@@ -119,7 +129,8 @@ impl Engine {
             return if wishes_money && may_refuse(asked) {
                 Decided::only(Verdict::MemberUnknown)
             } else {
-                self.without_club(hand, shop, None)
+                let lost = !may_refuse(asked) && self.tells_more(hand);
+                self.without_club(hand, shop, lost.then_some(Exception::RedeemedOverBalance))
             };
         };
         let local = self.judged_at(hand);
@@ -149,6 +160,12 @@ impl Engine {
             Ok(Ok(mut effects)) => {
                 if let Some((_, change)) = enrolled {
                     effects.members.push(change);
+                    // Asked what he would get, he is no member yet and has no number.
+                    if asked.function == Function::Quote
+                        && let Some(told) = &mut effects.told
+                    {
+                        told.member = None;
+                    }
                 }
                 Decided::new(effects)
             }
@@ -211,10 +228,7 @@ impl Engine {
     /// Where the club makes a member of whoever buys with a card: the member he becomes.
     fn on_first_purchase(&self, hand: &Hand<'_>, club: &Club) -> Option<(Member, MemberChange)> {
         let token = hand.request.card?;
-        if !club.enrol.on_first_purchase
-            || !club.identify.card
-            || hand.request.asked.function != Function::Purchase
-        {
+        if !club.enrol.on_first_purchase || !club.identify.card {
             return None;
         }
         let id = self.book.next_member();
@@ -242,39 +256,41 @@ impl Engine {
         Some((member, change))
     }
 
-    /// The purchase that an advice confirms: decided before, approved, and not undone.
-    fn confirmed(&self, hand: &Hand<'_>) -> Result<Option<Sequence>, Missing> {
+    /// The purchase that this message only says again in another kind: an advice of one that was asked for, or a request that its advice
+    /// has overtaken. Decided before and approved; whether it was undone since makes no difference.
+    fn decided_before(&self, hand: &Hand<'_>) -> Result<Option<Entry>, Missing> {
         let asked = &hand.request.asked;
-        let by_reference = asked.rrn.and_then(|rrn| {
-            self.book
-                .with_reference(hand.acquirer, &hand.key.terminal, &rrn)
-        });
-        for sequence in by_reference
-            .into_iter()
-            .chain(self.book.originals(&hand.key))
-        {
-            let entry = self.entry(sequence, hand.fetched)?;
+        let mut known: Vec<Sequence> = self
+            .book
+            .originals(&hand.key)
+            .take(CANDIDATES_MOST)
+            .collect();
+        if let Some(rrn) = asked.rrn.filter(|_| asked.mode == Mode::Advise) {
+            let by_reference = self
+                .book
+                .with_reference(hand.acquirer, &hand.key.terminal, &rrn);
+            known.extend(by_reference.take(CANDIDATES_MOST));
+        }
+        let known = self.entries(known, hand)?;
+        Ok(known.into_iter().find(|entry| {
             let Input::Request(before) = &entry.input else {
-                continue;
+                return false;
             };
             let told = entry.effects.told.as_ref();
-            let same_reference = asked.rrn.is_some()
-                && (before.rrn == asked.rrn || told.is_some_and(|told| told.rrn == asked.rrn));
             let same_time = before.key.stan == hand.key.stan && before.key.local == hand.key.local;
-            let same = before.key.terminal == hand.key.terminal
-                && before.key.acceptor == hand.key.acceptor
+            // A terminal may send one reference for ever: with another amount it is another purchase.
+            let same_reference = asked.rrn.is_some()
+                && (before.rrn == asked.rrn || told.is_some_and(|told| told.rrn == asked.rrn))
+                && amounts(entry).contains(&asked.amount);
+            before.function == Function::Purchase
                 && before.key.acquirer == hand.acquirer
-                && (same_reference || same_time);
-            if same
-                && before.mode == Mode::Ask
-                && before.function == Function::Purchase
+                && before.key.terminal == hand.key.terminal
+                && before.key.acceptor == hand.key.acceptor
+                && before.key.kind != hand.key.kind
+                && (same_time || same_reference)
                 && told.is_some_and(|told| told.verdict.is_approved())
-                && self.book.reversed_by(sequence).is_none()
-            {
-                return Ok(Some(sequence));
-            }
-        }
-        Ok(None)
+                && entry.effects.original.is_none()
+        }))
     }
 }
 

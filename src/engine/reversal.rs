@@ -8,10 +8,6 @@ use crate::rules::{Negative, Undoing, undo};
 
 impl Engine {
     pub(super) fn reversal(&self, hand: &Hand<'_>) -> Result<Decided, Missing> {
-        let asked = &hand.request.asked;
-        if may_refuse(asked) && !hand.request.terminal_allowed {
-            return Ok(Decided::only(Verdict::TerminalNotAllowed));
-        }
         Ok(match self.original(hand)? {
             Found::None => unmatched(hand, Exception::OrphanReversal, How::Orphan),
             Found::Many => unmatched(hand, Exception::AmbiguousReversal, How::Ambiguous),

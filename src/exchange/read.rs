@@ -432,7 +432,7 @@ impl<'a, T: Fn(TokenKind, &[u8]) -> Token> Reader<'a, T> {
         {
             identities.push(named);
         }
-        if identities.is_empty() && named.is_none() {
+        if identities.is_empty() {
             return Err(bad(self.dialect.at.pan));
         }
         let born = match tagged.birth_date.as_deref() {
@@ -483,7 +483,11 @@ impl<'a, T: Fn(TokenKind, &[u8]) -> Token> Reader<'a, T> {
         let partial = self
             .text(at.replacement)
             .is_some_and(|amounts| amounts.bytes().any(|b| matches!(b, b'1'..=b'9')));
-        let (rrn, local) = (self.rrn(), self.local()?);
+        // A reference of zeros names nothing.
+        let rrn = self
+            .rrn()
+            .filter(|rrn| rrn.iter().any(|c| *c != b'0' && *c != b' '));
+        let local = self.local()?;
         let original = match told {
             // A trace number alone comes again: what else the message carries narrows it.
             OriginalRef {
@@ -601,7 +605,11 @@ impl Dialect {
 fn original_data(text: &str) -> Option<OriginalRef> {
     let kind = Mti::from_digits(text.get(..4)?.as_bytes())?;
     let part = |from: usize, to: usize| number(text.get(from..to)?.as_bytes());
-    let (stan, transmitted) = (part(4, 10)? as u32, part(10, 20)? as u32);
+    let stan = u32::try_from(part(4, 10)?).ok()?;
+    let transmitted = match part(10, 20)? {
+        0 => 0,
+        _ => moment(text.get(10..20)?)?,
+    };
     Some(OriginalRef {
         kind: (kind.0 != 0).then(|| kind.class() * 10 + kind.function()),
         stan: (stan != 0).then_some(stan),
@@ -630,13 +638,18 @@ fn digest(who: Option<Identity>, processing: u32, amount: Option<Rials>, currenc
 
 /// MMDDhhmmss as a number, where it is a date and a time of day.
 fn moment(text: &str) -> Option<u32> {
-    let value = number(text.as_bytes())? as u32;
+    let value = u32::try_from(number(text.as_bytes())?).ok()?;
     (text.len() == 10 && date_is_real(value / 1_000_000) && time_is_real(value % 1_000_000))
         .then_some(value)
 }
 
 fn date_is_real(date: u32) -> bool {
-    (1..=12).contains(&(date / 100)) && (1..=31).contains(&(date % 100))
+    // No year is told, so February has its leap day.
+    const DAYS: [u32; 12] = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    let days = (date / 100)
+        .checked_sub(1)
+        .and_then(|m| DAYS.get(m as usize));
+    days.is_some_and(|days| (1..=*days).contains(&(date % 100)))
 }
 
 fn time_is_real(time: u32) -> bool {

@@ -72,8 +72,13 @@ pub enum Account {
     Reserve(ClubId),
     /// The club owner's part of splits.
     Owner(ClubId),
-    /// What a split saves for the shop.
-    Saving(ShopId),
+    /// What the splits of a club save for a shop, kept by the club.
+    Saving {
+        /// For which shop.
+        shop: ShopId,
+        /// By which club.
+        club: ClubId,
+    },
     /// The switch operator's fees.
     Operator,
     /// Odd rials that points were worth over what they paid.

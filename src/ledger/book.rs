@@ -37,6 +37,8 @@ pub struct Book {
     at: Moment,
     names: Arc<Names>,
     members: Vec<Member>,
+    /// How many purses all members have.
+    holdings: usize,
     known: Map<(ClubId, Token), MemberId>,
     accounts: Map<Account, i64>,
     in_lots: Vec<i64>,
@@ -58,6 +60,8 @@ struct Index {
     tombstones: Map<u64, Sequence>,
     /// The entry before this one with the same original key.
     before: Map<Sequence, Sequence>,
+    /// The entry before this one with the same reference.
+    before_by_reference: Map<Sequence, Sequence>,
     reversed: Map<Sequence, Sequence>,
     /// When days turned: from which entry on everything is younger than that.
     turns: Vec<(Moment, Sequence)>,
@@ -89,6 +93,7 @@ impl Book {
             at: Moment(0),
             names: Arc::new(Names::default()),
             members: Vec::new(),
+            holdings: 0,
             known: Map::default(),
             accounts: Map::default(),
             in_lots: Vec::new(),
@@ -185,7 +190,7 @@ impl Book {
 
     /// How many accounts there are: members' purses and all others.
     pub fn account_count(&self) -> usize {
-        self.accounts.len() + self.members.iter().map(|m| m.holdings.len()).sum::<usize>()
+        self.accounts.len() + self.holdings
     }
 
     /// For each unit in use, the sum of everything in lots and the sum over all accounts. The second must be zero.
@@ -273,17 +278,16 @@ impl Book {
             })
     }
 
-    /// The purchase with a retrieval reference at a terminal, or another of the same hash.
-    pub fn with_reference(
-        &self,
+    /// Purchases with a retrieval reference at a terminal, newest first.
+    pub fn with_reference<'a>(
+        &'a self,
         acquirer: AcquirerId,
         terminal: &[u8; 8],
         rrn: &[u8; 12],
-    ) -> Option<Sequence> {
-        self.index
-            .references
-            .get(&reference_hash(acquirer, terminal, rrn))
-            .copied()
+    ) -> impl Iterator<Item = Sequence> + 'a {
+        let hash = reference_hash(acquirer, terminal, rrn);
+        let newest = self.index.references.get(&hash).copied();
+        std::iter::successors(newest, |at| self.index.before_by_reference.get(at).copied())
     }
 
     /// The reversal that undid an entry.
@@ -326,7 +330,11 @@ impl Book {
         for moved in &effects.lots {
             let unit = self.names.purse_unit(moved.key.purse).place();
             self.in_lots[unit] += moved.amount;
-            self.member_mut(moved.key.member).move_lot(moved);
+            let member = self.member_mut(moved.key.member);
+            let before = member.holdings.len();
+            member.move_lot(moved);
+            let more = member.holdings.len() - before;
+            self.holdings += more;
         }
         if let Some(visit) = effects.visit {
             let sign = if effects.reverses { -1 } else { 1 };
@@ -381,9 +389,13 @@ impl Book {
                 Account::Purse(_) => {}
                 Account::Debt(key) => {
                     self.in_debts[posting.unit.place()] -= amount;
-                    let held = self.member_mut(key.member).holding_mut(key.purse, key.shop);
+                    let member = self.member_mut(key.member);
+                    let before = member.holdings.len();
+                    let held = member.holding_mut(key.purse, key.shop);
                     held.debt -= amount;
                     assert!(held.debt >= 0, "nobody pays more than he owes");
+                    let more = member.holdings.len() - before;
+                    self.holdings += more;
                 }
                 other => {
                     self.in_accounts[posting.unit.place()] += amount;
@@ -459,7 +471,7 @@ impl Book {
                 self.index.reversed.insert(original, sequence);
             }
             (Function::Reversal, None) => self.index.put_tombstone(asked, sequence),
-            (Function::Purchase, None) => {
+            (Function::Purchase, _) => {
                 let told = entry.effects.told.as_ref().and_then(|told| told.rrn);
                 self.index.put_original(asked, asked.rrn.or(told), sequence);
             }
@@ -475,7 +487,9 @@ impl Index {
         }
         if let Some(rrn) = rrn {
             let hash = reference_hash(asked.key.acquirer, &asked.key.terminal, &rrn);
-            self.references.insert(hash, sequence);
+            if let Some(before) = self.references.insert(hash, sequence) {
+                self.before_by_reference.insert(sequence, before);
+            }
         }
     }
 
@@ -517,8 +531,9 @@ impl Index {
         ] {
             map.retain(|_, at| *at >= first);
         }
-        self.before
-            .retain(|at, before| *at >= first && *before >= first);
+        for chain in [&mut self.before, &mut self.before_by_reference] {
+            chain.retain(|at, before| *at >= first && *before >= first);
+        }
         self.reversed.retain(|at, _| *at >= first);
     }
 }
@@ -646,7 +661,11 @@ impl Book {
         ] {
             put_map(map, &mut out);
         }
-        for map in [&self.index.before, &self.index.reversed] {
+        for map in [
+            &self.index.before,
+            &self.index.before_by_reference,
+            &self.index.reversed,
+        ] {
             put_map(map, &mut out);
         }
         self.index.turns.put(&mut out);
@@ -665,7 +684,8 @@ impl Book {
         for named in Vec::<Named>::take(from)? {
             names.put(named);
         }
-        let members = Recorded::take(from)?;
+        let members: Vec<Member> = Recorded::take(from)?;
+        let holdings = members.iter().map(|member| member.holdings.len()).sum();
         let known = take_map(from)?;
         let accounts = take_map(from)?;
         let in_lots = Recorded::take(from)?;
@@ -686,6 +706,7 @@ impl Book {
             references: take_map(from)?,
             tombstones: take_map(from)?,
             before: take_map(from)?,
+            before_by_reference: take_map(from)?,
             reversed: take_map(from)?,
             turns: Recorded::take(from)?,
         };
@@ -697,6 +718,7 @@ impl Book {
             at,
             names: Arc::new(names),
             members,
+            holdings,
             known,
             accounts,
             in_lots,

@@ -86,11 +86,13 @@ pub enum Exception {
     WithoutClub,
     /// Key used before for something else, in an advice or reversal advice.
     KeyConflict,
+    /// An advice of something that is no purchase.
+    AdviceOfAnotherKind,
 }
 
 impl Exception {
     /// Every exception, in the order of its number, with its name for people and files.
-    pub const ALL: [(Exception, &'static str); 10] = [
+    pub const ALL: [(Exception, &'static str); 11] = [
         (Exception::OrphanReversal, "orphan-reversal"),
         (Exception::AmbiguousReversal, "ambiguous-reversal"),
         (Exception::AmountDiffers, "amount-differs"),
@@ -101,6 +103,7 @@ impl Exception {
         (Exception::SplitCut, "split-cut"),
         (Exception::WithoutClub, "without-club"),
         (Exception::KeyConflict, "key-conflict"),
+        (Exception::AdviceOfAnotherKind, "advice-of-another-kind"),
     ];
 
     /// The name.

@@ -331,7 +331,7 @@ recorded_enums! {
         7 => Club(id),
         8 => Reserve(id),
         9 => Owner(id),
-        10 => Saving(id),
+        10 => Saving { shop, club },
         11 => Operator,
         12 => Rounding(id),
     }
@@ -346,6 +346,7 @@ recorded_enums! {
         8 => SplitCut,
         9 => WithoutClub,
         10 => KeyConflict,
+        11 => AdviceOfAnotherKind,
     }
     Function ("a function") {
         1 => Purchase,

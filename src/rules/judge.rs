@@ -312,6 +312,10 @@ impl<'a> Work<'a> {
     /// The purses that may pay here, in order.
     fn purses(&self, terms: &RedeemTerms) -> Vec<(&'a Purse, Option<ShopId>)> {
         let asked = self.asked_purse(terms);
+        // A purse that is named and not there is not made up for by others.
+        if self.case.wishes.purse.is_some() && asked.is_none() {
+            return Vec::new();
+        }
         terms
             .from
             .iter()
@@ -784,7 +788,10 @@ impl<'a> Work<'a> {
             Party::Marketer => self.case.member.marketer.map(Account::Person),
             Party::MerchantMarketer => self.case.shop.marketer.map(Account::Person),
             Party::ClubOwner => Some(Account::Owner(self.case.club.id)),
-            Party::AcceptorSaving => Some(Account::Saving(self.case.shop.id)),
+            Party::AcceptorSaving => Some(Account::Saving {
+                shop: self.case.shop.id,
+                club: self.case.club.id,
+            }),
             Party::HolderSaving => Some(Account::Reserve(self.case.club.id)),
             Party::Merchant => Some(Account::Shop(self.case.shop.id)),
         }

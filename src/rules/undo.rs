@@ -166,6 +166,8 @@ impl Work<'_> {
             .lots
             .iter()
             .filter(|(purse, shop, _)| *purse == key.purse && *shop == key.shop)
+            // What is dead is worth nothing, whether a batch has swept it or not (S9).
+            .filter(|(_, _, lot)| !lot.is_dead(self.undoing.today))
             .map(|(_, _, lot)| *lot)
             .collect();
         others.sort_by_key(|lot| {

@@ -14,7 +14,7 @@ pub enum Payee {
     /// The owner of a club.
     Owner(ClubId),
     /// What is saved for the shop, kept by the club.
-    Saving(ShopId),
+    Saving(ClubId),
     /// What the shop pays for credit that it funded, kept by the club.
     Reserve(ClubId),
 }
@@ -78,7 +78,9 @@ impl Move {
                 Move::Part(shop, Payee::Person(person))
             }
             (Account::Shop(shop), Account::Owner(club)) => Move::Part(shop, Payee::Owner(club)),
-            (Account::Shop(shop), Account::Saving(of)) => Move::Part(shop, Payee::Saving(of)),
+            (Account::Shop(shop), Account::Saving { shop: of, club }) if shop == of => {
+                Move::Part(shop, Payee::Saving(club))
+            }
             (Account::Shop(shop), Account::Reserve(club)) => Move::Part(shop, Payee::Reserve(club)),
             (Account::Shop(shop), Account::Operator) => Move::Fee(shop),
             (Account::Shop(_) | Account::Pool { .. }, _)

@@ -55,7 +55,7 @@ impl Payments {
         let mut pieces = Vec::with_capacity(division.pool_parts.len() + 1);
         for (part, amount) in &division.pool_parts {
             let (creditor, club) = (Creditor::Part(part.payee), Some(part.club));
-            let iban = iban(names, shop, creditor, part.club)?;
+            let iban = iban(names, shop, creditor)?;
             pieces.push(Piece {
                 creditor,
                 club,
@@ -77,7 +77,7 @@ impl Payments {
         }
         for (club, part, amount) in &division.club_parts {
             let creditor = Creditor::Part(part.payee);
-            let to = iban(names, shop, creditor, part.club)?;
+            let to = iban(names, shop, creditor)?;
             self.transfer((*club, shop, creditor), to, *amount, names)?;
         }
         for (club, amount) in &division.club_shop {
@@ -188,20 +188,16 @@ fn router(pieces: &[Piece]) -> Option<ClubId> {
 }
 
 /// The account a creditor is paid on.
-pub(crate) fn iban(
-    names: &Names,
-    shop: ShopId,
-    creditor: Creditor,
-    club: ClubId,
-) -> Result<Iban, SettleError> {
+pub(crate) fn iban(names: &Names, shop: ShopId, creditor: Creditor) -> Result<Iban, SettleError> {
     match creditor {
         Creditor::Shop => shop_iban(names, shop),
         Creditor::Part(Payee::Person(person)) => names
             .person_particulars(person)
             .map(|(_, iban)| iban)
             .ok_or_else(|| unnamed("person", person.0, "an account")),
-        Creditor::Part(Payee::Owner(club) | Payee::Reserve(club)) => club_iban(names, club),
-        Creditor::Part(Payee::Saving(_)) => club_iban(names, club),
+        Creditor::Part(Payee::Owner(club) | Payee::Reserve(club) | Payee::Saving(club)) => {
+            club_iban(names, club)
+        }
     }
 }
 

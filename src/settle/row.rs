@@ -6,7 +6,7 @@ use crate::ledger::{Account, Entry, Function, Input, Mode, Names, Party, PurseKi
 use crate::settle::division::{Move, Payee};
 use crate::settle::payments::{self, Creditor};
 use crate::settle::{SettleError, add};
-use crate::terms::{ClubId, Overflow, PurseId, ShopId};
+use crate::terms::{Overflow, PurseId, ShopId};
 
 /// Amounts of one row, in rials unless said otherwise; those of a reversal are below zero.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -156,7 +156,7 @@ impl Row {
         }
         let mut split = Vec::with_capacity(posted.parts.len());
         for (payee, amount) in &posted.parts {
-            let account = account(names, shop, *payee, entry.effects.club)?;
+            let account = account(names, shop, *payee)?;
             split.push((payee.role().to_owned(), account, *amount));
         }
         Ok(Some(Row {
@@ -285,13 +285,8 @@ impl Posted {
 }
 
 /// The account of a part, its middle masked.
-fn account(
-    names: &Names,
-    shop: ShopId,
-    payee: Payee,
-    club: Option<ClubId>,
-) -> Result<String, SettleError> {
-    let iban = payments::iban(names, shop, Creditor::Part(payee), club.unwrap_or_default())?;
+fn account(names: &Names, shop: ShopId, payee: Payee) -> Result<String, SettleError> {
+    let iban = payments::iban(names, shop, Creditor::Part(payee))?;
     let text = iban.as_str();
     Ok(format!("{}*{}", &text[..4], &text[22..]))
 }

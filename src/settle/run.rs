@@ -219,8 +219,10 @@ impl<S: Sink> Run<S> {
             let line = match (moved, part) {
                 (_, Some(payee)) => {
                     let club = match payee {
-                        Payee::Owner(club) | Payee::Reserve(club) => Some(club),
-                        Payee::Person(_) | Payee::Saving(_) => entry.effects.club,
+                        Payee::Owner(club) | Payee::Reserve(club) | Payee::Saving(club) => {
+                            Some(club)
+                        }
+                        Payee::Person(_) => entry.effects.club,
                     };
                     let club = club.ok_or_else(|| unplaced("it splits money without a club"))?;
                     lines.parts.entry(Part { payee, club }).or_default()
@@ -364,7 +366,7 @@ impl<S: Sink> Run<S> {
                 let mut transfers = Vec::new();
                 for ((_, shop, creditor), amount) in of_club(payments, club) {
                     counter += 1;
-                    let transfer = self.transfer(club, *shop, *creditor, *amount, counter)?;
+                    let transfer = self.transfer(*shop, *creditor, *amount, counter)?;
                     self.today.totals.pay(transfer.iban.as_str(), *amount)?;
                     if *creditor == Creditor::Shop {
                         let reference = format!("{file} {}", transfer.id);
@@ -396,7 +398,6 @@ impl<S: Sink> Run<S> {
 
     fn transfer(
         &self,
-        club: ClubId,
         shop: ShopId,
         creditor: Creditor,
         amount: i64,
@@ -409,10 +410,9 @@ impl<S: Sink> Run<S> {
             Creditor::Part(Person(person)) => {
                 names.person_particulars(person).map(|(title, _)| title)
             }
-            Creditor::Part(Owner(of) | Reserve(of)) => {
+            Creditor::Part(Owner(of) | Reserve(of) | Saving(of)) => {
                 names.club_particulars(of).map(|(title, ..)| title)
             }
-            Creditor::Part(Saving(_)) => names.club_particulars(club).map(|(title, ..)| title),
         };
         let acceptor: String = names
             .shop(shop)
@@ -434,7 +434,7 @@ impl<S: Sink> Run<S> {
             id: format!("{}-{acceptor}-{counter:06}", self.day.jalali().digits()),
             amount,
             name: title.unwrap_or_default().to_owned(),
-            iban: payments::iban(names, shop, creditor, club)?,
+            iban: payments::iban(names, shop, creditor)?,
             remark: format!("{} {} {role}", self.day, names.shop(shop)),
         })
     }
@@ -641,7 +641,7 @@ fn kind(account: Account) -> &'static str {
         Account::Club(_) => "club",
         Account::Reserve(_) => "reserve",
         Account::Owner(_) => "owner",
-        Account::Saving(_) => "saving",
+        Account::Saving { .. } => "saving",
         Account::Operator => "operator",
         Account::Rounding(_) => "rounding",
     }

@@ -229,6 +229,9 @@ impl Town {
                 if let Some(stamp) = number("stamp") {
                     request.asked.key.local = stamp as u32;
                 }
+                if let Some(code) = number("processing") {
+                    request.asked.processing = code as u32;
+                }
                 request.asked.rrn = after("rrn").map(|rrn| rrn.as_bytes().try_into().unwrap());
                 request.terminal_allowed = !words.contains(&"barred");
                 request.asked.digest = xxhash_rust::xxh3::xxh3_64(
@@ -279,6 +282,8 @@ impl Town {
                     code[..shop.len()].copy_from_slice(shop.as_bytes());
                     request.asked.key.acceptor = code;
                 }
+                original.kind = number("of").map(|kind| kind as u8);
+                request.asked.original = Some(original);
                 self.sent.insert(request.asked.key.stan, request.clone());
                 let answer = self.decide(&request);
                 self.told(&answer)
@@ -593,6 +598,7 @@ fn a_reversal_that_two_originals_fit_guesses_neither() {
          buy 1000000 card C1 stan 7
          at 1405/09/02 11:15
          buy 1000000 card C1 stan 7
+         at 1405/09/02 11:20
          reverse stan 7 -> original-not-found
          owes pool -> -1900000
          reverse stan 7 stamp 1123111500 -> approved
@@ -793,11 +799,12 @@ fn the_first_purchase_makes_a_member_where_the_club_says_so() {
     let club = GOLESTAN.replace("on_first_purchase = false", "on_first_purchase = true");
     check_with(
         &club,
-        "quote 1000000 card C1 -> approved
+        "quote 1000000 card C1 -> approved discount 50000 pays 950000 +points 95.00 +club-credit 9500
+         enrol card C2 -> approved member 1
          buy 1000000 card C1 stan 1 -> approved discount 50000 pays 950000 +points 95.00 +club-credit 9500
          buy 1000000 card C1 -> approved discount 50000 pays 950000 +points 95.00 +club-credit 9500
          has C1 -> club-credit 19000, points 190.00
-         enrol card C1 -> already-there member 1
+         enrol card C1 -> already-there member 2
          reverse stan 1 advised -> approved
          has C1 -> club-credit 9500, points 95.00",
     );
@@ -834,6 +841,103 @@ fn an_advice_of_a_decided_purchase_only_confirms_it() {
          tell 950000 card C1 stan 7 -> approved
          repeat stan 7 -> approved
          owes pool -> -950000",
+    );
+}
+
+#[test]
+fn an_advice_that_comes_after_the_reversal_posts_nothing() {
+    check(
+        "open C1
+         buy 1000000 card C1 stan 7
+         reverse stan 7 advised -> approved
+         tell 950000 card C1 stan 7 -> approved
+         owes pool ->
+         has C1    ->",
+    );
+}
+
+#[test]
+fn a_request_that_its_advice_overtook_is_not_posted_again() {
+    check(
+        "open C1
+         tell 1000000 card C1 stan 7 -> approved discount 0 pays 1000000 +points 100.00 +club-credit 10000
+         buy 1000000 card C1 stan 7 -> approved pays 1000000
+         owes pool -> -1000000
+         reverse stan 7 advised -> approved
+         owes pool ->",
+    );
+}
+
+#[test]
+fn a_reversal_of_the_confirmation_undoes_the_purchase() {
+    check(
+        "open C1
+         buy 1000000 card C1 stan 7
+         at 1405/09/02 10:20
+         tell 950000 card C1 stan 7 stamp 1123101500 -> approved
+         reverse stan 7 advised of 22 -> approved
+         owes pool ->
+         has C1    ->",
+    );
+}
+
+#[test]
+fn an_advice_of_a_refund_is_no_purchase() {
+    check(
+        "open C1
+         tell 1000000 card C1 processing 200000 -> approved
+         owes pool ->",
+    );
+}
+
+#[test]
+fn a_reference_that_never_changes_misleads_nobody() {
+    check(
+        "open C1
+         buy 1000000 card C1 stan 7 rrn 555500000001
+         at 1405/09/02 10:16
+         buy 2000000 card C1 stan 8 rrn 555500000001
+         reverse stan 7 own 7 rrn 555500000001 stamp 1123101500 advised amount 950000 -> approved
+         owes pool -> -1900000
+         tell 700000 card C1 stan 9 rrn 555500000001 -> approved discount 0 pays 700000 +points 70.00 +club-credit 7000
+         at 1405/09/02 10:18
+         reverse stan 99 advised rrn 777700000001 amount 5000 -> approved
+         at 1405/09/02 10:19
+         buy 5000 card C1 rrn 777700000001 -> approved discount 250 pays 4750 +points 0.47 +club-credit 47",
+    );
+}
+
+#[test]
+fn a_tombstone_of_one_day_does_not_stop_the_next() {
+    check(
+        "open C1
+         reverse stan 7 advised -> approved
+         at 1405/09/03 10:15
+         buy 1000000 card C1 stan 7 -> approved discount 50000 pays 950000 +points 95.00 +club-credit 9500",
+    );
+}
+
+#[test]
+fn of_two_days_with_one_trace_number_the_reversal_means_its_own() {
+    check(
+        "open C1
+         buy 1000000 card C1 stan 7
+         at 1405/09/03 10:15
+         buy 3000000 card C1 stan 7
+         reverse stan 7 advised own 7 -> approved
+         owes pool -> -950000",
+    );
+}
+
+#[test]
+fn what_is_dead_pays_no_debt() {
+    check(
+        "open C1 club-credit=500000~1405/09/02
+         at 1405/09/03 10:15
+         buy 10000000 card C1 stan 1
+         buy 400000 card C1 redeem 110000
+         reverse stan 1 advised -> approved
+         has C1 -> club-credit 500000 owes 107300, points 27.00",
     );
 }
 
@@ -1018,4 +1122,48 @@ fn fully_paid_by_purses_nothing_is_left_for_the_card() {
 fn a_percent_of_nothing_is_nothing() {
     assert_eq!(Percent::ALL.of(Rials::ZERO), Ok(Rials::ZERO));
     check("open C1\nbuy 1 card C1 -> approved discount 0 pays 1");
+}
+
+#[test]
+fn the_last_four_digits_never_stand_beside_the_token() {
+    let club = GOLESTAN.replace("on_first_purchase = false", "on_first_purchase = true");
+    let mut town = Town::new(WORLD, &[&club]);
+    for function in [Function::Purchase, Function::Enrol] {
+        let mut request = town.request(function, Mode::Ask, None);
+        let card = token(function.name());
+        request.asked.amount = Some(Rials(1_000_000));
+        request.asked.last_four = Some(*b"1234");
+        request.card = Some(card);
+        request.enrol = Some(EnrolWish {
+            identities: vec![Identity::Card(card)],
+            ..EnrolWish::default()
+        });
+        let answer = town.decide(&request);
+        assert!(answer.told.verdict.is_approved());
+        town.write();
+        let entry = town.read(answer.entry.unwrap());
+        let clubswitch::ledger::Input::Request(asked) = &entry.input else {
+            panic!("a request was entered");
+        };
+        assert!(!entry.effects.members.is_empty());
+        assert_eq!(asked.last_four, None, "{}", function.name());
+    }
+}
+
+#[test]
+fn strangers_get_no_place_in_the_table_of_acquirers() {
+    let mut town = Town::new(WORLD, &[GOLESTAN]);
+    for at in 0..5 {
+        let mut request = town.request(Function::Purchase, Mode::Ask, None);
+        request.acquirer = format!("9{at}");
+        request.asked.amount = Some(Rials(1_000));
+        request.asked.key.acceptor = *b"nobody         ";
+        request.card = Some(token("C1"));
+        assert_eq!(town.decide(&request).entry, None);
+        let balance = town.request(Function::Balance, Mode::Ask, None);
+        town.decide(&balance);
+    }
+    assert_eq!(town.engine.names().acquirers().count(), 0);
+    town.check("buy 1000 card C1 -> approved");
+    assert_eq!(town.engine.names().acquirers().count(), 1);
 }

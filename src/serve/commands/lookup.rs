@@ -189,7 +189,9 @@ fn accounts(book: &Book, pick: impl Fn(Account) -> bool) -> Value {
 
 fn shop_of(account: Account) -> Option<ShopId> {
     match account {
-        Account::Pool { shop, .. } | Account::Shop(shop) | Account::Saving(shop) => Some(shop),
+        Account::Pool { shop, .. } | Account::Shop(shop) | Account::Saving { shop, .. } => {
+            Some(shop)
+        }
         Account::Outstanding { shop, .. } => shop,
         Account::Purse(key) | Account::Debt(key) => key.shop,
         _ => None,
@@ -237,7 +239,9 @@ fn account_name(account: Account, names: &Names) -> String {
         Account::Club(club) => format!("club {}", names.club(club)),
         Account::Reserve(club) => format!("reserve of {}", names.club(club)),
         Account::Owner(club) => format!("owner of {}", names.club(club)),
-        Account::Saving(shop) => format!("saving of {}", names.shop(shop)),
+        Account::Saving { shop, club } => {
+            format!("saving of {} at {}", names.shop(shop), names.club(club))
+        }
         Account::Operator => "operator".to_owned(),
         Account::Rounding(club) => format!("rounding of {}", names.club(club)),
     }
