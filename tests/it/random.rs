@@ -120,7 +120,7 @@ impl History {
     }
 
     fn step(&mut self) {
-        match self.dice.below(12) {
+        match self.dice.below(13) {
             // Some days at most in all: what memory has forgotten can no longer be undone.
             0 => self.town.now = self.town.now.plus_seconds(self.dice.below(12_000) as i64),
             1 => {
@@ -130,6 +130,7 @@ impl History {
             7 => self.buy(Mode::Advise),
             8 => self.repeat(),
             9 => self.reverse_early(),
+            10 => self.say_again(),
             _ => self.reverse(),
         }
         assert_eq!(self.town.engine.book().imbalance(), 0);
@@ -185,6 +186,24 @@ impl History {
             again.entry.is_none_or(|entry| entry <= sequence),
             "a repeat makes no entry"
         );
+    }
+
+    /// A purchase comes again in another kind: its advice after it, or it after its advice.
+    fn say_again(&mut self) {
+        if self.told.is_empty() {
+            return;
+        }
+        let at = self.dice.below(self.told.len() as u64) as usize;
+        let mut request = self.told[at].0.clone();
+        if request.asked.function != Function::Purchase {
+            return;
+        }
+        (request.asked.mode, request.asked.key.kind) = match request.asked.mode {
+            Mode::Ask => (Mode::Advise, 22),
+            Mode::Advise => (Mode::Ask, 20),
+        };
+        let answer = self.town.decide(&request);
+        self.told.push((request, answer, self.town.now));
     }
 
     fn reverse_early(&mut self) {
