@@ -124,13 +124,15 @@ fn main() {
         page.lines()
             .any(|line| line == "clubswitch_ledger_imbalance 0")
     );
-    for line in page
-        .lines()
-        .filter(|line| line.starts_with("clubswitch_journal_group"))
-    {
-        if line.contains("_sum") || line.contains("_count") {
-            println!("{line}");
-        }
+    // How large its groups were, and what a sync took.
+    for figure in [
+        "sequence ",
+        "fsync_duration_seconds_sum ",
+        "fsync_duration_seconds_count ",
+    ] {
+        let name = format!("clubswitch_journal_{figure}");
+        let line = page.lines().find(|line| line.starts_with(&name));
+        println!("{}", line.unwrap_or_else(|| panic!("no {name} in\n{page}")));
     }
     running.stop();
     let _ = fs::remove_dir_all(&dir);

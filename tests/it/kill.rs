@@ -82,6 +82,9 @@ fn what_was_answered_is_there_once_whatever_the_moment_of_the_kill() {
         "{round} rounds, {all} requests, {} s",
         began.elapsed().as_secs()
     );
+    let verified = switch::command(dir.path(), &["ledger", "verify", "--json"]).output();
+    let verified = verified.unwrap();
+    assert!(verified.status.success(), "{verified:?}");
     check(dir.path(), &shop);
 }
 

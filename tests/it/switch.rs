@@ -83,11 +83,8 @@ impl Switch {
             .create(true)
             .append(true)
             .open(dir.join(LOG));
-        let child = Command::new(env!("CARGO_BIN_EXE_clubswitch"))
-            .args(["serve", "--config", "clubswitch.toml"])
-            .current_dir(dir)
+        let child = command(dir, &["serve"])
             .env("CLUBSWITCH_LOG", level)
-            .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log.unwrap())
             .spawn()
@@ -160,6 +157,17 @@ impl Drop for Switch {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The program with a command, by the configuration of its folder.
+pub(crate) fn command(dir: &Path, words: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_clubswitch"));
+    command
+        .args(words)
+        .args(["--config", "clubswitch.toml"])
+        .current_dir(dir)
+        .stdin(Stdio::null());
+    command
 }
 
 /// What it has logged.
