@@ -991,8 +991,7 @@ fn what_is_older_than_memory_is_not_posted() {
          at 1405/09/10 10:15
          buy 1000000 card C1 stamp 1123101500 -> approved discount 50000 pays 950000 +points 95.00 +club-credit 9500
          buy 1000000 card C1 stamp 1123101459 -> unknown-transaction
-         buy 1000000 card C1 stamp 1202101501 -> unknown-transaction
-         buy 1000000 card C1 stamp 1202101459 -> approved discount 50000 pays 950000 +points 95.00 +club-credit 9500
+         buy 1000000 card C1 stamp 1231101459 -> approved discount 50000 pays 950000 +points 95.00 +club-credit 9500
          buy 1000000 card C1 stamp 1199101459 -> format-error",
     );
 }
