@@ -2,14 +2,16 @@
 //! the one in use nearly up to date, so that neither is waited for when a segment is full.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
+use super::Failed;
 use super::disk::{Disk, DiskFile, sync_folder_of};
 use super::frame::GROUP_HEAD;
 use super::read::hash_range;
@@ -37,6 +39,8 @@ struct Desk {
     changed: Condvar,
     /// Bytes left in the segment in use.
     left: AtomicU64,
+    /// The thread has panicked: nothing it would do is to be waited for.
+    dead: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -99,12 +103,19 @@ impl Keeper {
             }),
             changed: Condvar::new(),
             left: AtomicU64::new(bytes - end),
+            dead: AtomicBool::new(false),
         });
         let thread = thread::Builder::new()
             .name("journal-keeper".into())
             .spawn({
                 let desk = desk.clone();
-                move || keep(&desk, &plan)
+                move || {
+                    if catch_unwind(AssertUnwindSafe(|| keep(&desk, &plan))).is_err() {
+                        let _work = desk.lock();
+                        desk.dead.store(true, Ordering::Relaxed);
+                        desk.changed.notify_all();
+                    }
+                }
             })?;
         Ok(Keeper {
             desk,
@@ -116,6 +127,16 @@ impl Keeper {
         Room {
             desk: self.desk.clone(),
         }
+    }
+
+    /// # Errors
+    /// [`Failed::Fatal`] when the thread has died: nobody makes room or seals any more.
+    pub(super) fn lives(&self) -> Result<(), Failed> {
+        if self.desk.dead.load(Ordering::Relaxed) {
+            let why = "the thread that keeps the journal's segments panicked";
+            return Err(Failed::Fatal(io::Error::other(why)));
+        }
+        Ok(())
     }
 
     /// Groups end at `end` now, `left` bytes before the segment is full.
@@ -131,21 +152,22 @@ impl Keeper {
     }
 
     /// SHA-256 of the segment in use, which ends at `end`.
-    pub(super) fn seal(&self, end: u64) -> io::Result<[u8; 32]> {
+    pub(super) fn seal(&self, end: u64) -> Result<[u8; 32], Failed> {
         let mut work = self.desk.lock();
         work.seal = Seal::Wanted(end);
         self.desk.changed.notify_all();
         loop {
             match std::mem::replace(&mut work.seal, Seal::Open) {
-                Seal::Done(hash) => return hash,
+                Seal::Done(hash) => return hash.map_err(Failed::Fatal),
                 waiting => work.seal = waiting,
             }
+            self.lives()?;
             work = self.desk.wait(work);
         }
     }
 
     /// The zeroed spare; waits for it while it is being made. The error says why there is none.
-    pub(super) fn take_spare(&self) -> Result<DiskFile, String> {
+    pub(super) fn take_spare(&self) -> Result<DiskFile, Failed> {
         let mut work = self.desk.lock();
         loop {
             match std::mem::replace(&mut work.spare, Spare::Taken) {
@@ -156,10 +178,11 @@ impl Keeper {
                 }
                 Spare::Failed(why) => {
                     work.spare = Spare::Failed(why.clone());
-                    return Err(why);
+                    return Err(Failed::Full(why));
                 }
-                Spare::Taken => return Err("the spare is in use".to_owned()),
+                Spare::Taken => return Err(Failed::Full("the spare is in use".to_owned())),
             }
+            self.lives()?;
             work = self.desk.wait(work);
         }
     }
@@ -271,6 +294,11 @@ fn keep(desk: &Desk, plan: &SparePlan) {
                 hashed = 0;
                 work.hash_to = 0;
                 desk.changed.notify_all();
+            } else if fed.is_err() {
+                // Hashed ahead of need: begun again, so that no byte is left out of the seal.
+                hash = Sha256::new();
+                hashed = 0;
+                work = desk.pause(work, RETRY);
             }
         } else if let Some((file, end)) = work.trim.pop() {
             drop(work);

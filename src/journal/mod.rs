@@ -483,6 +483,7 @@ impl Journal {
         if self.ended {
             return Err(Failed::Fatal(io::Error::other("an earlier write failed")));
         }
+        self.keeper.lives()?;
         if self.end + bytes > self.active_bytes {
             self.turn()?;
         }
@@ -531,8 +532,8 @@ impl Journal {
 
     /// Seals the segment in use and goes on in the spare.
     fn turn(&mut self) -> Result<(), Failed> {
-        let spare = self.keeper.take_spare().map_err(Failed::Full)?;
-        let previous_sha256 = self.keeper.seal(self.end).map_err(Failed::Fatal)?;
+        let spare = self.keeper.take_spare()?;
+        let previous_sha256 = self.keeper.seal(self.end)?;
         let head = SegmentHead {
             index: self.index + 1,
             epoch: self.epoch,

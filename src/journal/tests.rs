@@ -415,6 +415,24 @@ fn after_a_failed_sync_nothing_is_appended_and_the_next_open_syncs_the_last_grou
 }
 
 #[test]
+fn a_journal_whose_keeper_died_says_so_instead_of_waiting() {
+    let dir = memory_dir();
+    let disk = Disk::with_faults(|act| match act {
+        Act::Reserve { path, .. } if path.ends_with("spare.making") => panic!("as wanted"),
+        _ => Verdict::Go,
+    });
+    let (mut journal, _) = Journal::open(dir.path(), Options { disk, ..small() }).unwrap();
+    let failed = loop {
+        let first = journal.last_sequence() + 1;
+        match journal.append(first, 2, &payload(first, 2)) {
+            Ok(_) => {}
+            Err(failed) => break failed,
+        }
+    };
+    assert!(matches!(failed, AppendError::Fatal { .. }), "{failed}");
+}
+
+#[test]
 fn a_torn_write_that_finds_no_room_is_tried_again_at_the_same_place() {
     let dir = memory_dir();
     let keep = Arc::new(AtomicU64::new(u64::MAX));

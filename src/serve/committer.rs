@@ -8,6 +8,7 @@ use crossbeam_channel::{Receiver, Sender};
 use tokio::sync::Notify;
 
 use super::door::{Delivery, Desk, Outcome, Reply, Slip};
+use super::guard::end;
 use super::metrics::CommitMetrics;
 use crate::cli::chain;
 use crate::engine::Group;
@@ -19,9 +20,6 @@ const RETRY: Duration = Duration::from_millis(100);
 
 /// Bytes of a group that the journal is given at once.
 const PIECE_BYTES_MOST: usize = 8 << 20;
-
-/// Exit status after a write or sync that failed: a restart finds out what is durable (`EX_IOERR`).
-pub const EXIT_IO: i32 = 74;
 
 /// A group and everything that is told when it is durable.
 pub(super) struct Commit {
@@ -142,8 +140,7 @@ fn append(journal: &mut Journal, group: &Group, desk: &Desk, metrics: &CommitMet
                     std::thread::sleep(RETRY);
                 }
                 Err(error) => {
-                    tracing::error!("the journal failed, ending: {}", chain(&error));
-                    end();
+                    end(|| tracing::error!("the journal failed, ending: {}", chain(&error)));
                 }
             }
         }
@@ -183,12 +180,6 @@ pub(super) fn pieces(group: &Group) -> Vec<Piece<'_>> {
         }
     }
     pieces
-}
-
-/// Ends the process where it stands: whatever was not told is found again by the next start.
-#[allow(clippy::exit)]
-pub(super) fn end() -> ! {
-    std::process::exit(EXIT_IO)
 }
 
 #[cfg(test)]

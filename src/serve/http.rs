@@ -4,7 +4,6 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::thread;
 
 use axum::Router;
 use axum::extract::State;
@@ -14,6 +13,7 @@ use axum::routing::get;
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::json;
 
+use super::guard;
 use super::health::Health;
 
 #[derive(Clone)]
@@ -44,7 +44,7 @@ pub(super) fn start(
         .route("/readyz", get(readyz))
         .route("/version", get(version))
         .with_state(Told { health, metrics });
-    thread::Builder::new().name("http".into()).spawn(move || {
+    guard::spawn("http", move || {
         runtime.block_on(async move {
             match tokio::net::TcpListener::from_std(listener) {
                 Ok(listener) => {

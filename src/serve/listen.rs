@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, watch};
 use super::clock::Clock;
 use super::committer::{Outlet, Outlets};
 use super::door::Door;
+use super::guard;
 use super::link::{self, Arrival, Floor, Line};
 use crate::keys::TokenKey;
 use crate::terms::Map;
@@ -73,11 +74,9 @@ impl Links {
                 local.block_on(&runtime, run(floor, arrivals, &outlet));
             };
             links.arrivals.push(arrive);
-            links.threads.push(
-                thread::Builder::new()
-                    .name(format!("link-{index}"))
-                    .spawn(work)?,
-            );
+            links
+                .threads
+                .push(guard::spawn(&format!("link-{index}"), work)?);
         }
         Ok(links)
     }
@@ -91,9 +90,8 @@ impl Links {
     pub(super) fn join(self) {
         drop(self.arrivals);
         for thread in self.threads {
-            if thread.join().is_err() {
-                tracing::error!("a link thread had panicked");
-            }
+            // One that panicked has ended the process.
+            let _ = thread.join();
         }
     }
 }
@@ -184,6 +182,9 @@ pub(super) async fn accept(
         };
         turn = (turn + 1) % arrivals.len();
         if arrivals[turn].send(arrival).await.is_err() {
+            if !*drain.borrow() {
+                guard::end(|| tracing::error!("link thread {turn} has ended, ending"));
+            }
             return;
         }
     }

@@ -14,6 +14,7 @@ pub mod data;
 mod decider;
 pub mod door;
 mod fetch;
+mod guard;
 pub mod health;
 mod http;
 mod link;
@@ -28,5 +29,5 @@ mod snapshots;
 #[cfg(test)]
 mod tests;
 
-pub use committer::EXIT_IO;
+pub use guard::EXIT_IO;
 pub use run::{Options, ServeError, run};

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::bounded;
@@ -14,10 +14,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::clock::Clock;
-use super::committer::{self, EXIT_IO, Outlets};
+use super::committer::{self, Outlets};
 use super::data::{self, Data, DataError};
 use super::decider::Decider;
 use super::door::Door;
+use super::guard::{self, EXIT_IO};
 use super::health::{Health, Serving};
 use super::link::Line;
 use super::listen::{self, Links};
@@ -375,6 +376,9 @@ impl House {
                 "the machine's clock jumped by {jumped} s: not ready until it is confirmed"
             );
         }
+        if self.follower.as_ref().is_some_and(Follower::has_ended) {
+            guard::end(|| tracing::error!("the thread of the ledger database panicked, ending"));
+        }
         for note in self.follower.iter().flat_map(Follower::take_notes) {
             tracing::warn!("{note}");
         }
@@ -477,22 +481,12 @@ fn lines(config: &Config) -> Result<Vec<Arc<Line>>, ServeError> {
     lines.collect()
 }
 
-/// Starts a thread whose panic ends the process: no other could go on with what it left.
+/// Starts a thread whose panic ends the process.
 fn spawn<T: Send + 'static>(
     name: &'static str,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<JoinHandle<T>, ServeError> {
-    let guarded = move || {
-        let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
-        done.unwrap_or_else(|_| {
-            tracing::error!("the thread {name} panicked, ending: the next start reads the journal");
-            committer::end()
-        })
-    };
-    thread::Builder::new()
-        .name(name.to_owned())
-        .spawn(guarded)
-        .map_err(system("start a thread"))
+    guard::spawn(name, work).map_err(system("start a thread"))
 }
 
 fn joined<T>(thread: JoinHandle<T>) -> T {

@@ -72,6 +72,11 @@ impl Follower {
         &self.store
     }
 
+    /// Whether its thread has ended, which is only by a panic.
+    pub fn has_ended(&self) -> bool {
+        self.thread.as_ref().is_some_and(JoinHandle::is_finished)
+    }
+
     /// How many durable entries the store cannot tell of yet.
     pub fn lag(&self) -> u64 {
         let told_of = self.store.answers_up_to();

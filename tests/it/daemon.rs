@@ -68,13 +68,22 @@ impl Daemon {
         Daemon::run(command(dir))
     }
 
-    fn run(mut command: Command) -> Daemon {
+    fn run(command: Command) -> Daemon {
+        Daemon::heard(command, false)
+    }
+
+    /// The same; with `deaf`, the reading end of its log is closed when it is ready.
+    fn heard(mut command: Command, deaf: bool) -> Daemon {
         let mut child = command.spawn().unwrap();
         let log = BufReader::new(child.stderr.take().unwrap());
         let (tell, lines) = channel();
-        thread::spawn(move || {
+        let ear = thread::spawn(move || {
             for line in log.lines().map_while(Result::ok) {
+                let enough = deaf && line.ends_with(" ready");
                 let _ = tell.send(line);
+                if enough {
+                    break;
+                }
             }
         });
         let mut daemon = Daemon {
@@ -94,6 +103,9 @@ impl Daemon {
             } else if let Some(address) = word_after(&line, "http://") {
                 daemon.http = address;
             } else if line.ends_with(" ready") {
+                if deaf {
+                    ear.join().unwrap();
+                }
                 return daemon;
             }
         }
@@ -401,6 +413,23 @@ fn a_broken_connection_ends_and_the_one_beside_it_notices_nothing() {
         "clubswitch_frames_rejected_total{link=\"pos\",reason=\"unreadable\"}",
         "2",
     );
+    daemon.stop();
+}
+
+#[test]
+fn a_log_that_nobody_reads_stops_nothing() {
+    let dir = folder();
+    configure(dir.path(), "");
+    let daemon = Daemon::heard(command(dir.path()), true);
+    let every_thread = 2 * thread::available_parallelism().unwrap().get();
+    for _ in 0..every_thread {
+        let mut bad = daemon.connect();
+        bad.stream.write_all(&[0xff, 0xff]).unwrap();
+        assert_eq!(bad.rest(), 0);
+    }
+    for _ in 0..every_thread {
+        daemon.connect().echo();
+    }
     daemon.stop();
 }
 
