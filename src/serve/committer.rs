@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender};
 use tokio::sync::Notify;
 
-use super::door::{Delivery, Desk, Outcome, Reply, Slip};
+use super::door::{Delivery, Desk, Lack, Outcome, Reply, Slip};
 use super::guard::end;
 use super::metrics::CommitMetrics;
 use crate::cli::chain;
@@ -17,6 +17,8 @@ use crate::ledger::{Names, record};
 
 /// Pause before a group is tried again on a full disk.
 const RETRY: Duration = Duration::from_millis(100);
+/// How long a full disk is waited for when the switch is about to end.
+const RETRY_MOST: Duration = Duration::from_secs(10);
 
 /// Bytes of a group that the journal is given at once.
 const PIECE_BYTES_MOST: usize = 8 << 20;
@@ -131,11 +133,18 @@ fn append(journal: &mut Journal, group: &Group, desk: &Desk, metrics: &CommitMet
                 Ok(appended) => {
                     let last = journal.last_sequence();
                     metrics.appended(&appended, piece.count, last, began.elapsed());
+                    if desk.set_full(Lack::Write, false) {
+                        tracing::info!("there is room on the disk again");
+                    }
                     break;
                 }
                 Err(error @ AppendError::Full { .. }) => {
-                    if desk.set_full(true) {
+                    if desk.set_full(Lack::Write, true) {
                         tracing::error!("waiting for room on the disk: {error}");
+                    }
+                    // Nobody was told what is in the group: terminals repeat it to the next start.
+                    if desk.stopping_for().is_some_and(|time| time >= RETRY_MOST) {
+                        end(|| tracing::error!("stopping without room on the disk: {error}"));
                     }
                     std::thread::sleep(RETRY);
                 }

@@ -10,7 +10,7 @@ use metrics::Histogram;
 
 use super::clock::Clock;
 use super::committer::{Commit, Outlets};
-use super::door::{Delivery, Desk, Offer, Outcome, Question, Reply, Waiting};
+use super::door::{Delivery, Desk, Lack, Offer, Outcome, Question, Reply, Waiting};
 use super::fetch::Fetch;
 use crate::engine::{Decision, Engine};
 use crate::journal::{Full, Room};
@@ -159,7 +159,7 @@ impl Decider {
     /// Whether what is decided now can be written; opens and shuts the door accordingly.
     fn has_room(&self) -> Result<(), Full> {
         let room = self.room.reserve(GROUP_BYTES_RESERVED);
-        if self.desk.set_full(room.is_err()) {
+        if self.desk.set_full(Lack::Reserve, room.is_err()) {
             match &room {
                 Ok(()) => tracing::info!("there is room for the journal again, deciding goes on"),
                 Err(full) => tracing::error!("nothing can be decided: {full}"),

@@ -1,9 +1,9 @@
 //! The door to the decider: one bounded queue, in which requests wait together as they were read. An eighth of it is
 //! kept for advices and reversals, which cannot be refused, only kept silent about.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Instant;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
@@ -113,8 +113,19 @@ pub(super) struct Desk {
     waiting: AtomicUsize,
     /// How many may be.
     room: usize,
-    /// The disk has no room: whoever may be refused is refused at the door.
-    full: AtomicBool,
+    /// What the disk has no room for, by [`Lack`]: whoever may be refused is refused at the door.
+    full: [AtomicBool; 2],
+    /// Since when the switch is about to end.
+    stopping: OnceLock<Instant>,
+}
+
+/// What the disk may have no room for. Each is told, and taken back, by one thread alone.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Lack {
+    /// The next group cannot be reserved; the decider's word.
+    Reserve,
+    /// A group that was decided cannot be written; the committer's word.
+    Write,
 }
 
 impl Door {
@@ -124,7 +135,8 @@ impl Door {
         let desk = Desk {
             waiting: AtomicUsize::new(0),
             room,
-            full: AtomicBool::new(false),
+            full: Default::default(),
+            stopping: OnceLock::new(),
         };
         let desk = Arc::new(desk);
         (Door { offers, desk }, queue)
@@ -195,7 +207,10 @@ impl Door {
 
     /// Whether the disk has no room for what would be decided.
     pub fn is_full(&self) -> bool {
-        self.desk.full.load(Ordering::Relaxed)
+        self.desk
+            .full
+            .iter()
+            .any(|full| full.load(Ordering::Relaxed))
     }
 
     pub(super) fn desk(&self) -> Arc<Desk> {
@@ -223,7 +238,18 @@ impl Desk {
     }
 
     /// Opens or shuts the door for those who may be refused. Tells whether that is news.
-    pub(super) fn set_full(&self, full: bool) -> bool {
-        self.full.swap(full, Ordering::Relaxed) != full
+    pub(super) fn set_full(&self, lack: Lack, full: bool) -> bool {
+        let known = &self.full[lack as usize];
+        known.load(Ordering::Relaxed) != full && known.swap(full, Ordering::Relaxed) != full
+    }
+
+    /// The switch is about to end.
+    pub(super) fn stops(&self) {
+        let _ = self.stopping.set(Instant::now());
+    }
+
+    /// How long it has been about to end.
+    pub(super) fn stopping_for(&self) -> Option<Duration> {
+        self.stopping.get().map(Instant::elapsed)
     }
 }

@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::net::SocketAddr;
+use std::os::fd::RawFd;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -36,6 +37,8 @@ pub(super) struct Line {
     pub(super) link: Arc<Link>,
     /// Connections now, over all threads.
     pub(super) connections: AtomicUsize,
+    /// A connection whose file descriptor is not below this is turned away.
+    pub(super) descriptors_most: RawFd,
 }
 
 /// A connection that was accepted. Dropped, it gives its place back.
@@ -120,6 +123,8 @@ struct Connection<'a> {
     actions: Vec<Action>,
     /// When the frame that has begun began.
     partial_since: Option<Instant>,
+    /// Whether more is read now; the time of a frame that has begun does not run while it is not.
+    reading: bool,
     last_activity: Instant,
     /// Nothing is read any more; the connection ends when what was asked is answered.
     ending: Option<End>,
@@ -154,6 +159,7 @@ pub(super) async fn serve(floor: Rc<Floor>, id: u64, mut arrival: Arrival) {
         output: BytesMut::new(),
         in_flight: 0,
         partial_since: None,
+        reading: true,
         last_activity: began,
         ending: None,
         metrics,
@@ -203,6 +209,10 @@ impl Connection<'_> {
             let reading = self.ending.is_none()
                 && self.in_flight < self.line.listener.max_in_flight
                 && self.output.len() < UNSENT_BYTES_MOST;
+            if reading && !self.reading && self.partial_since.is_some() {
+                self.partial_since = Some(Instant::now());
+            }
+            self.reading = reading;
             let interest = match (reading, self.output.is_empty()) {
                 (true, true) => Some(Interest::READABLE),
                 (true, false) => Some(Interest::READABLE | Interest::WRITABLE),
@@ -368,6 +378,7 @@ impl Connection<'_> {
         let idle = self.last_activity + self.line.listener.idle_timeout;
         let partial = self
             .partial_since
+            .filter(|_| self.reading)
             .map(|since| since + self.line.listener.partial_frame_timeout);
         partial.map_or(idle, |partial| partial.min(idle))
     }
@@ -377,6 +388,7 @@ impl Connection<'_> {
         let limits = &self.line.listener;
         let since = |at: Instant| now.saturating_duration_since(at);
         if self.ending.is_none()
+            && self.reading
             && self
                 .partial_since
                 .is_some_and(|at| since(at) >= limits.partial_frame_timeout)

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::{AsRawFd, RawFd};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -25,6 +26,8 @@ use crate::terms::Map;
 const ARRIVALS_MOST: usize = 1_024;
 /// Connections that may wait in the kernel.
 const BACKLOG: i32 = 4_096;
+/// File descriptors that connections leave for the journal and everything else.
+const DESCRIPTORS_KEPT: u64 = 128;
 /// Pause after an accept that failed, as for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -32,6 +35,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub(super) struct Links {
     arrivals: Vec<mpsc::Sender<Arrival>>,
     threads: Vec<JoinHandle<()>>,
+    /// Tells them to leave the connections that are still open.
+    leave: watch::Sender<bool>,
 }
 
 impl Links {
@@ -50,11 +55,12 @@ impl Links {
         let mut links = Links {
             arrivals: Vec::new(),
             threads: Vec::new(),
+            leave: watch::Sender::new(false),
         };
         for index in 0..count {
             let (arrive, arrivals) = mpsc::channel(ARRIVALS_MOST);
             let (outlet, door, clock) = (outlets.of(index), door.clone(), Arc::clone(clock));
-            let (key, drain) = (key.clone(), drain.clone());
+            let (key, drain, leave) = (key.clone(), drain.clone(), links.leave.subscribe());
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_io()
                 .enable_time()
@@ -71,7 +77,7 @@ impl Links {
                     metrics: RefCell::new(Map::default()),
                 });
                 let local = tokio::task::LocalSet::new();
-                local.block_on(&runtime, run(floor, arrivals, &outlet));
+                local.block_on(&runtime, run(floor, arrivals, &outlet, leave));
             };
             links.arrivals.push(arrive);
             links
@@ -86,8 +92,9 @@ impl Links {
         self.arrivals.clone()
     }
 
-    /// Waits until every connection has ended. The listeners must have ended before, and draining begun.
+    /// Ends every connection that is still open, and the threads. The listeners must have ended before.
     pub(super) fn join(self) {
+        let _ = self.leave.send(true);
         drop(self.arrivals);
         for thread in self.threads {
             // One that panicked has ended the process.
@@ -97,7 +104,12 @@ impl Links {
 }
 
 /// A link thread: connections that come, outcomes that come, until there are no more of both.
-async fn run(floor: Rc<Floor>, mut arrivals: mpsc::Receiver<Arrival>, outlet: &Outlet) {
+async fn run(
+    floor: Rc<Floor>,
+    mut arrivals: mpsc::Receiver<Arrival>,
+    outlet: &Outlet,
+    mut leave: watch::Receiver<bool>,
+) {
     let mut connections = tokio::task::JoinSet::new();
     let mut next = 0;
     let mut open = true;
@@ -126,6 +138,8 @@ async fn run(floor: Rc<Floor>, mut arrivals: mpsc::Receiver<Arrival>, outlet: &O
                     tracing::error!("a connection ended by a panic: {error}");
                 }
             }
+            // A peer that never reads would hold the end up for as long as it likes.
+            () = drained(&mut leave) => return,
         }
     }
 }
@@ -200,6 +214,14 @@ fn arrival(
         line.connections.fetch_sub(1, Ordering::Relaxed);
         return Ok(None);
     }
+    // The lowest free number is given, so that all below are in use.
+    if stream.as_raw_fd() >= line.descriptors_most {
+        line.connections.fetch_sub(1, Ordering::Relaxed);
+        return Err(io::Error::other(format!(
+            "{} file descriptors are in use, the journal needs the rest",
+            line.descriptors_most
+        )));
+    }
     // An answer is small and final: it is not to wait for more.
     let stream = stream.set_nodelay(true).and_then(|()| stream.into_std());
     match stream {
@@ -213,6 +235,24 @@ fn arrival(
             Err(error)
         }
     }
+}
+
+/// Raises the limit of file descriptors as far as the system lets us, and gives the number below which connections stay.
+pub(super) fn descriptors() -> RawFd {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    if raised != limit
+        && let Err(error) = setrlimit(Resource::Nofile, raised)
+    {
+        tracing::warn!("the limit of file descriptors cannot be raised: {error}");
+    }
+    let most = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let most = most.saturating_sub(DESCRIPTORS_KEPT).max(most / 2);
+    RawFd::try_from(most).unwrap_or(RawFd::MAX)
 }
 
 /// Comes back when draining begins.

@@ -350,6 +350,7 @@ impl House {
             NotifyState::Status("finishing what was accepted"),
         ]);
         self.health.drains();
+        self.door.desk().stops();
         let _ = self.drain.send(true);
         while listeners.join_next().await.is_some() {}
         let end = Instant::now() + DRAIN;
@@ -424,6 +425,7 @@ impl House {
     /// Ends the threads in the order in which work passes through them, and leaves a snapshot behind.
     fn stop(self) -> Result<(), ServeError> {
         let _ = self.drain.send(true);
+        self.door.desk().stops();
         self.links.join();
         self.door.stop();
         let engine = joined(self.decider);
@@ -449,7 +451,8 @@ impl House {
 }
 
 /// The listeners of the configuration, each with its dialect made ready.
-fn lines(config: &Config) -> Result<Vec<Arc<Line>>, ServeError> {
+pub(super) fn lines(config: &Config) -> Result<Vec<Arc<Line>>, ServeError> {
+    let descriptors_most = listen::descriptors();
     let lines = config.listeners.iter().map(|listener| {
         let dialect = exchange::bind(&listener.dialect).map_err(|faults| {
             let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
@@ -476,6 +479,7 @@ fn lines(config: &Config) -> Result<Vec<Arc<Line>>, ServeError> {
             listener: listener.clone(),
             link: Arc::new(link),
             connections: AtomicUsize::new(0),
+            descriptors_most,
         }))
     });
     lines.collect()

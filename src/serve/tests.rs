@@ -1,6 +1,8 @@
 //! Decider, committer and fetcher together, on a disk that can be made to fail, without a socket.
 
 use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,8 +14,10 @@ use crossbeam_channel::bounded;
 use super::clock::Clock;
 use super::committer::{self, Outlets};
 use super::decider::Decider;
-use super::door::{Door, Outcome, Slip, Waiting};
-use super::{data, fetch, metrics, rules};
+use super::door::{Door, Lack, Offer, Outcome, Slip, Waiting};
+use super::link::{Arrival, Line};
+use super::listen::Links;
+use super::{data, fetch, metrics, rules, run};
 use crate::config::{Config, SHIPPED};
 use crate::engine::{Engine, How};
 use crate::exchange::terminal::{Place, Sale, Who};
@@ -333,4 +337,117 @@ fn an_eighth_of_the_queue_is_kept_for_what_cannot_be_refused() {
     let refused: usize = (0..10).map(|_| offer(true)).sum();
     assert_eq!(refused, 2, "8 more for advices");
     assert_eq!(door.waiting(), 64);
+}
+
+/// A link thread whose requests nobody decides, and a peer connected to it.
+struct Undecided {
+    links: Links,
+    queue: crossbeam_channel::Receiver<Offer>,
+    outlets: Outlets,
+    drain: tokio::sync::watch::Sender<bool>,
+    peer: TcpStream,
+}
+
+impl Undecided {
+    fn start(adjust: impl FnOnce(&mut crate::config::Listener)) -> Undecided {
+        let mut config = Config::parse("built in", SHIPPED).unwrap();
+        adjust(&mut config.listeners[0]);
+        let line: Arc<Line> = run::lines(&config).unwrap().remove(0);
+        let (door, queue) = Door::new(64);
+        let outlets = Outlets::new(1);
+        let (drain, draining) = tokio::sync::watch::channel(false);
+        let clock = Arc::new(Clock::new(Some(now()), Moment(0)));
+        let key = TokenKey::new(&[7; 32]);
+        let links = Links::start(&outlets, 1, &door, &clock, &key, &draining).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        peer.set_read_timeout(Some(PATIENCE)).unwrap();
+        let (stream, address) = listener.accept().unwrap();
+        stream.set_nonblocking(true).unwrap();
+        line.connections.fetch_add(1, Ordering::Relaxed);
+        let arrival = Arrival {
+            stream: Some(stream),
+            peer: address,
+            line,
+        };
+        assert!(links.arrivals()[0].blocking_send(arrival).is_ok());
+        Undecided {
+            links,
+            queue,
+            outlets,
+            drain,
+            peer,
+        }
+    }
+
+    /// The slip of the next request that comes to the door.
+    fn asked(&self) -> Slip {
+        match self.queue.recv_timeout(PATIENCE) {
+            Ok(Offer::Requests(waiting)) => waiting[0].slip,
+            _ => panic!("no request comes"),
+        }
+    }
+
+    /// Ends it, with whatever is open.
+    fn stop(self) {
+        self.drain.send(true).unwrap();
+        let (tell, told) = bounded(1);
+        let links = self.links;
+        thread::spawn(move || {
+            links.join();
+            let _ = tell.send(());
+        });
+        told.recv_timeout(PATIENCE).expect("the link threads end");
+    }
+}
+
+fn framed(counter: &mut Counter) -> Vec<u8> {
+    let who = Who::Card(Pan::new(b"9999120000001234").unwrap());
+    let body = counter
+        .terminal
+        .purchase(&Sale::of(who, Rials(50_000)), now())
+        .unwrap()
+        .body;
+    let length = u16::try_from(body.len()).unwrap().to_be_bytes();
+    [&length[..], &body].concat()
+}
+
+#[test]
+fn a_connection_that_waits_for_ever_does_not_hold_up_the_end() {
+    let mut line = Undecided::start(|_| {});
+    line.peer.write_all(&framed(&mut Counter::new())).unwrap();
+    line.asked();
+    line.stop();
+}
+
+#[test]
+fn the_time_of_a_frame_does_not_run_while_reading_pauses() {
+    let timeout = Duration::from_millis(300);
+    let mut line = Undecided::start(|listener| {
+        listener.max_in_flight = 1;
+        listener.partial_frame_timeout = timeout;
+    });
+    let mut counter = Counter::new();
+    let (first, second) = (framed(&mut counter), framed(&mut counter));
+    let (begun, rest) = second.split_at(20);
+    line.peer.write_all(&[&first, begun].concat()).unwrap();
+    let slip = line.asked();
+    thread::sleep(2 * timeout);
+    line.peer.write_all(rest).unwrap();
+    line.outlets.refuse(slip, &Arc::default());
+    line.asked();
+    line.peer.read_exact(&mut [0; 2]).unwrap();
+    line.stop();
+}
+
+#[test]
+fn each_says_for_itself_that_there_is_room_again() {
+    let (door, _queue) = Door::new(64);
+    let desk = door.desk();
+    assert!(desk.set_full(Lack::Write, true));
+    assert!(desk.set_full(Lack::Reserve, true));
+    assert!(desk.set_full(Lack::Reserve, false));
+    assert!(door.is_full(), "a group still cannot be written");
+    assert!(desk.set_full(Lack::Write, false));
+    assert!(!door.is_full());
 }

@@ -458,6 +458,31 @@ fn silence_and_crowds_have_limits() {
 }
 
 #[test]
+fn a_crowd_leaves_descriptors_to_the_journal() {
+    let dir = folder();
+    configure(dir.path(), "max_connections = 10000");
+    let mut limited = Command::new("sh");
+    limited
+        .args([
+            "-c",
+            "ulimit -n 400; exec \"$0\" serve --config clubswitch.toml",
+        ])
+        .arg(env!("CARGO_BIN_EXE_clubswitch"))
+        .current_dir(dir.path())
+        .env_remove("CLUBSWITCH_LOG")
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped());
+    let mut daemon = Daemon::run(limited);
+    let mut first = daemon.connect();
+    first.echo();
+    let crowd: Vec<Wire> = (0..272).map(|_| daemon.connect()).collect();
+    while !daemon.line().contains("the journal needs the rest") {}
+    first.echo();
+    drop(crowd);
+    daemon.stop();
+}
+
+#[test]
 fn health_metrics_and_version_are_served() {
     let dir = folder();
     configure(dir.path(), "");
