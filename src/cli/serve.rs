@@ -17,7 +17,8 @@ use crate::serve::{self, Options, ServeError, logs};
   clubswitch serve --config /etc/clubswitch/clubswitch.toml
   CLUBSWITCH_LOG=debug clubswitch serve
 
-Exit status: 0 stopped by a signal, 2 a fault in configuration, rules or data folder, 74 the disk failed.")]
+Exit status: 0 stopped by a signal, 2 a fault in configuration, rules or data folder, 74 the disk failed, or the data
+folder or an address is in use: start it again.")]
 pub(super) struct Args {
     /// The configuration file; conf/clubswitch.toml where it is there, else the one built in
     #[arg(long, value_name = "FILE")]

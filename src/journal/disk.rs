@@ -4,11 +4,14 @@
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::fs::FallocateFlags;
+
+/// What is kept in a data folder is for its owner and his group.
+pub(super) const MODE: u32 = 0o640;
 
 /// The disk below the journal. The default is the real one; [`Disk::with_faults`] asks before each act.
 #[derive(Clone, Default)]
@@ -84,15 +87,16 @@ impl Disk {
             .write(true)
             .create(true)
             .truncate(false)
+            .mode(MODE)
             .open(path)?;
         Ok(self.file(file, path))
     }
 
-    /// Renames and makes the new name durable.
-    pub(super) fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+    /// Renames in `folder`, which is open, and makes the new name durable.
+    pub(super) fn rename(&self, from: &Path, to: &Path, folder: &File) -> io::Result<()> {
         self.allows(&Act::Rename { path: to })?;
         fs::rename(from, to)?;
-        sync_folder_of(to)
+        folder.sync_all()
     }
 
     fn file(&self, file: File, path: &Path) -> DiskFile {

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use std::time::Duration;
 use rustix::fs::FlockOperation;
 
 use super::OpenError;
-use super::disk::sync_folder_of;
+use super::disk::{MODE, sync_folder_of};
 
 const FIRST_LINE: &str = "clubswitch data folder, format 1";
 
@@ -43,14 +43,22 @@ impl Folder {
             .mode(0o750)
             .create(dir);
         made.map_err(io("make the data folder"))?;
-        let known = identity(dir)?;
-        if known.is_none() {
-            refuse_foreign(dir)?;
+        // Nothing is put into a folder of somebody else, not even a lock.
+        if identity(dir)?.is_none()
+            && let Err(foreign) = refuse_foreign(dir)
+            && identity(dir)?.is_none()
+        {
+            return Err(foreign);
         }
         let lock = lock(dir)?;
+        // Only now: before the lock another process may have made it ours.
+        let known = identity(dir)?;
         let identity = match known {
             Some(identity) => identity,
-            None => make_ours(dir).map_err(io("write the file FORMAT in"))?,
+            None => {
+                refuse_foreign(dir)?;
+                make_ours(dir).map_err(io("write the file FORMAT in"))?
+            }
         };
         fs::create_dir_all(segments_dir(dir)).map_err(io("make the folder journal in"))?;
         sync_folder_of(&segments_dir(dir)).map_err(io("sync"))?;
@@ -132,6 +140,7 @@ fn lock(dir: &Path) -> Result<File, OpenError> {
         .write(true)
         .create(true)
         .truncate(false)
+        .mode(MODE)
         .open(&path)
         .map_err(io)?;
     // A reader looks at the lock for an instant; only one that stays is a process at work.
@@ -183,7 +192,13 @@ fn make_ours(dir: &Path) -> io::Result<[u8; 16]> {
     let hex: String = identity.iter().map(|byte| format!("{byte:02x}")).collect();
     // By rename, so that a crash leaves either no FORMAT file or a whole one.
     let unnamed = dir.join(".FORMAT");
-    let mut file = File::create(&unnamed)?;
+    let _ = fs::remove_file(&unnamed);
+    let mut options = OpenOptions::new();
+    let mut file = options
+        .write(true)
+        .create_new(true)
+        .mode(MODE)
+        .open(&unnamed)?;
     file.write_all(format!("{FIRST_LINE}\nidentity {hex}\n").as_bytes())?;
     file.sync_all()?;
     let path = dir.join("FORMAT");
@@ -201,4 +216,29 @@ fn from_hex(text: &str) -> Option<[u8; 16]> {
         *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).ok()?;
     }
     Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_another_made_ours_while_we_waited_keeps_its_identity() {
+        let dir = tempfile::tempdir().unwrap();
+        let other = lock(dir.path()).unwrap();
+        let path = dir.path().to_owned();
+        let waiting = thread::spawn(move || {
+            loop {
+                match Folder::claim(&path) {
+                    Err(OpenError::InUse { .. }) => {}
+                    claimed => return claimed.unwrap(),
+                }
+            }
+        });
+        thread::sleep(Duration::from_millis(60));
+        let identity = make_ours(dir.path()).unwrap();
+        drop(other);
+        let folder = waiting.join().unwrap();
+        assert_eq!((folder.identity(), folder.is_fresh()), (identity, false));
+    }
 }

@@ -1,6 +1,7 @@
 //! The journal's background thread: zeroes the next segment ahead, in paced steps, and keeps the SHA-256 of
 //! the one in use nearly up to date, so that neither is waited for when a segment is full.
 
+use std::fs::File;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -12,7 +13,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use super::Failed;
-use super::disk::{Disk, DiskFile, sync_folder_of};
+use super::disk::{Disk, DiskFile};
 use super::frame::GROUP_HEAD;
 use super::read::hash_range;
 
@@ -82,6 +83,8 @@ pub(super) struct SparePlan {
     pub(super) disk: Disk,
     pub(super) path: PathBuf,
     pub(super) bytes: u64,
+    /// The folder of the segments, kept open: a turn needs no file descriptor that connections may have taken.
+    pub(super) folder: Arc<File>,
 }
 
 impl Keeper {
@@ -347,7 +350,7 @@ fn build(plan: &SparePlan, building: &mut Option<Building>) -> io::Result<Option
         now.zeroed += STEP_BYTES;
         return Ok(None);
     }
-    plan.disk.rename(&now.file.path, &plan.path)?;
+    plan.disk.rename(&now.file.path, &plan.path, &plan.folder)?;
     *building = None;
     plan.disk.open(&plan.path).map(Some)
 }
@@ -370,7 +373,7 @@ pub(super) fn zeroed_now(plan: &SparePlan, bytes: u64) -> io::Result<DiskFile> {
         zero(&file, at, bytes)?;
         at += STEP_BYTES;
     }
-    sync_folder_of(&plan.path)?;
+    plan.folder.sync_all()?;
     Ok(file)
 }
 

@@ -14,6 +14,7 @@ pub mod snapshot;
 #[cfg(test)]
 mod tests;
 
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -353,7 +354,13 @@ impl Journal {
     /// See [`OpenError`]; each says what to do.
     pub fn open_in(folder: Folder, options: Options) -> Result<(Journal, Opened), OpenError> {
         let segments = folder::segments_dir(folder.dir());
+        let opened = File::open(&segments).map_err(|source| OpenError::Io {
+            doing: "open",
+            path: segments.clone(),
+            source,
+        })?;
         let plan = SparePlan {
+            folder: Arc::new(opened),
             disk: options.disk.clone(),
             path: segments.join("spare"),
             bytes: padded(
@@ -549,7 +556,11 @@ impl Journal {
             .write_at(&head.put(), 0)
             .map_err(no_room)
             .and_then(|()| spare.sync().map_err(Failed::Fatal))
-            .and_then(|()| self.plan.disk.rename(&spare.path, &path).map_err(no_room));
+            .and_then(|()| {
+                let plan = &self.plan;
+                let renamed = plan.disk.rename(&spare.path, &path, &plan.folder);
+                renamed.map_err(no_room)
+            });
         if let Err(failed) = begun {
             self.keeper.put_back(spare);
             return Err(failed);

@@ -317,7 +317,7 @@ fn begin(head: &SegmentHead, path: &Path, plan: &SparePlan) -> io::Result<(DiskF
     };
     spare.write_at(&head.put(), 0)?;
     spare.sync()?;
-    plan.disk.rename(&plan.path, path)?;
+    plan.disk.rename(&plan.path, path, &plan.folder)?;
     Ok((plan.disk.open(path)?, bytes))
 }
 
@@ -345,7 +345,10 @@ fn set_aside(
             continue;
         };
         if later.as_path() == path && at >= SEGMENT_HEAD as u64 {
-            fs::copy(&later, aside.join(name))?;
+            let copy = aside.join(name);
+            fs::copy(&later, &copy)?;
+            fs::File::open(&copy)?.sync_all()?;
+            sync_folder_of(&copy)?;
             let file = fs::OpenOptions::new().write(true).open(&later)?;
             file.set_len(at)?;
             file.sync_all()?;

@@ -7,12 +7,12 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
-use super::disk::sync_folder_of;
+use super::disk::{MODE, sync_folder_of};
 use super::frame::{put64, take64};
 
 const FORMAT: u64 = 1;
@@ -73,6 +73,7 @@ pub fn write(
         .write(true)
         .create(true)
         .truncate(false)
+        .mode(MODE)
         .open(&path)?;
     file.write_all_at(&[0; HEAD_BYTES], 0)?;
     file.set_len(HEAD_BYTES as u64)?;

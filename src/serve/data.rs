@@ -1,10 +1,11 @@
 //! The data folder, opened: lock, key check, journal, the book as of the last entry, the ledger database.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
@@ -17,6 +18,9 @@ use crate::terms::Sequence;
 
 /// The name in the data folder of the file that keeps the check value of its token key.
 const CHECK_FILE: &str = "token-key.check";
+
+/// How long a folder in use is waited for at a start.
+const IN_USE_MOST: Duration = Duration::from_secs(5);
 
 /// A data folder that belongs to this process, with everything in it as of the last durable entry.
 pub struct Data {
@@ -109,7 +113,18 @@ impl Data {
     /// # Errors
     /// When the folder is not ours, in use, damaged, or was made with another key.
     pub fn open(config: &Config, accept_loss_after: Option<u64>) -> Result<Data, DataError> {
-        let folder = Folder::claim(&config.data)?;
+        Data::open_in(Folder::claim(&config.data)?, config, accept_loss_after)
+    }
+
+    /// The same for a folder that is claimed already.
+    ///
+    /// # Errors
+    /// When the folder is damaged or was made with another key.
+    pub fn open_in(
+        folder: Folder,
+        config: &Config,
+        accept_loss_after: Option<u64>,
+    ) -> Result<Data, DataError> {
         let snapshot = snapshot::newest_valid(folder.dir());
         let (key, is_known) = find_key(config, &folder, snapshot.as_ref())?;
         let (store, store_sequence) = match Store::open(folder.dir(), folder.identity()) {
@@ -156,6 +171,26 @@ impl Data {
             store,
             snapshot: snapshot_sequence,
         })
+    }
+}
+
+/// Takes a folder for this process. One in use is waited for: a restart may meet the process that is ending.
+///
+/// # Errors
+/// When the folder is not ours, or still in use.
+pub(super) fn claim(dir: &Path) -> Result<Folder, DataError> {
+    let began = Instant::now();
+    let mut told = false;
+    loop {
+        match Folder::claim(dir) {
+            Err(in_use @ OpenError::InUse { .. }) if began.elapsed() < IN_USE_MOST => {
+                if !told {
+                    tracing::warn!("waiting: {in_use}");
+                    told = true;
+                }
+            }
+            claimed => return Ok(claimed?),
+        }
     }
 }
 
@@ -393,7 +428,14 @@ fn write_check(dir: &Path, key: &TokenKey) -> Result<(), DataError> {
         source,
     };
     let unnamed = dir.join(".token-key.check");
-    let mut file = File::create(&unnamed).map_err(io)?;
+    let _ = fs::remove_file(&unnamed);
+    let mut options = OpenOptions::new();
+    let mut file = options
+        .write(true)
+        .create_new(true)
+        .mode(0o640)
+        .open(&unnamed)
+        .map_err(io)?;
     file.write_all(wanted.as_bytes()).map_err(io)?;
     file.sync_all().map_err(io)?;
     fs::rename(&unnamed, &path).map_err(io)?;

@@ -56,10 +56,19 @@ pub fn keep(data: &Path, loaded: &Loaded) -> io::Result<()> {
             fs::create_dir_all(folder)?;
         }
         fs::write(&file, text)?;
-        fs::File::open(&file)?.sync_all()?;
+        let folders = file.ancestors().skip(1);
+        for made in folders.take_while(|folder| folder.starts_with(&draft)) {
+            sync(made)?;
+        }
+        sync(&file)?;
     }
     fs::rename(&draft, &place)?;
-    fs::File::open(data.join(KEPT))?.sync_all()
+    sync(&data.join(KEPT))?;
+    sync(data)
+}
+
+fn sync(path: &Path) -> io::Result<()> {
+    fs::File::open(path)?.sync_all()
 }
 
 /// The rule sets before the one in force that an advice may still ask for. What is not there any more, or not compiled

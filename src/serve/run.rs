@@ -28,7 +28,7 @@ use super::{admin, fetch, http, metrics, rules};
 use crate::config::Config;
 use crate::engine::{ActError, Engine};
 use crate::exchange::{self, Link, LinkTerms};
-use crate::journal::{Journal, Reader};
+use crate::journal::{Journal, OpenError, Reader};
 use crate::keys::TokenKey;
 use crate::source::Faults;
 use crate::store::{Follower, Store};
@@ -91,10 +91,16 @@ pub enum ServeError {
 }
 
 impl ServeError {
-    /// Whether the disk or the network is at fault, not what the operator configured.
+    /// Whether the disk, the network or another process is at fault, not what the operator configured: starting again
+    /// may help.
     pub fn is_io(&self) -> bool {
         match self {
+            ServeError::Data(DataError::Journal(OpenError::InUse { .. })) => true,
             ServeError::Data(error) => error.is_io(),
+            ServeError::Bind { source, .. } => matches!(
+                source.kind(),
+                io::ErrorKind::AddrInUse | io::ErrorKind::AddrNotAvailable
+            ),
             ServeError::System { .. } => true,
             _ => false,
         }
@@ -108,6 +114,8 @@ impl ServeError {
 pub fn run(config: Config, options: Options) -> Result<(), ServeError> {
     let measured = metrics::begin().map_err(|_| ServeError::Twice)?;
     let health = Arc::new(Health::default());
+    // Before any address is asked for: whoever still holds the folder holds them too.
+    let folder = data::claim(&config.data)?;
     if let Some(address) = config.http {
         let bound = http::start(address, Arc::clone(&health), measured.clone());
         let address = bound.map_err(|source| ServeError::Bind {
@@ -118,7 +126,7 @@ pub fn run(config: Config, options: Options) -> Result<(), ServeError> {
         tracing::info!("metrics and health on http://{address}");
     }
     let lines = lines(&config)?;
-    let data = Data::open(&config, options.accept_loss_after)?;
+    let data = Data::open_in(folder, &config, options.accept_loss_after)?;
     let loaded = rules::load(&config, data.book.names()).map_err(ServeError::Rules)?;
     for note in &loaded.notes.0 {
         tracing::warn!("{note}");

@@ -561,10 +561,10 @@ fn the_admin_socket_answers_its_owner() {
     assert!(!path.exists());
 }
 
-fn check_refused(dir: &Path, wanted: &str) {
+fn check_refused(dir: &Path, status: i32, wanted: &str) {
     let output = refused(dir);
     let log = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(2), "{log}");
+    assert_eq!(output.status.code(), Some(status), "{log}");
     assert!(log.contains(wanted), "{wanted:?} is not in\n{log}");
 }
 
@@ -575,6 +575,7 @@ fn a_data_folder_belongs_to_one_switch_and_one_key() {
     let daemon = Daemon::start(dir.path());
     check_refused(
         dir.path(),
+        74,
         &format!("in use by process {}", daemon.child.id()),
     );
     daemon.stop();
@@ -586,22 +587,55 @@ fn a_data_folder_belongs_to_one_switch_and_one_key() {
     fs::write(&key, "ab".repeat(32)).unwrap();
     check_refused(
         dir.path(),
+        2,
         &format!("this data was made with {}", check.trim()),
     );
     // Without the file that keeps the check value, the snapshot still knows it.
     fs::remove_file(dir.path().join("data/token-key.check")).unwrap();
-    check_refused(dir.path(), "this data was made with");
+    check_refused(dir.path(), 2, "this data was made with");
     fs::write(dir.path().join("data/token-key.check"), &check).unwrap();
     // No key at all: never a new one.
     fs::remove_file(&key).unwrap();
-    check_refused(dir.path(), "not found");
+    check_refused(dir.path(), 2, "not found");
     assert!(!key.exists());
     fs::write(&key, right).unwrap();
     use std::os::unix::fs::PermissionsExt;
     fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
-    check_refused(dir.path(), "chmod 600");
+    check_refused(dir.path(), 2, "chmod 600");
     fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
     Daemon::start(dir.path()).stop();
+}
+
+#[test]
+fn a_start_waits_for_the_one_before_to_end() {
+    let dir = folder();
+    configure(dir.path(), "");
+    let mut before = Daemon::start(dir.path());
+    before.signal(Signal::TERM);
+    let after = Daemon::start(dir.path());
+    assert_eq!(before.wait().code(), Some(0));
+    after.connect().echo();
+    after.stop();
+}
+
+#[test]
+fn what_is_kept_is_not_for_everybody() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = folder();
+    configure(dir.path(), "");
+    Daemon::start(dir.path()).stop();
+    let data = dir.path().join("data");
+    let segments = fs::read_dir(data.join("journal")).unwrap();
+    let beside = ["FORMAT", "lock", "token-key.check"].map(|name| data.join(name));
+    let books = ["book.0", "book.1"].map(|name| data.join(name));
+    for path in segments
+        .map(|entry| entry.unwrap().path())
+        .chain(beside)
+        .chain(books.into_iter().filter(|book| book.exists()))
+    {
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o137, 0, "{}", path.display());
+    }
 }
 
 #[test]
@@ -610,7 +644,7 @@ fn a_folder_that_is_not_ours_is_left_alone() {
     configure(dir.path(), "");
     fs::create_dir(dir.path().join("data")).unwrap();
     fs::write(dir.path().join("data/holiday.jpg"), "x").unwrap();
-    check_refused(dir.path(), "not a data folder of clubswitch");
+    check_refused(dir.path(), 2, "not a data folder of clubswitch");
     let left: Vec<_> = fs::read_dir(dir.path().join("data")).unwrap().collect();
     assert_eq!(left.len(), 1);
 }
@@ -828,6 +862,7 @@ fn a_taken_port_and_a_faulty_rule_file_are_told_and_nothing_starts() {
     fs::write(&path, taken_text).unwrap();
     check_refused(
         dir.path(),
+        74,
         &format!("listen on 127.0.0.1:{port} for link pos"),
     );
 
@@ -838,5 +873,5 @@ fn a_taken_port_and_a_faulty_rule_file_are_told_and_nothing_starts() {
     )
     .unwrap();
     fs::write(&path, format!("rules = \"rules\"\n{text}")).unwrap();
-    check_refused(dir.path(), "world/w.toml:2:1");
+    check_refused(dir.path(), 2, "world/w.toml:2:1");
 }
