@@ -38,7 +38,7 @@ struct Told {
 /// Why following stopped.
 #[derive(Debug, thiserror::Error)]
 enum Halt {
-    #[error("the store is made again from the journal: {0}")]
+    #[error("the store failed, and is opened or made again: {0}")]
     Store(#[from] Fault),
     #[error("the store cannot follow the journal: {0}")]
     Journal(#[from] ReadError),
@@ -209,8 +209,8 @@ fn run(store: &Store, journal: &Reader, split: Split, told: &Told) {
         } else {
             (patience * 2).clamp(RETRY_AFTER, RETRY_AFTER_MOST)
         };
-        if matches!(halt, Halt::Store(_))
-            && let Err(error) = store.begin_again()
+        if let Halt::Store(fault) = &halt
+            && let Err(error) = store.mend(fault)
         {
             told.note(error.to_string());
         }
@@ -226,7 +226,7 @@ fn keep_up(store: &Store, journal: &Reader, split: Split, told: &Told) -> Result
     let mut waiting = Vec::new();
     while !told.stops() {
         if store.is_closed() {
-            return Err(Fault::Page.into());
+            return Err(Fault::Closed.into());
         }
         let mut caught_up = false;
         while bytes_of(&waiting) < BATCH_BYTES && !caught_up {

@@ -37,6 +37,8 @@ struct Inner {
     /// Held by whoever writes; look-ups do not wait for it.
     filling: Mutex<Filling>,
     reached: Mutex<Position>,
+    /// Whether what is on the disk is wrong, not only closed.
+    damaged: AtomicBool,
     /// Whether its position was found in the journal: before that it may tell of another past.
     agreed: AtomicBool,
     journal: OnceLock<Reader>,
@@ -106,7 +108,7 @@ pub enum StoreError {
     },
 }
 
-/// What is wrong with an open store: it has to be made again from the journal.
+/// What is wrong with an open store: where the disk failed it, it has to be opened again, else made again from the journal.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
     /// sled reported an error.
@@ -129,6 +131,20 @@ pub enum Fault {
     Closed,
 }
 
+impl Fault {
+    /// Whether the disk refused, as a full one does, and what is on it may be as it should be.
+    fn is_of_the_disk(&self) -> bool {
+        use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
+        match self {
+            Fault::Sled(sled::Error::Io(error)) => {
+                !matches!(error.kind(), InvalidData | InvalidInput | UnexpectedEof)
+            }
+            Fault::Sync(_) | Fault::Closed => true,
+            Fault::Sled(_) | Fault::Panic | Fault::Page | Fault::OtherJournal => false,
+        }
+    }
+}
+
 impl Store {
     /// Opens the store of the data folder `dir`. One that is damaged, or carries another `identity` than the
     /// folder, is put aside as `store.damaged`, and an empty one begun.
@@ -148,9 +164,7 @@ impl Store {
         let mut put_aside = None;
         let (base, filling) = match open_base(dir, identity) {
             Ok(opened) => opened,
-            Err(Fault::Sled(sled::Error::Io(source)) | Fault::Sync(source)) => {
-                return Err(io(source));
-            }
+            Err(fault) if fault.is_of_the_disk() => return Err(io(io::Error::other(fault))),
             Err(fault) => {
                 move_aside(dir).map_err(io)?;
                 put_aside = Some(format!(
@@ -169,6 +183,7 @@ impl Store {
                 identity,
                 base: RwLock::new(Some(base)),
                 reached: Mutex::new(filling.position),
+                damaged: AtomicBool::new(false),
                 agreed: AtomicBool::new(false),
                 filling: Mutex::new(filling),
                 journal: OnceLock::new(),
@@ -194,11 +209,11 @@ impl Store {
         }
         match self.with(|base| read_entry(&base.db, sequence)) {
             Ok(bytes) => Lookup::Found(bytes),
-            Err(_) => {
+            Err(fault) => {
                 // It should be there: the follower finds the store closed and makes it again. Unless that
                 // has happened meanwhile.
-                if sequence <= self.answers_up_to() {
-                    self.close();
+                if sequence <= self.answers_up_to() && !matches!(fault, Fault::Closed) {
+                    self.close_for(&fault);
                 }
                 Lookup::Unknown
             }
@@ -209,7 +224,7 @@ impl Store {
     /// They are durable after the next [`flush`](Store::flush).
     ///
     /// # Errors
-    /// A [`Fault`]: the store has to be made again.
+    /// A [`Fault`]: the store has to be mended.
     pub fn follow(
         &self,
         first_sequence: u64,
@@ -245,12 +260,42 @@ impl Store {
     /// Makes durable what was followed.
     ///
     /// # Errors
-    /// A [`Fault`]: the store has to be made again.
+    /// A [`Fault`]: the store has to be mended.
     pub fn flush(&self) -> Result<(), Fault> {
         self.with(|base| {
             base.db.flush().map_err(Fault::Sled)?;
             base.file.sync_data().map_err(Fault::Sync)
         })
+    }
+
+    /// Makes a store whole that failed: opens it again where the disk failed it, begins another where its contents are
+    /// wrong.
+    ///
+    /// # Errors
+    /// When the file system refuses; the store stays closed then, and look-ups are Unknown.
+    fn mend(&self, fault: &Fault) -> Result<(), StoreError> {
+        self.close_for(fault);
+        if self.inner.damaged.load(Ordering::Relaxed) {
+            return self.begin_again();
+        }
+        let mut filling = self.filling();
+        let (base, found) = match open_base(&self.inner.dir, self.inner.identity) {
+            Ok(opened) => opened,
+            Err(fault) if fault.is_of_the_disk() => {
+                return Err(StoreError::Io {
+                    dir: self.inner.dir.clone(),
+                    source: io::Error::other(fault),
+                });
+            }
+            Err(_) => {
+                drop(filling);
+                return self.begin_again();
+            }
+        };
+        *self.reached() = found.position;
+        *filling = found;
+        *self.base_mut() = Some(base);
+        Ok(())
     }
 
     /// Puts the store aside as `store.damaged` and begins an empty one.
@@ -267,7 +312,9 @@ impl Store {
         let mut filling = self.filling();
         *filling = Filling::default();
         *self.reached() = Position::default();
+        self.inner.damaged.store(true, Ordering::Relaxed);
         move_aside(&self.inner.dir).map_err(io)?;
+        self.inner.damaged.store(false, Ordering::Relaxed);
         let (base, begun) = open_base(&self.inner.dir, self.inner.identity)
             .map_err(|fault| io(io::Error::other(fault)))?;
         *self.reached() = begun.position;
@@ -300,6 +347,15 @@ impl Store {
         let base = self.base();
         let base = base.as_ref().ok_or(Fault::Closed)?;
         guarded(|| work(base))
+    }
+
+    /// Closes after a fault, until it is mended.
+    fn close_for(&self, fault: &Fault) {
+        if !fault.is_of_the_disk() {
+            self.inner.damaged.store(true, Ordering::Relaxed);
+        }
+        self.inner.agreed.store(false, Ordering::Release);
+        self.close();
     }
 
     fn close(&self) {

@@ -240,3 +240,34 @@ fn a_store_that_was_flushed_is_there_after_its_process_vanished() {
     copied.agree(&journal.reader()).unwrap();
     assert_eq!(look_up(&copied, 1000), 1000);
 }
+
+#[test]
+fn a_store_that_the_disk_failed_is_opened_again_and_not_put_aside() {
+    let dir = tempfile::tempdir().unwrap();
+    followed(dir.path(), 500);
+    let journal = open_journal(dir.path());
+    let (store, opened) = Store::open(dir.path(), journal.folder().identity()).unwrap();
+    assert_eq!(opened.position.sequence, 500);
+    let full = || Fault::Sled(sled::Error::Io(io::ErrorKind::StorageFull.into()));
+    store.mend(&full()).unwrap();
+    assert_eq!(store.position(), opened.position);
+    store.agree(&journal.reader()).unwrap();
+    assert_eq!(look_up(&store, 500), 500);
+
+    // It cannot be opened either, for a while.
+    let (place, away) = (dir.path().join("store"), dir.path().join("away"));
+    store.close();
+    fs::rename(&place, &away).unwrap();
+    fs::write(&place, []).unwrap();
+    assert!(store.mend(&full()).is_err());
+    assert_eq!(store.entry(1), Lookup::Unknown);
+    fs::remove_file(&place).unwrap();
+    fs::rename(&away, &place).unwrap();
+    store.mend(&Fault::Closed).unwrap();
+    assert_eq!(store.position(), opened.position);
+    assert!(!dir.path().join("store.damaged").exists());
+
+    store.mend(&Fault::Page).unwrap();
+    assert_eq!(store.position(), Position::default());
+    assert!(dir.path().join("store.damaged").exists());
+}
