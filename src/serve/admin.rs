@@ -20,7 +20,7 @@ use super::office::{Office, OfficeError};
 use crate::cli::chain;
 use crate::config::admin_socket;
 
-/// The longest line that is taken: an opening file is part of its command.
+/// The longest line that is taken: an opening file is part of its command, a million members are some 200 MB.
 const LINE_BYTES_MOST: u64 = 256 << 20;
 /// Lines that may wait for a client that reads slowly.
 const LINES_MOST: usize = 64;
@@ -84,9 +84,11 @@ async fn converse(
             return Ok(());
         }
         let (tell, mut told) = mpsc::channel(LINES_MOST);
-        let words = serde_json::from_slice::<Value>(&line);
+        let asked = std::mem::take(&mut line);
         let office = Arc::clone(&office);
-        tokio::task::spawn_blocking(move || {
+        let work = tokio::task::spawn_blocking(move || {
+            let words = serde_json::from_slice::<Value>(&asked);
+            drop(asked);
             let mut progress = |step: Value| {
                 // Whoever asked may have gone away; the command is carried out all the same.
                 let _ = tell.blocking_send(json!({ "progress": step }));
@@ -104,6 +106,11 @@ async fn converse(
             let _ = tell.blocking_send(last);
         });
         while let Some(answer) = told.recv().await {
+            write.write_all(format!("{answer}\n").as_bytes()).await?;
+        }
+        if work.await.is_err() {
+            let answer =
+                json!({ "error": "the command panicked: a fault of the switch, see its log" });
             write.write_all(format!("{answer}\n").as_bytes()).await?;
         }
     }
@@ -161,4 +168,29 @@ pub fn call(
         }
     }
     Err(OfficeError::Stopped)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_that_panics_is_answered() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let answer = runtime.block_on(async {
+            let (ours, theirs) = tokio::net::UnixStream::pair().unwrap();
+            tokio::spawn(converse(theirs, Arc::new(|| panic!("as wanted"))));
+            let mut ours = BufReader::new(ours);
+            ours.write_all(b"{\"command\": \"status\"}\n")
+                .await
+                .unwrap();
+            let mut answer = String::new();
+            ours.read_line(&mut answer).await.unwrap();
+            answer
+        });
+        assert!(answer.contains("the command panicked"), "{answer}");
+    }
 }

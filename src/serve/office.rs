@@ -1,6 +1,7 @@
 //! What an operator asks and orders, the same whether the switch runs or not: through its decider, or on the data folder
 //! itself. Each command is a row of a table.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -74,6 +75,9 @@ pub enum OfficeError {
     /// A day has no files.
     #[error(transparent)]
     Settle(#[from] crate::settle::SettleError),
+    /// A question met a fault of the switch.
+    #[error("the question panicked: a fault of the switch, see its log")]
+    Panicked,
     /// The switch stopped before it answered.
     #[error("the switch stopped before it answered")]
     Stopped,
@@ -162,6 +166,18 @@ impl Office {
                 Ok(answer)
             }
         }
+    }
+
+    /// Looks at the book. A panic on the way is this question's alone: it cannot have changed anything.
+    ///
+    /// # Errors
+    /// When it panicked or the switch has stopped.
+    pub fn look<T: Send + 'static>(
+        &mut self,
+        question: impl FnOnce(&Engine, Moment) -> T + Send + 'static,
+    ) -> Result<T, OfficeError> {
+        self.ask(move |engine, now| catch_unwind(AssertUnwindSafe(|| question(engine, now))).ok())?
+            .ok_or(OfficeError::Panicked)
     }
 
     /// Carries out a command by its name.

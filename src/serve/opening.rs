@@ -148,7 +148,7 @@ pub(super) fn open(
     let name = text(words, "name")?;
     let read = text(words, "text")?.to_owned();
     office.put_rules_in_force()?;
-    let names = office.ask(|engine, _| engine.names())?;
+    let names = office.look(|engine, _| engine.names())?;
     let faults =
         |faults: Faults| json!({ "faults": faults.drawn(true), "errors": faults.errors() });
     let file = match OpeningFile::parse(name, &read, &names, office.token_key()) {

@@ -17,6 +17,7 @@ use super::decider::Decider;
 use super::door::{Door, Lack, Offer, Outcome, Slip, Waiting};
 use super::link::{Arrival, Line};
 use super::listen::Links;
+use super::office::{Office, OfficeError};
 use super::{data, fetch, metrics, rules, run};
 use crate::config::{Config, SHIPPED};
 use crate::engine::{Engine, How};
@@ -450,4 +451,25 @@ fn each_says_for_itself_that_there_is_room_again() {
     assert!(door.is_full(), "a group still cannot be written");
     assert!(desk.set_full(Lack::Write, false));
     assert!(!door.is_full());
+}
+
+#[test]
+fn a_question_that_panics_ends_nothing_but_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let line = Pipeline::start(dir.path(), Disk::default(), 4 << 20, 1_000);
+    let mut office = Office::running(
+        Arc::new(Config::parse("built in", SHIPPED).unwrap()),
+        line.reader.clone(),
+        None,
+        TokenKey::new(&[7; 32]),
+        Arc::new(Clock::new(Some(now()), Moment(0))),
+        line.door.clone(),
+        Arc::default(),
+    );
+    let panicked = office.look(|_, _| -> u64 { panic!("as wanted") });
+    assert!(matches!(panicked, Err(OfficeError::Panicked)));
+    let known = office.look(|engine, _| engine.book().sequence().0);
+    assert_eq!(known.unwrap(), 1, "the rules came into force");
+    drop(office);
+    line.stop();
 }

@@ -39,7 +39,7 @@ pub(super) fn balance(
     let club = words["club"].as_str().map(str::to_owned);
     let now = office.clock().now();
     office
-        .ask(move |engine, _| match whose {
+        .look(move |engine, _| match whose {
             Whose::Member(identity) => members(engine, identity, club.as_deref(), now),
             Whose::Shop(code) => {
                 let id = engine.names().shop_id(&code);
@@ -277,7 +277,7 @@ pub(super) fn entry(
             "there is no entry {wanted}; the last one is {last}"
         ))
     })?;
-    office.ask(move |engine, _| told(&found, &engine.names(), &engine.rules().world.zone))
+    office.look(move |engine, _| told(&found, &engine.names(), &engine.rules().world.zone))
 }
 
 /// The entry with a retrieval reference: its own sequence where the switch made it, else the newest one that has it.

@@ -27,7 +27,7 @@ fn status(
     _words: &Value,
     _progress: &mut dyn FnMut(Value),
 ) -> Result<Value, OfficeError> {
-    let mut status = office.ask(|engine, now| {
+    let mut status = office.look(|engine, now| {
         let mut status = book(engine.book());
         status["at_unix_s"] = json!(now.seconds());
         status

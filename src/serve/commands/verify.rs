@@ -62,7 +62,7 @@ pub(super) fn verify(
     progress: &mut dyn FnMut(Value),
 ) -> Result<Value, OfficeError> {
     let running = office.health().is_some();
-    let held = office.ask(move |engine, _| Held::of(engine.book(), !running))?;
+    let held = office.look(move |engine, _| Held::of(engine.book(), !running))?;
     let mut replay = Replay {
         book: Book::new(data::keep_days(&office.config().limits)),
         groups: 0,
