@@ -10,6 +10,7 @@ mod pos;
 mod serve;
 mod settle;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -89,7 +90,8 @@ pub fn run() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            anstream::eprintln!("{}", failure.text().trim_end());
+            // The status counts where nobody reads the words.
+            let _ = writeln!(anstream::stderr(), "{}", failure.text().trim_end());
             ExitCode::from(failure.status())
         }
     }
