@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
-use crate::engine::{Act, Engine};
+use crate::engine::{Act, ActError, Engine};
 use crate::serve::data;
 use crate::serve::office::{Office, OfficeError, step, text};
 use crate::settle::{self, Folder, Published, SettleError};
@@ -127,6 +127,9 @@ fn begun(engine: &Engine, day: Day, now: Moment) -> Result<(), OfficeError> {
 fn turn(engine: &mut Engine, day: Day, now: Moment) -> Result<(), OfficeError> {
     begun(engine, day, now)?;
     let acquirers: Vec<_> = engine.book().names().acquirers().collect();
+    if acquirers.is_empty() {
+        return Err(OfficeError::Refused(ActError::NoAcquirer.to_string()));
+    }
     for id in acquirers {
         while engine.book().open_day(id).is_some_and(|open| open <= day) {
             let turned = engine.act(Act::TurnDay(Some(id)), now);
