@@ -39,6 +39,10 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     for listener in &config.listeners {
         let unfit = exchange::bind(&listener.dialect).err().unwrap_or_default();
         let place = || Place::file(format!("{}.toml", listener.dialect.name()));
+        if listener.dialect.is_unverified() {
+            let title = "this dialect is unverified: no official document stands behind it";
+            faults.push(Fault::note("D11", place(), title));
+        }
         faults.extend(
             unfit
                 .iter()

@@ -120,7 +120,6 @@ roles! {
         text = "text",
         private = "private",
         currency = "currency",
-        pin = "pin",
         balances = "balances",
         network = "network",
         original = "original",

@@ -274,7 +274,6 @@ impl<'a, T: Fn(TokenKind, &[u8]) -> Token> Reader<'a, T> {
                 let code = std::str::from_utf8(&terminal).map_or("", str::trim_end);
                 allowed.contains(code)
             }),
-            has_pin: message.has(at.pin),
             asked: Asked {
                 function,
                 mode,

@@ -214,11 +214,6 @@ impl Session {
         self.waiting.len()
     }
 
-    /// Whether the other end has signed on.
-    pub fn is_signed_on(&self) -> bool {
-        self.signed_on
-    }
-
     /// What happened since this was last asked.
     pub fn take_counts(&mut self) -> Counts {
         std::mem::take(&mut self.counts)

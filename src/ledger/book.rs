@@ -13,7 +13,7 @@ use crate::ledger::{
 };
 use crate::terms::person::Identity;
 use crate::terms::{
-    AcquirerId, ClubId, Day, Map, MemberId, Moment, PurseId, Sequence, SetNumber, Token, UnitId,
+    AcquirerId, ClubId, Day, Map, MemberId, Moment, Sequence, SetNumber, Token, UnitId,
 };
 
 /// How long duplicates and originals are found, where nobody says otherwise.
@@ -293,11 +293,6 @@ impl Book {
     /// The reversal that undid an entry.
     pub fn reversed_by(&self, sequence: Sequence) -> Option<Sequence> {
         self.index.reversed.get(&sequence).copied()
-    }
-
-    /// How many keys are found in memory.
-    pub fn keys_held(&self) -> usize {
-        self.index.keys.len()
     }
 
     /// Takes the next entry in. Reads its effects only; every entry that was decided can be applied.
@@ -728,22 +723,6 @@ impl Book {
             rule_sets,
             opened,
             index,
-        })
-    }
-
-    /// The purses a member can see: which, at which shop, what can be spent now.
-    pub fn balances(
-        &self,
-        member: MemberId,
-        at: Moment,
-        today: Day,
-    ) -> Vec<(PurseId, Option<crate::terms::ShopId>, i64)> {
-        self.member(member).map_or_else(Vec::new, |member| {
-            member
-                .holdings
-                .iter()
-                .map(|held| (held.purse, held.shop, held.available(at, today)))
-                .collect()
         })
     }
 }

@@ -84,15 +84,13 @@ pub enum Exception {
     SplitCut,
     /// The rules failed; the purchase went on without the club.
     WithoutClub,
-    /// Key used before for something else, in an advice or reversal advice.
-    KeyConflict,
     /// An advice of something that is no purchase.
     AdviceOfAnotherKind,
 }
 
 impl Exception {
     /// Every exception, in the order of its number, with its name for people and files.
-    pub const ALL: [(Exception, &'static str); 11] = [
+    pub const ALL: [(Exception, &'static str); 10] = [
         (Exception::OrphanReversal, "orphan-reversal"),
         (Exception::AmbiguousReversal, "ambiguous-reversal"),
         (Exception::AmountDiffers, "amount-differs"),
@@ -102,7 +100,6 @@ impl Exception {
         (Exception::RedeemedOverBalance, "redeemed-over-balance"),
         (Exception::SplitCut, "split-cut"),
         (Exception::WithoutClub, "without-club"),
-        (Exception::KeyConflict, "key-conflict"),
         (Exception::AdviceOfAnotherKind, "advice-of-another-kind"),
     ];
 

@@ -200,8 +200,6 @@ pub struct Request {
     pub balance_of: Option<crate::ledger::PurseKind>,
     /// Whether its link lets this terminal in.
     pub terminal_allowed: bool,
-    /// A PIN came with it.
-    pub has_pin: bool,
 }
 
 impl Request {

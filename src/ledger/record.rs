@@ -345,8 +345,7 @@ recorded_enums! {
         7 => RedeemedOverBalance,
         8 => SplitCut,
         9 => WithoutClub,
-        10 => KeyConflict,
-        11 => AdviceOfAnotherKind,
+        10 => AdviceOfAnotherKind,
     }
     Function ("a function") {
         1 => Purchase,

@@ -8,7 +8,7 @@ use super::{EncodeError, Message, Wanted};
 use crate::spec::{Check, Class, FieldSpec, Inside, Length, Mti, Path, Shape, Spec};
 use crate::spec::{all_digits, all_printable};
 use crate::wire::bitmap::Bitmap;
-use crate::wire::coding::{Coding, to_hex};
+use crate::wire::coding::Coding;
 
 /// A message in the making. The first fault is kept and told by [`MessageBuilder::encode`].
 #[derive(Clone)]
@@ -72,14 +72,6 @@ impl<'s> MessageBuilder<'s> {
             Err(error) => self.refuse(from, error),
         }
         self
-    }
-
-    /// Sets a field of class `b` to these bytes, any other to these characters.
-    pub fn set_bytes(&mut self, n: usize, value: &[u8]) -> &mut Self {
-        match self.spec.field(n) {
-            Some(field) if field.class == Class::B => self.set(n, to_hex(value)),
-            _ => self.set(n, value),
-        }
     }
 
     /// Sets a field to a number, with leading zeros where its length is fixed.

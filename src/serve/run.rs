@@ -462,6 +462,13 @@ impl House {
 pub(super) fn lines(config: &Config) -> Result<Vec<Arc<Line>>, ServeError> {
     let descriptors_most = listen::descriptors();
     let lines = config.listeners.iter().map(|listener| {
+        if listener.dialect.is_unverified() {
+            tracing::warn!(
+                "link {}: the dialect {} is unverified: no official document stands behind it",
+                listener.name,
+                listener.dialect.name()
+            );
+        }
         let dialect = exchange::bind(&listener.dialect).map_err(|faults| {
             let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
             ServeError::Dialect {

@@ -164,11 +164,6 @@ impl Percent {
         self.0
     }
 
-    /// From millionths of the whole; over the whole there is none.
-    pub fn from_millionths(millionths: u32) -> Option<Percent> {
-        (millionths <= Percent::ALL.0).then_some(Percent(millionths))
-    }
-
     /// Whether it is nothing.
     pub fn is_zero(self) -> bool {
         self.0 == 0

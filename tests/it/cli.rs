@@ -519,3 +519,22 @@ fn a_small_demo_adds_up() {
     let again = run(dir.path(), &["demo", "--keep", "day"]);
     assert_eq!(again.status.code(), Some(2), "{}", err(&again));
 }
+
+#[test]
+fn an_unverified_dialect_is_told_by_check() {
+    let dir = tempfile::tempdir().unwrap();
+    let dialect = "extends = \"iso87-ascii\"\ntitle = \"ours\"\nunverified = true\n";
+    fs::create_dir(dir.path().join("specs")).unwrap();
+    fs::write(dir.path().join("specs/mine.toml"), dialect).unwrap();
+    let conf = include_str!("../../conf/clubswitch.toml")
+        .replace("# specs = \"specs\"", "specs = \"specs\"")
+        .replace("\"iso87-ascii\"", "\"mine\"");
+    fs::write(dir.path().join("mine.toml"), conf).unwrap();
+    let output = run(dir.path(), &["check", "--config", "mine.toml"]);
+    let told = format!("{}{}", out(&output), err(&output));
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    assert!(
+        told.contains("D11") && told.contains("unverified"),
+        "{told}"
+    );
+}

@@ -1529,7 +1529,6 @@ fn request(dice: &mut Dice, stan: u32) -> Request {
         enrol: None,
         balance_of: None,
         terminal_allowed: true,
-        has_pin: false,
     }
 }
 

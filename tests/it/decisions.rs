@@ -160,7 +160,6 @@ impl Town {
             enrol: None,
             balance_of: None,
             terminal_allowed: true,
-            has_pin: false,
         }
     }
 
