@@ -1,8 +1,14 @@
-//! Durable purchases a second through the whole switch over loopback, by the shipped rules, beside an echo server with the
-//! same framing under the same client and the same frames: the two take turns in one run, so that a busy machine is fair
-//! to both. Switch, echo server and client share the cores.
+//! The real switch over loopback beside echo servers under the same client and the same frames: they take turns in one
+//! run, so that a busy machine is fair to all. Switch, echo server and client share the cores. Two things are measured:
 //!
-//! `CONNECTIONS=64 IN_FLIGHT=16 SECONDS=4 TURNS=3 MEMBERS=1000 cargo bench --bench switch`
+//! - `purchases`: durable purchases a second by the shipped rules;
+//! - `links`: 0800 echo messages, which no journal keeps: links, sessions and codec alone.
+//!
+//! An echo server sends back what one read brought in one write, on as many threads of the same runtime as the switch:
+//! the plain one looks at nothing, the framing one sends back whole frames only. A ratio is the median of those of the turns.
+//!
+//! `cargo bench --bench switch -- links` takes a minute and a half;
+//! `CONNECTIONS=64 IN_FLIGHT=16 SECONDS=2 TURNS=5 MEMBERS=1000 cargo bench --bench switch -- purchases` one shape only.
 
 #![allow(clippy::unwrap_used, clippy::exit)]
 
@@ -22,51 +28,78 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use clubswitch::exchange::terminal::{Enrolment, Sale, Who};
+use clubswitch::exchange::Network;
+use clubswitch::exchange::terminal::{Enrolment, Sale, Sent, Who};
 use clubswitch::terms::{Pan, Rials};
 use switch::Switch;
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::runtime;
 use tokio::task::LocalSet;
 
-/// Where the trace number begins in a frame of a purchase by card: length, type, bitmap, fields 2, 3, 4 and 7 before it.
-const STAN_ASKED: usize = 2 + 4 + 16 + 18 + 6 + 12 + 10;
-/// The same in its answer, which has no field 2, and where the response code begins: fields 11, 12, 13, 37, 38 before it.
-const STAN_TOLD: usize = STAN_ASKED - 18;
-const CODE_TOLD: usize = STAN_TOLD + 6 + 6 + 4 + 12 + 6;
-const WARM: Duration = Duration::from_secs(1);
+/// Where things stand in the frames of a bench.
+#[derive(Clone, Copy)]
+struct Places {
+    /// Where the trace number begins in a frame that is sent …
+    stan_asked: usize,
+    /// … and in its answer.
+    stan_told: usize,
+    /// Where the response code begins in the answer.
+    code_told: usize,
+}
+
+/// A purchase by card: length, type, bitmap and fields 2, 3, 4 and 7 stand before its trace number. The answer has no
+/// field 2, and fields 11, 12, 13, 37 and 38 before the response code.
+const PURCHASE: Places = {
+    let (stan_asked, pan) = (2 + 4 + 16 + 18 + 6 + 12 + 10, 18);
+    Places {
+        stan_asked,
+        stan_told: stan_asked - pan,
+        code_told: stan_asked - pan + 6 + 6 + 4 + 12 + 6,
+    }
+};
+/// An echo message: length, type, both bitmaps and field 7; the answer has fields 11, 12 and 13 before the response code.
+const NETWORK: Places = {
+    let stan = 2 + 4 + 32 + 10;
+    Places {
+        stan_asked: stan,
+        stan_told: stan,
+        code_told: stan + 6 + 6 + 4,
+    }
+};
 const READ_BYTES: usize = 64 << 10;
 
 fn main() {
-    if std::env::var_os("ECHO_SERVER").is_some() {
-        return echo_server();
+    if let Some(kind) = std::env::var_os("ECHO_SERVER") {
+        return echo_server(kind == "framing");
     }
     // `cargo test --benches` asks only whether it runs.
     let measured = std::env::args().any(|arg| arg == "--bench");
+    let names: Vec<String> = std::env::args().skip(1).collect();
+    let wanted = |name: &str| {
+        let mut given = names.iter().filter(|given| !given.starts_with('-'));
+        given.clone().next().is_none() || given.any(|given| given == name)
+    };
     let number = |name: &str, usual: u64| {
         let given = std::env::var(name).ok();
         given.map_or(usual, |text| text.parse().expect("a number"))
     };
+    let asked =
+        std::env::var_os("CONNECTIONS").is_some() || std::env::var_os("IN_FLIGHT").is_some();
     let plan = Plan {
-        turns: number("TURNS", if measured { 3 } else { 1 }),
-        warm: if measured {
-            WARM
+        shapes: if asked {
+            vec![(number("CONNECTIONS", 64), number("IN_FLIGHT", 16))]
         } else {
-            Duration::from_millis(100)
+            vec![(64, 16), (64, 1)]
         },
+        turns: number("TURNS", if measured { 5 } else { 1 }),
+        warm: Duration::from_millis(if measured { 500 } else { 100 }),
         time: Duration::from_millis(if measured {
-            1000 * number("SECONDS", 4)
+            1000 * number("SECONDS", 2)
         } else {
             200
         }),
         members: number("MEMBERS", if measured { 1_000 } else { 64 }),
-    };
-    let asked =
-        std::env::var_os("CONNECTIONS").is_some() || std::env::var_os("IN_FLIGHT").is_some();
-    let shapes = if asked {
-        vec![(number("CONNECTIONS", 64), number("IN_FLIGHT", 16))]
-    } else {
-        vec![(64, 16), (64, 1)]
     };
 
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench-switch");
@@ -74,51 +107,85 @@ fn main() {
     fs::create_dir_all(&dir).unwrap();
     switch::configure(&dir, "", "");
     let running = Switch::start(&dir, "info");
-    enrol(&running, plan.members);
-    let echo = Echo::start();
-
     println!(
-        "connections × in flight   what     purchases/s   server us   client us   p50 us   p99 us   p99.9 us"
+        "{:>23}   {:8} {:>13} {:>11} {:>11} {:>8} {:>8} {:>10}",
+        "connections × in flight",
+        "what",
+        "answers/s",
+        "server us",
+        "client us",
+        "p50 us",
+        "p99 us",
+        "p99.9 us"
     );
-    let mut terminals = 0;
-    for (connections, in_flight) in shapes {
-        let desks = || -> Vec<Desk> {
-            let each = (0..connections).map(|n| Desk::new(terminals + n, n, connections, &plan));
-            each.collect()
-        };
-        let (mut to_echo, mut to_switch) = (desks(), desks());
-        terminals += connections;
-        let (mut through_echo, mut through_switch) = (Tally::default(), Tally::default());
-        for _ in 0..plan.turns {
-            let link = Side {
-                address: &echo.address,
-                process: echo.child.id(),
-                answers: false,
-            };
-            to_echo = through_echo.turn(&link, to_echo, in_flight, &plan);
-            let link = Side {
-                address: &running.link,
-                process: running.child.id(),
-                answers: true,
-            };
-            to_switch = through_switch.turn(&link, to_switch, in_flight, &plan);
-        }
-        let shape = format!("{connections} × {in_flight}");
-        through_echo.tell(&shape, "echo");
-        through_switch.tell(&shape, "switch");
-        let (ours, bound) = (
-            through_switch.per_second(),
-            through_echo.per_second().max(1),
-        );
-        println!(
-            "{shape:>23}   ratio    {}.{:02}",
-            ours / bound,
-            ours * 100 / bound % 100
-        );
+    if wanted("links") {
+        links(&running, &plan);
+    }
+    if wanted("purchases") {
+        purchases(&running, &plan);
     }
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     println!("load at the end: {}", load.trim());
+    running.stop();
+    let _ = fs::remove_dir_all(&dir);
+}
 
+/// Echo messages beside both echo servers.
+fn links(running: &Switch, plan: &Plan) {
+    let echoes = [Echo::start("plain"), Echo::start("framing")];
+    let mut sides: Vec<Side<'_>> = echoes.iter().map(Echo::side).collect();
+    sides.push(Side::of(running));
+    for &(connections, in_flight) in &plan.shapes {
+        let before = counted(running);
+        let (each, talk) = (0..connections, (in_flight, NETWORK));
+        let desks = || each.clone().map(Desk::of_echoes).collect();
+        compare(&sides, (connections, talk), &desks, plan);
+        let [frames, reads, writes] = counted(running);
+        let hundredths = |calls: u64| {
+            let each = calls * 100 / (frames - before[0]);
+            format!("{}.{:02}", each / 100, each % 100)
+        };
+        println!(
+            "{:>23}   switch   {} reads and {} writes a frame",
+            format!("{connections} × {in_flight}"),
+            hundredths(reads - before[1]),
+            hundredths(writes - before[2]),
+        );
+    }
+}
+
+/// Frames answered without the book, and the system calls that read and wrote, as the switch counts them.
+fn counted(running: &Switch) -> [u64; 3] {
+    let page = running.page("/metrics");
+    [
+        "requests_total{link=\"pos\",mti_class=\"network\"",
+        "link_reads_total{",
+        "link_writes_total{",
+    ]
+    .map(|figure| {
+        let name = format!("clubswitch_{figure}");
+        let line = page.lines().find(|line| line.starts_with(&name));
+        let value = line.and_then(|line| line.rsplit(' ').next());
+        // A link has no figures before its first connection.
+        value.map_or(0, |value| value.parse().unwrap())
+    })
+}
+
+/// Purchases beside the framing echo server.
+fn purchases(running: &Switch, plan: &Plan) {
+    enrol(running, plan.members);
+    let echo = Echo::start("framing");
+    let sides = [echo.side(), Side::of(running)];
+    let mut terminals = 0;
+    for &(connections, in_flight) in &plan.shapes {
+        let desks = || -> Vec<Desk> {
+            let each = 0..connections;
+            each.map(|n| Desk::of_purchases(terminals + n, n, connections, plan))
+                .collect()
+        };
+        compare(&sides, (connections, (in_flight, PURCHASE)), &desks, plan);
+        terminals += connections;
+    }
     let page = running.page("/metrics");
     assert!(
         page.lines()
@@ -134,12 +201,49 @@ fn main() {
         let line = page.lines().find(|line| line.starts_with(&name));
         println!("{}", line.unwrap_or_else(|| panic!("no {name} in\n{page}")));
     }
-    running.stop();
-    let _ = fs::remove_dir_all(&dir);
+}
+
+/// How a connection talks: frames in flight, and what stands where in them.
+type Talk = (u64, Places);
+
+/// Lets all sides take turns, tells what each came to, and the last one's part of each other one.
+fn compare(
+    sides: &[Side<'_>],
+    (connections, talk): (u64, Talk),
+    desks: &dyn Fn() -> Vec<Desk>,
+    plan: &Plan,
+) {
+    let mut tallies: Vec<Tally> = sides.iter().map(|_| Tally::default()).collect();
+    let mut all: Vec<Vec<Desk>> = sides.iter().map(|_| desks()).collect();
+    for _ in 0..plan.turns {
+        for ((side, tally), desks) in sides.iter().zip(&mut tallies).zip(&mut all) {
+            *desks = tally.turn(side, std::mem::take(desks), talk, plan);
+        }
+    }
+    let shape = format!("{connections} × {}", talk.0);
+    for (side, tally) in sides.iter().zip(&mut tallies) {
+        tally.tell(&shape, side.name);
+    }
+    let Some((ours, bounds)) = tallies.split_last() else {
+        return;
+    };
+    for (side, bound) in sides.iter().zip(bounds) {
+        let each = ours.turns.iter().zip(&bound.turns);
+        let mut hundredths: Vec<u64> = each.map(|(ours, bound)| ours * 100 / bound).collect();
+        hundredths.sort_unstable();
+        let middle = hundredths[hundredths.len() / 2];
+        println!(
+            "{shape:>23}   {}.{:02} x {} (turns {hundredths:?} %)",
+            middle / 100,
+            middle % 100,
+            side.name
+        );
+    }
 }
 
 /// How long and how much.
 struct Plan {
+    shapes: Vec<(u64, u64)>,
     turns: u64,
     warm: Duration,
     time: Duration,
@@ -173,9 +277,10 @@ fn card(n: u64) -> Pan {
     Pan::new(format!("99991200{n:08}").as_bytes()).expect("16 digits")
 }
 
-/// A terminal whose purchases are encoded before: all that is written anew in a frame is its trace number.
+/// A terminal whose messages are encoded before: all that is written anew in a frame is its trace number.
 struct Desk {
     frames: Vec<Vec<u8>>,
+    stan_at: usize,
     stan: u32,
     /// When each trace number was sent, by its last digits.
     sent_at: Vec<Instant>,
@@ -183,22 +288,34 @@ struct Desk {
 
 impl Desk {
     /// The members are dealt out to the terminals of a shape.
-    fn new(number: u64, place: u64, places: u64, plan: &Plan) -> Desk {
+    fn of_purchases(number: u64, place: u64, places: u64, plan: &Plan) -> Desk {
         let mut terminal = switch::terminal(&switch::dialect(), &format!("T{number:07}"));
-        let frames = (place..plan.members).step_by(places as usize).map(|n| {
+        let sent = (place..plan.members).step_by(places as usize).map(|n| {
             let rials = 100_000 + (n * 7_919 % 5_000_000) as i64;
             let sale = Sale::of(Who::Card(card(n)), Rials(rials));
-            let sent = terminal.purchase(&sale, switch::now()).unwrap();
+            terminal.purchase(&sale, switch::now()).unwrap()
+        });
+        Desk::new(PURCHASE, sent)
+    }
+
+    fn of_echoes(number: u64) -> Desk {
+        let mut terminal = switch::terminal(&switch::dialect(), &format!("T{number:07}"));
+        let sent = terminal.network(Network::Echo, switch::now()).unwrap();
+        Desk::new(NETWORK, std::iter::once(sent))
+    }
+
+    fn new(places: Places, sent: impl Iterator<Item = Sent>) -> Desk {
+        let stan_at = places.stan_asked;
+        let frames = sent.map(|sent| {
             let mut frame = Vec::new();
             switch::put(&mut frame, &sent.body);
-            assert_eq!(
-                frame[STAN_ASKED..STAN_ASKED + 6],
-                *format!("{:06}", sent.stan).as_bytes()
-            );
+            let stan = format!("{:06}", sent.stan);
+            assert_eq!(frame[stan_at..stan_at + 6], *stan.as_bytes());
             frame
         });
         Desk {
             frames: frames.collect(),
+            stan_at,
             stan: 0,
             sent_at: vec![Instant::now(); 1024],
         }
@@ -207,9 +324,9 @@ impl Desk {
     fn put(&mut self, count: u64, out: &mut Vec<u8>) {
         let now = Instant::now();
         for _ in 0..count {
-            // Never used twice in a run: a million for each terminal is far more than a run takes.
+            // A purchase's is never used twice in a run: a million for each terminal is far more than a run takes.
             self.stan = self.stan % 999_999 + 1;
-            let start = out.len() + STAN_ASKED;
+            let start = out.len() + self.stan_at;
             out.extend_from_slice(&self.frames[self.stan as usize % self.frames.len()]);
             let mut left = self.stan;
             for digit in out[start..start + 6].iter_mut().rev() {
@@ -230,16 +347,30 @@ impl Desk {
 
 /// Who is talked to.
 struct Side<'a> {
+    name: &'a str,
     address: &'a str,
     process: u32,
     /// Whether it answers, or sends back what it got.
     answers: bool,
 }
 
+impl Side<'_> {
+    fn of(running: &Switch) -> Side<'_> {
+        Side {
+            name: "switch",
+            address: &running.link,
+            process: running.child.id(),
+            answers: true,
+        }
+    }
+}
+
 /// What the turns of one side came to.
 #[derive(Default)]
 struct Tally {
-    purchases: u64,
+    answers: u64,
+    /// Answers a second, by turn.
+    turns: Vec<u64>,
     time: Duration,
     server_ns: u64,
     client_ns: u64,
@@ -256,18 +387,12 @@ struct Shared {
 
 impl Tally {
     /// Drives one side for the time of a turn, after it is warm.
-    fn turn(
-        &mut self,
-        side: &Side<'_>,
-        desks: Vec<Desk>,
-        in_flight: u64,
-        plan: &Plan,
-    ) -> Vec<Desk> {
+    fn turn(&mut self, side: &Side<'_>, desks: Vec<Desk>, talk: Talk, plan: &Plan) -> Vec<Desk> {
         let shared = Arc::new(Shared::default());
         let (address, answers) = (side.address.to_owned(), side.answers);
         let client = {
             let shared = Arc::clone(&shared);
-            thread::spawn(move || drive(&address, answers, desks, in_flight, &shared))
+            thread::spawn(move || drive(&address, answers, desks, talk, &shared))
         };
         thread::sleep(plan.warm);
         let look = || {
@@ -285,17 +410,14 @@ impl Tally {
         let after = look();
         shared.stop.store(true, Ordering::Relaxed);
         let (desks, latencies_us) = client.join().unwrap();
-        self.time += after.0 - before.0;
-        self.purchases += after.1 - before.1;
+        let (time, count) = (after.0 - before.0, after.1 - before.1);
+        self.time += time;
+        self.answers += count;
+        self.turns.push(per_second(count, time).max(1));
         self.server_ns += after.2 - before.2;
         self.client_ns += after.3 - before.3;
         self.latencies_us.extend(latencies_us);
         desks
-    }
-
-    fn per_second(&self) -> u64 {
-        let ms = u64::try_from(self.time.as_millis()).unwrap().max(1);
-        self.purchases * 1000 / ms
     }
 
     fn tell(&mut self, shape: &str, what: &str) {
@@ -306,12 +428,12 @@ impl Tally {
             self.latencies_us.get(place).copied().unwrap_or_default()
         };
         let each = |ns: u64| {
-            let ns = ns / self.purchases.max(1);
+            let ns = ns / self.answers.max(1);
             format!("{}.{:02}", ns / 1000, ns % 1000 / 10)
         };
         println!(
-            "{shape:>23}   {what:6} {:13} {:>11} {:>11} {:8} {:8} {:10}",
-            self.per_second(),
+            "{shape:>23}   {what:8} {:13} {:>11} {:>11} {:8} {:8} {:10}",
+            per_second(self.answers, self.time),
             each(self.server_ns),
             each(self.client_ns),
             at(500),
@@ -321,12 +443,16 @@ impl Tally {
     }
 }
 
+fn per_second(count: u64, time: Duration) -> u64 {
+    count * 1000 / u64::try_from(time.as_millis()).unwrap().max(1)
+}
+
 /// The client: one thread, a task for each connection.
 fn drive(
     address: &str,
     answers: bool,
     desks: Vec<Desk>,
-    in_flight: u64,
+    talk: Talk,
     shared: &Arc<Shared>,
 ) -> (Vec<Desk>, Vec<u32>) {
     let runtime = runtime::Builder::new_current_thread()
@@ -344,7 +470,7 @@ fn drive(
                 tokio::task::spawn_local(async move {
                     let stream = TcpStream::connect(address).await.unwrap();
                     stream.set_nodelay(true).unwrap();
-                    converse(stream, answers, desk, in_flight, &shared, &latencies_us).await
+                    converse(stream, answers, desk, talk, &shared, &latencies_us).await
                 })
             })
             .collect();
@@ -359,14 +485,17 @@ fn drive(
 
 /// Keeps so many in flight: each read is followed by one write of as many new frames as answers came.
 async fn converse(
-    stream: TcpStream,
+    mut stream: TcpStream,
     answers: bool,
     mut desk: Desk,
-    in_flight: u64,
+    (in_flight, places): Talk,
     shared: &Shared,
     latencies_us: &RefCell<Vec<u32>>,
 ) -> Desk {
-    let stan_at = if answers { STAN_TOLD } else { STAN_ASKED };
+    let stan_at = match answers {
+        true => places.stan_told,
+        false => places.stan_asked,
+    };
     let mut out = Vec::new();
     let mut came = vec![0; READ_BYTES];
     let mut filled = 0;
@@ -375,14 +504,16 @@ async fn converse(
     loop {
         write(&stream, &out).await;
         out.clear();
-        filled += read(&stream, &mut came[filled..]).await;
+        let count = stream.read(&mut came[filled..]).await.unwrap();
+        assert!(count > 0, "the other side has ended");
+        filled += count;
         let now = Instant::now();
         let measuring = shared.measuring.load(Ordering::Relaxed);
         let (mut at, mut count) = (0, 0);
         while let Some(end) = frame_end(&came[at..filled]) {
             let frame = &came[at..at + end];
             if answers {
-                let code = &frame[CODE_TOLD..CODE_TOLD + 2];
+                let code = &frame[places.code_told..places.code_told + 2];
                 assert_eq!(code, b"00", "{}", frame.escape_ascii());
             }
             if measuring {
@@ -406,20 +537,6 @@ async fn converse(
     }
 }
 
-async fn read(stream: &TcpStream, into: &mut [u8]) -> usize {
-    loop {
-        stream.readable().await.unwrap();
-        match stream.try_read(into) {
-            Ok(count) => {
-                assert!(count > 0, "the other side has ended");
-                return count;
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-            Err(error) => panic!("{error}"),
-        }
-    }
-}
-
 async fn write(stream: &TcpStream, mut bytes: &[u8]) {
     while !bytes.is_empty() {
         match stream.try_write(bytes) {
@@ -439,16 +556,17 @@ fn frame_end(bytes: &[u8]) -> Option<usize> {
     (bytes.len() >= end).then_some(end)
 }
 
-/// The lower bound: a process that sends back every whole frame, one read and one write for all that came together.
+/// The lower bound: a process that sends back what came, one read and one write for all that came together.
 struct Echo {
+    kind: &'static str,
     child: Child,
     address: String,
 }
 
 impl Echo {
-    fn start() -> Echo {
+    fn start(kind: &'static str) -> Echo {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .env("ECHO_SERVER", "1")
+            .env("ECHO_SERVER", kind)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -457,8 +575,18 @@ impl Echo {
         let out = child.stdout.take().unwrap();
         BufReader::new(out).read_line(&mut address).unwrap();
         Echo {
+            kind,
             child,
             address: address.trim().to_owned(),
+        }
+    }
+
+    fn side(&self) -> Side<'_> {
+        Side {
+            name: self.kind,
+            address: &self.address,
+            process: self.child.id(),
+            answers: false,
         }
     }
 }
@@ -471,7 +599,7 @@ impl Drop for Echo {
 }
 
 /// A thread a core, as many connections on each; ends with the one who started it.
-fn echo_server() {
+fn echo_server(framing: bool) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     println!("{}", listener.local_addr().unwrap());
     std::io::stdout().flush().unwrap();
@@ -492,7 +620,7 @@ fn echo_server() {
                 LocalSet::new().block_on(&runtime, async move {
                     while woken.recv().await.is_some() {
                         for stream in arrivals.try_iter() {
-                            tokio::task::spawn_local(echo(stream));
+                            tokio::task::spawn_local(echo(stream, framing));
                         }
                     }
                 });
@@ -507,21 +635,19 @@ fn echo_server() {
     }
 }
 
-async fn echo(stream: std::net::TcpStream) {
+async fn echo(stream: std::net::TcpStream, framing: bool) {
     stream.set_nonblocking(true).unwrap();
     stream.set_nodelay(true).unwrap();
-    let stream = TcpStream::from_std(stream).unwrap();
+    let mut stream = TcpStream::from_std(stream).unwrap();
     let mut came = vec![0; READ_BYTES];
     let mut filled = 0;
     loop {
-        stream.readable().await.unwrap();
-        match stream.try_read(&mut came[filled..]) {
-            Ok(0) => return,
+        // Unlike `try_read`, this asks the kernel no second time after a read that did not fill its room.
+        match stream.read(&mut came[filled..]).await {
+            Ok(0) | Err(_) => return,
             Ok(count) => filled += count,
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => continue,
-            Err(_) => return,
         }
-        let mut at = 0;
+        let mut at = if framing { 0 } else { filled };
         while let Some(end) = frame_end(&came[at..filled]) {
             at += end;
         }

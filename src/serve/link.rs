@@ -243,6 +243,7 @@ impl Connection<'_> {
     /// One read, and everything in it.
     fn read(&mut self) -> std::io::Result<()> {
         self.input.reserve(READ_BYTES);
+        self.metrics.borrow().reads.increment(1);
         match self.stream.try_read_buf(&mut self.input) {
             Ok(0) => {
                 self.end(End::Peer);
@@ -361,6 +362,7 @@ impl Connection<'_> {
     /// Writes as much as goes without waiting.
     fn write(&mut self) -> std::io::Result<()> {
         while !self.output.is_empty() {
+            self.metrics.borrow().writes.increment(1);
             match self.stream.try_write(&self.output) {
                 Ok(count) => {
                     self.output.advance(count);

@@ -32,6 +32,8 @@ const CODES: &str = "clubswitch_response_code_total";
 const IN_FLIGHT: &str = "clubswitch_inflight_requests";
 const CONNECTIONS: &str = "clubswitch_connections";
 const FRAMES_REJECTED: &str = "clubswitch_frames_rejected_total";
+const READS: &str = "clubswitch_link_reads_total";
+const WRITES: &str = "clubswitch_link_writes_total";
 const DUPLICATES: &str = "clubswitch_duplicates_total";
 const REVERSALS: &str = "clubswitch_reversals_total";
 const LATE: &str = "clubswitch_late_responses_total";
@@ -69,6 +71,8 @@ pub(super) fn begin() -> Result<PrometheusHandle, BuildError> {
         FRAMES_REJECTED,
         "Frames and messages that were dropped, by cause"
     );
+    describe_counter!(READS, "System calls that read from connections");
+    describe_counter!(WRITES, "System calls that wrote to connections");
     describe_counter!(DUPLICATES, "Messages whose key was used before");
     describe_counter!(REVERSALS, "Reversals, by how they found their original");
     describe_counter!(LATE, "Answers not sent because their time was over");
@@ -120,6 +124,8 @@ pub(super) struct LinkMetrics {
     durations: Map<Function, Histogram>,
     pub(super) in_flight: Gauge,
     pub(super) connections: Gauge,
+    pub(super) reads: Counter,
+    pub(super) writes: Counter,
     replays: Counter,
     conflicts: Counter,
     matched: Counter,
@@ -135,6 +141,8 @@ impl LinkMetrics {
         LinkMetrics {
             in_flight: gauge!(IN_FLIGHT, "link" => name()),
             connections: gauge!(CONNECTIONS, "link" => name(), "state" => "open"),
+            reads: counter!(READS, "link" => name()),
+            writes: counter!(WRITES, "link" => name()),
             replays: counter!(DUPLICATES, "link" => name(), "kind" => "replay"),
             conflicts: counter!(DUPLICATES, "link" => name(), "kind" => "conflict"),
             matched: counter!(REVERSALS, "link" => name(), "match" => "exact"),
