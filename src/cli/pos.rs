@@ -60,7 +60,13 @@ struct Seat {
     )]
     connect: String,
     /// How the length of a message is told
-    #[arg(long, global = true, value_name = "NAME", default_value = "len2-be")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "NAME",
+        default_value = "len2-be",
+        value_parser = Framing::NAMES
+    )]
     framing: String,
     /// What messages look like
     #[arg(
@@ -347,7 +353,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let seat = &args.seat;
     let language = Language::named(&seat.lang).unwrap_or_default();
     let dialect = Arc::new(dialect(&seat.dialect, seat.specs.as_deref())?);
-    let framing = framing(&seat.framing)?;
+    let framing = Framing::named(&seat.framing).expect("no other name was let in");
     let zone = Zone::named(ZONE).expect("the zone of Tehran is built in");
     let now = match seat.at {
         Some(local) => zone.moment(local),
@@ -658,13 +664,6 @@ pub(super) fn dialect(name: &str, folder: Option<&std::path::Path>) -> Result<Di
     bind(&spec).map_err(|faults| {
         let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
         Failure::Usage(lines.join("\n"))
-    })
-}
-
-fn framing(name: &str) -> Result<Framing, Failure> {
-    Framing::named(name).ok_or_else(|| {
-        let known = Framing::NAMES.join(", ");
-        Failure::Usage(format!("there is no framing {name:?}; one of {known}"))
     })
 }
 

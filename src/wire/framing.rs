@@ -32,25 +32,34 @@ impl std::fmt::Debug for Frame {
     }
 }
 
-/// How the length of a frame is told.
+/// How frames are told apart: a row of [`FORMS`].
+#[derive(Debug, PartialEq, Eq)]
+struct Form {
+    name: &'static str,
+    count: Count,
+    /// Zero bytes between count and header, not counted.
+    zeros: usize,
+    /// Whether the count's own bytes are counted.
+    counts_itself: bool,
+    /// Whether a header begins with a TPDU; it is counted.
+    tpdu: bool,
+    /// Whether 0x03 ends a frame; where there is a count, it is counted.
+    etx: bool,
+}
+
+/// How the length of a frame is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// `len2-be`: 2 bytes, big-endian.
-    Len2Be,
-    /// `len2-be-incl`: 2 bytes, big-endian, its own 2 bytes counted.
-    Len2BeIncl,
-    /// `len2-bcd`: 2 bytes, 4 BCD digits.
-    Len2Bcd,
-    /// `len4-be`: 4 bytes, big-endian.
-    Len4Be,
-    /// `len4-ascii`: 4 ASCII decimal digits.
-    Len4Ascii,
-    /// `len4-hex`: 4 ASCII hex digits.
-    Len4Hex,
-    /// `nac`: `len2-be` whose count includes a 5-byte TPDU.
-    Nac,
-    /// `etx`: no length, ends with 0x03.
-    Etx,
+enum Count {
+    /// Not at all.
+    None,
+    /// So many bytes, big-endian.
+    Binary(usize),
+    /// 2 bytes, 4 BCD digits.
+    Bcd,
+    /// 4 ASCII decimal digits.
+    Ascii,
+    /// 4 ASCII hex digits.
+    Hex,
 }
 
 /// What follows the length, before the message.
@@ -61,12 +70,12 @@ enum Header {
     Counted(usize),
 }
 
-/// The framing of one link: kind, header, limit.
+/// The framing of one link: form, header, limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Framing {
-    kind: Kind,
+    form: &'static Form,
     header: Header,
-    /// Most bytes that a frame may hold after its length.
+    /// Most bytes that header and message of a frame may have together.
     pub body_bytes_max: usize,
 }
 
@@ -98,6 +107,9 @@ pub enum FrameError {
     /// The literal header of the link is not there.
     #[error("the frame does not begin with the header of this link")]
     WrongHeader,
+    /// A frame does not end with 0x03 where its length tells.
+    #[error("0x03 wanted at the end of the frame")]
+    NoEnd,
     /// A body that holds 0x03 cannot be sent where 0x03 ends the frame.
     #[error("a body with 0x03 in it cannot be framed by 0x03")]
     EndInside,
@@ -111,6 +123,7 @@ impl FrameError {
             FrameError::BadLength { .. } => "bad-length",
             FrameError::TooShort { .. } => "too-short",
             FrameError::WrongHeader => "wrong-header",
+            FrameError::NoEnd => "no-end",
             FrameError::EndInside => "end-inside",
         }
     }
@@ -119,24 +132,119 @@ impl FrameError {
 const TPDU_BYTES: usize = 5;
 const ETX: u8 = 0x03;
 
-const KINDS: [(&str, Kind); 8] = [
-    ("len2-be", Kind::Len2Be),
-    ("len2-be-incl", Kind::Len2BeIncl),
-    ("len2-bcd", Kind::Len2Bcd),
-    ("len4-be", Kind::Len4Be),
-    ("len4-ascii", Kind::Len4Ascii),
-    ("len4-hex", Kind::Len4Hex),
-    ("nac", Kind::Nac),
-    ("etx", Kind::Etx),
+/// The usual form; the others say in what they differ from it.
+const LEN2: Form = Form {
+    name: "len2-be",
+    count: Count::Binary(2),
+    zeros: 0,
+    counts_itself: false,
+    tpdu: false,
+    etx: false,
+};
+
+/// All forms. Two zero bytes before a 2-byte count, as some hosts have them, are a `len4-be`.
+#[rustfmt::skip]
+static FORMS: [Form; 11] = [
+    LEN2,
+    Form { name: "len2-be-incl", counts_itself: true, ..LEN2 },
+    Form { name: "len2-be-zeros", zeros: 2, ..LEN2 },
+    Form { name: "len2-be-etx", etx: true, ..LEN2 },
+    Form { name: "len2-bcd", count: Count::Bcd, ..LEN2 },
+    Form { name: "len4-be", count: Count::Binary(4), ..LEN2 },
+    Form { name: "len4-ascii", count: Count::Ascii, ..LEN2 },
+    Form { name: "len4-hex", count: Count::Hex, ..LEN2 },
+    Form { name: "nac", tpdu: true, ..LEN2 },
+    Form { name: "nac-bcd", count: Count::Bcd, tpdu: true, ..LEN2 },
+    Form { name: "etx", count: Count::None, etx: true, ..LEN2 },
 ];
+
+impl Form {
+    /// Bytes before the header.
+    fn prefix_bytes(&self) -> usize {
+        self.count.bytes() + self.zeros
+    }
+
+    /// Bytes that are counted though they are neither header nor message.
+    fn counted_beside(&self, empty: bool) -> usize {
+        let own = if self.counts_itself {
+            self.count.bytes()
+        } else {
+            0
+        };
+        own + usize::from(self.etx && !empty)
+    }
+}
+
+impl Count {
+    fn bytes(self) -> usize {
+        match self {
+            Count::None => 0,
+            Count::Binary(bytes) => bytes,
+            Count::Bcd => 2,
+            Count::Ascii | Count::Hex => 4,
+        }
+    }
+
+    /// The highest count that can be written.
+    fn most(self) -> usize {
+        match self {
+            Count::None => usize::MAX,
+            Count::Binary(bytes) => (1 << (8 * bytes)) - 1,
+            Count::Bcd | Count::Ascii => 9999,
+            Count::Hex => 0xffff,
+        }
+    }
+
+    /// Reads it from as many bytes as it has.
+    fn read(self, bytes: &[u8]) -> Result<usize, FrameError> {
+        let nibble = super::coding::nibble;
+        let (digits, base, wanted) = match (self, bytes) {
+            (Count::Bcd, &[a, b]) => ([a >> 4, a & 15, b >> 4, b & 15], 10, "4 BCD digits"),
+            (Count::Ascii, &[a, b, c, d]) => {
+                let digits = [a, b, c, d].map(|c| c.wrapping_sub(b'0'));
+                (digits, 10, "4 decimal digits")
+            }
+            (Count::Hex, &[a, b, c, d]) => ([a, b, c, d].map(nibble), 16, "4 hex digits"),
+            _ => {
+                return Ok(bytes
+                    .iter()
+                    .fold(0, |sum, byte| sum << 8 | usize::from(*byte)));
+            }
+        };
+        if digits.iter().any(|digit| *digit >= base) {
+            return Err(FrameError::BadLength { wanted });
+        }
+        let (base, digits) = (usize::from(base), digits.map(usize::from));
+        Ok(digits.iter().fold(0, |sum, digit| sum * base + digit))
+    }
+
+    /// Writes one that is at most [`Count::most`].
+    fn put(self, count: usize, out: &mut BytesMut) {
+        let [.., high, low] = count.to_be_bytes();
+        let decimal = [1000, 100, 10, 1].map(|unit| (count / unit % 10) as u8);
+        match self {
+            Count::None => {}
+            Count::Binary(bytes) => out.put_uint(count as u64, bytes),
+            Count::Bcd => {
+                let [a, b, c, d] = decimal;
+                out.put_slice(&[a << 4 | b, c << 4 | d]);
+            }
+            Count::Ascii => out.put_slice(&decimal.map(|digit| digit + b'0')),
+            Count::Hex => {
+                out.put_slice(&super::coding::hex_pair(high));
+                out.put_slice(&super::coding::hex_pair(low));
+            }
+        }
+    }
+}
 
 impl Framing {
     /// The names that [`Framing::named`] knows.
-    pub const NAMES: [&str; 8] = {
-        let mut names = [""; 8];
+    pub const NAMES: [&str; FORMS.len()] = {
+        let mut names = [""; FORMS.len()];
         let mut at = 0;
-        while at < 8 {
-            names[at] = KINDS[at].0;
+        while at < names.len() {
+            names[at] = FORMS[at].name;
             at += 1;
         }
         names
@@ -147,9 +255,8 @@ impl Framing {
 
     /// The framing with this name, without header, with the default limit.
     pub fn named(name: &str) -> Option<Framing> {
-        let (_, kind) = KINDS.iter().find(|(known, _)| *known == name)?;
         Some(Framing {
-            kind: *kind,
+            form: FORMS.iter().find(|form| form.name == name)?,
             header: Header::None,
             body_bytes_max: Framing::BODY_BYTES_MAX,
         })
@@ -157,10 +264,7 @@ impl Framing {
 
     /// The name by which [`Framing::named`] finds it.
     pub fn name(&self) -> &'static str {
-        KINDS
-            .iter()
-            .find(|(_, kind)| *kind == self.kind)
-            .map_or("", |(name, _)| name)
+        self.form.name
     }
 
     /// Wants these bytes after every length, and writes them.
@@ -177,7 +281,7 @@ impl Framing {
         self
     }
 
-    /// Sets the most bytes that a frame may hold after its length.
+    /// Sets the most bytes that header and message of a frame may have together.
     #[must_use]
     pub fn with_body_bytes_max(mut self, bytes: usize) -> Framing {
         self.body_bytes_max = bytes;
@@ -187,70 +291,71 @@ impl Framing {
     /// Takes the next whole frame from the front of `stream`; `None` when it has not all come yet.
     /// Then `stream` is as it was.
     pub fn take(&self, stream: &mut BytesMut) -> Result<Option<Frame>, FrameError> {
-        if self.kind == Kind::Etx {
+        let form = self.form;
+        if form.count == Count::None {
             return self.take_to_etx(stream);
         }
-        let Some(announced) = self.announced(stream)? else {
+        let prefix = form.prefix_bytes();
+        let Some((count, zeros)) = stream
+            .get(..prefix)
+            .map(|prefix| prefix.split_at(form.count.bytes()))
+        else {
             return Ok(None);
         };
-        let prefix = self.prefix_bytes();
-        let length = if self.kind == Kind::Len2BeIncl {
-            announced.checked_sub(prefix).ok_or(FrameError::TooShort {
+        let announced = form.count.read(count)?;
+        if zeros.iter().any(|byte| *byte != 0) {
+            let wanted = "a count with zero bytes after it";
+            return Err(FrameError::BadLength { wanted });
+        }
+        let empty = announced == form.counted_beside(true);
+        let beside = form.counted_beside(empty);
+        let length = announced.checked_sub(beside).ok_or(FrameError::TooShort {
+            length: announced,
+            at_least: beside,
+        })?;
+        // What is nothing but its end would be answered with something else.
+        if length == 0 && !empty {
+            return Err(FrameError::TooShort {
                 length: announced,
-                at_least: prefix,
-            })?
-        } else {
-            announced
-        };
+                at_least: beside + 1,
+            });
+        }
         self.check_length(length)?;
-        if stream.len() - prefix < length {
+        let end = usize::from(form.etx && !empty);
+        if stream.len() - prefix < length + end {
             // One reservation for the rest of a long frame instead of growth by doubling.
-            stream.reserve(length + prefix - stream.len());
+            stream.reserve(prefix + length + end - stream.len());
             return Ok(None);
+        }
+        if end == 1 && stream[prefix + length] != ETX {
+            return Err(FrameError::NoEnd);
         }
         stream.advance(prefix);
         let mut body = stream.split_to(length).freeze();
+        stream.advance(end);
         let header = self.split_header(&mut body)?;
         Ok(Some(Frame { header, body }))
     }
 
     /// Appends a frame. Empty header and body make the keep-alive.
     pub fn put(&self, header: &[u8], body: &[u8], out: &mut BytesMut) -> Result<(), FrameError> {
+        let form = self.form;
         let length = header.len() + body.len();
-        let at_most = match self.kind {
-            Kind::Len2Be | Kind::Nac | Kind::Len4Hex => 0xffff,
-            Kind::Len2BeIncl => 0xffff - 2,
-            Kind::Len2Bcd | Kind::Len4Ascii => 9999,
-            Kind::Len4Be => u32::MAX as usize,
-            Kind::Etx => usize::MAX,
-        };
+        let counted = form.count != Count::None;
+        let beside = form.counted_beside(length == 0);
+        let at_most = form.count.most() - beside;
         if length > at_most {
             return Err(FrameError::TooLong { length, at_most });
         }
-        if self.kind == Kind::Etx && (header.contains(&ETX) || body.contains(&ETX)) {
+        if !counted && (header.contains(&ETX) || body.contains(&ETX)) {
             return Err(FrameError::EndInside);
         }
-        out.reserve(length + 4);
-        let low = [(length >> 8) as u8, length as u8];
-        match self.kind {
-            Kind::Len2Be | Kind::Nac => out.put_slice(&low),
-            Kind::Len2BeIncl => out.put_u16((length + 2) as u16),
-            Kind::Len4Be => out.put_u32(length as u32),
-            Kind::Len2Bcd => {
-                let d = decimal4(length);
-                out.put_slice(&[d[0] << 4 | d[1], d[2] << 4 | d[3]]);
-            }
-            Kind::Len4Ascii => out.put_slice(&decimal4(length).map(|d| d + b'0')),
-            Kind::Len4Hex => {
-                for byte in low {
-                    out.put_slice(&super::coding::hex_pair(byte));
-                }
-            }
-            Kind::Etx => {}
-        }
+        out.reserve(form.prefix_bytes() + length + 1);
+        form.count.put(length + beside, out);
+        out.put_bytes(0, form.zeros);
         out.put_slice(header);
         out.put_slice(body);
-        if self.kind == Kind::Etx {
+        if form.etx && (length > 0 || !counted) {
             out.put_u8(ETX);
         }
         Ok(())
@@ -259,7 +364,7 @@ impl Framing {
     /// The header of the answer to a frame with this header: a TPDU comes back with its two
     /// addresses swapped, anything else as it was.
     pub fn reply_header(&self, header: &Bytes) -> Bytes {
-        if self.kind != Kind::Nac || header.len() < TPDU_BYTES {
+        if !self.form.tpdu || header.len() < TPDU_BYTES {
             return header.clone();
         }
         let mut swapped = BytesMut::from(&header[..]);
@@ -272,7 +377,7 @@ impl Framing {
     /// TPDU with empty addresses.
     pub fn first_header(&self) -> Bytes {
         let mut header = BytesMut::new();
-        if self.kind == Kind::Nac {
+        if self.form.tpdu {
             header.put_slice(&[0x60, 0, 0, 0, 0]);
         }
         match &self.header {
@@ -283,47 +388,13 @@ impl Framing {
         header.freeze()
     }
 
-    fn prefix_bytes(&self) -> usize {
-        match self.kind {
-            Kind::Len2Be | Kind::Len2BeIncl | Kind::Len2Bcd | Kind::Nac => 2,
-            Kind::Len4Be | Kind::Len4Ascii | Kind::Len4Hex => 4,
-            Kind::Etx => 0,
-        }
-    }
-
     fn header_bytes(&self) -> usize {
-        let tpdu = if self.kind == Kind::Nac {
-            TPDU_BYTES
-        } else {
-            0
-        };
+        let tpdu = if self.form.tpdu { TPDU_BYTES } else { 0 };
         tpdu + match &self.header {
             Header::None => 0,
             Header::Literal(literal) => literal.len(),
             Header::Counted(bytes) => *bytes,
         }
-    }
-
-    fn announced(&self, stream: &[u8]) -> Result<Option<usize>, FrameError> {
-        Ok(match (self.kind, stream) {
-            (Kind::Len2Be | Kind::Len2BeIncl | Kind::Nac, &[a, b, ..]) => {
-                Some(usize::from(u16::from_be_bytes([a, b])))
-            }
-            (Kind::Len4Be, &[a, b, c, d, ..]) => Some(u32::from_be_bytes([a, b, c, d]) as usize),
-            (Kind::Len2Bcd, &[a, b, ..]) => {
-                let wanted = "4 BCD digits";
-                Some(number([a >> 4, a & 15, b >> 4, b & 15], 10, wanted)?)
-            }
-            (Kind::Len4Ascii, &[a, b, c, d, ..]) => {
-                let digits = [a, b, c, d].map(|c| c.wrapping_sub(b'0'));
-                Some(number(digits, 10, "4 decimal digits")?)
-            }
-            (Kind::Len4Hex, &[a, b, c, d, ..]) => {
-                let digits = [a, b, c, d].map(super::coding::nibble);
-                Some(number(digits, 16, "4 hex digits")?)
-            }
-            _ => None,
-        })
     }
 
     fn check_length(&self, length: usize) -> Result<(), FrameError> {
@@ -364,19 +435,6 @@ impl Framing {
         let header = self.split_header(&mut body)?;
         Ok(Some(Frame { header, body }))
     }
-}
-
-fn decimal4(length: usize) -> [u8; 4] {
-    [1000, 100, 10, 1].map(|unit| (length / unit % 10) as u8)
-}
-
-fn number(digits: [u8; 4], base: usize, wanted: &'static str) -> Result<usize, FrameError> {
-    if digits.iter().any(|digit| usize::from(*digit) >= base) {
-        return Err(FrameError::BadLength { wanted });
-    }
-    Ok(digits
-        .iter()
-        .fold(0, |sum, digit| sum * base + usize::from(*digit)))
 }
 
 #[cfg(test)]
@@ -446,25 +504,58 @@ mod tests {
         }
     }
 
-    fn check_bytes(name: &str, wanted: &[u8]) {
+    fn check_bytes(name: &str, wanted: &[u8], keep_alive: &[u8]) {
         let mut out = BytesMut::new();
         let framing = Framing::named(name).unwrap();
         framing
             .put(&framing.first_header(), b"0123456789", &mut out)
             .unwrap();
         assert_eq!(&out[..], wanted, "{name}");
+        out.clear();
+        framing.put(b"", b"", &mut out).unwrap();
+        assert_eq!(&out[..], keep_alive, "{name}");
     }
 
     #[test]
     fn every_framing_is_as_the_table_says() {
-        check_bytes("len2-be", b"\x00\x0a0123456789");
-        check_bytes("len2-be-incl", b"\x00\x0c0123456789");
-        check_bytes("len2-bcd", b"\x00\x100123456789");
-        check_bytes("len4-be", b"\x00\x00\x00\x0a0123456789");
-        check_bytes("len4-ascii", b"00100123456789");
-        check_bytes("len4-hex", b"000A0123456789");
-        check_bytes("nac", b"\x00\x0f\x60\x00\x00\x00\x000123456789");
-        check_bytes("etx", b"0123456789\x03");
+        check_bytes("len2-be", b"\x00\x0a0123456789", b"\x00\x00");
+        check_bytes("len2-be-incl", b"\x00\x0c0123456789", b"\x00\x02");
+        check_bytes(
+            "len2-be-zeros",
+            b"\x00\x0a\x00\x000123456789",
+            b"\x00\x00\x00\x00",
+        );
+        check_bytes("len2-be-etx", b"\x00\x0b0123456789\x03", b"\x00\x00");
+        check_bytes("len2-bcd", b"\x00\x100123456789", b"\x00\x00");
+        check_bytes(
+            "len4-be",
+            b"\x00\x00\x00\x0a0123456789",
+            b"\x00\x00\x00\x00",
+        );
+        check_bytes("len4-ascii", b"00100123456789", b"0000");
+        check_bytes("len4-hex", b"000A0123456789", b"0000");
+        check_bytes(
+            "nac",
+            b"\x00\x0f\x60\x00\x00\x00\x000123456789",
+            b"\x00\x00",
+        );
+        check_bytes(
+            "nac-bcd",
+            b"\x00\x15\x60\x00\x00\x00\x000123456789",
+            b"\x00\x00",
+        );
+        check_bytes("etx", b"0123456789\x03", b"\x03");
+    }
+
+    /// Public vector juks-0800-tpdu: its count of 0036 is 36 bytes in BCD, the TPDU counted.
+    #[test]
+    fn a_published_frame_with_a_tpdu_behind_a_bcd_length_is_read() {
+        let hex = b"0036600010000008002038010000800000920000000019082906070200683337313030303133";
+        let mut stream = BytesMut::from(&super::super::coding::from_hex(hex).unwrap()[..]);
+        let nac = Framing::named("nac-bcd").unwrap();
+        let frame = nac.take(&mut stream).unwrap().unwrap();
+        assert_eq!(frame.header[..], [0x60, 0x00, 0x10, 0x00, 0x00]);
+        assert_eq!((frame.body.len(), stream.len()), (31, 0));
     }
 
     fn check_refused(framing: &Framing, bytes: &[u8], cause: &str) {
@@ -479,6 +570,11 @@ mod tests {
         check_refused(&named("len4-be"), b"\xff\xff\xff\xff", "too-long");
         check_refused(&named("len2-be-incl"), b"\x00\x01", "too-short");
         check_refused(&named("nac"), b"\x00\x04", "too-short");
+        check_refused(&named("nac-bcd"), b"\x00\x04", "too-short");
+        check_refused(&named("nac-bcd"), b"\x00\x0a", "bad-length");
+        check_refused(&named("len2-be-zeros"), b"\x00\x04\x00\x01", "bad-length");
+        check_refused(&named("len2-be-etx"), b"\x00\x01", "too-short");
+        check_refused(&named("len2-be-etx"), b"\x00\x0508004", "no-end");
         check_refused(&named("len2-bcd"), b"\x0a\x00", "bad-length");
         check_refused(&named("len4-ascii"), b"00x4", "bad-length");
         check_refused(&named("len4-hex"), b"00G4", "bad-length");

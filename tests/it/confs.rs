@@ -1,6 +1,7 @@
 //! The configuration: the shipped file is well, and each fault has its place and its cure.
 
 use clubswitch::config::{Config, SHIPPED};
+use clubswitch::wire::framing::Framing;
 
 /// Parses the shipped file with one text put in another's place; every fault as one line.
 fn faults(from: &str, to: &str) -> Vec<String> {
@@ -8,6 +9,23 @@ fn faults(from: &str, to: &str) -> Vec<String> {
     match Config::parse("c.toml", &SHIPPED.replacen(from, to, 1)) {
         Ok(_) => Vec::new(),
         Err(faults) => faults.0.iter().map(ToString::to_string).collect(),
+    }
+}
+
+#[test]
+fn every_framing_is_named_where_one_is_chosen() {
+    let mut pos = clubswitch::cli::command();
+    pos.build();
+    let help = pos
+        .find_subcommand_mut("pos")
+        .unwrap()
+        .render_long_help()
+        .to_string();
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"));
+    for name in Framing::NAMES {
+        assert!(help.contains(name), "{name} in pos --help");
+        assert!(SHIPPED.contains(&format!(" {name} ")), "{name}");
+        assert!(readme.as_ref().unwrap().contains(&format!("`{name}`")));
     }
 }
 

@@ -10,6 +10,7 @@ mod daemon;
 mod days;
 mod decisions;
 mod frames;
+mod framings;
 mod kill;
 mod layers;
 mod random;

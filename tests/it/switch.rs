@@ -51,11 +51,6 @@ impl Switch {
     pub(crate) fn start(dir: &Path, level: &str) -> Switch {
         let before = log(dir).len();
         let mut switch = Switch::spawn(dir, level);
-        let word_after = |text: &str, mark: &str| {
-            let (_, rest) = text.split_once(mark)?;
-            let word = rest.split(|c: char| c.is_whitespace() || c == '"').next();
-            word.map(str::to_owned)
-        };
         let end = Instant::now() + PATIENCE;
         while Instant::now() < end {
             let text = log(dir).split_off(before);
@@ -135,6 +130,11 @@ impl Switch {
         text
     }
 
+    /// Where another of its links listens.
+    pub(crate) fn address(&self, link: &str) -> String {
+        word_after(&log(&self.dir), &format!("link {link} on ")).unwrap()
+    }
+
     /// A connection to its link.
     pub(crate) fn connect(&self) -> Link {
         Link::to(&self.link).unwrap()
@@ -168,6 +168,12 @@ pub(crate) fn command(dir: &Path, words: &[&str]) -> Command {
         .current_dir(dir)
         .stdin(Stdio::null());
     command
+}
+
+fn word_after(text: &str, mark: &str) -> Option<String> {
+    let (_, rest) = text.split_once(mark)?;
+    let word = rest.split(|c: char| c.is_whitespace() || c == '"').next();
+    word.map(str::to_owned)
 }
 
 /// What it has logged.
