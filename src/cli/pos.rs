@@ -380,7 +380,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         .after_stan(stan.unwrap_or_else(usual) - 1);
     let sent = match &args.act {
         Act::Reverse(reverse) => {
-            let original = reverse.original(sold.as_ref(), &zone, now)?;
+            let original = reverse.original(sold.as_ref(), &dialect, &zone, now)?;
             reversal(reverse, &original, &mut terminal, &dialect, now)
         }
         act => ask(act, &mut terminal, now),
@@ -445,14 +445,20 @@ fn ask(act: &Act, terminal: &mut Terminal, now: Moment) -> Result<Sent, Failure>
 
 impl ReverseArgs {
     /// What is to be undone.
-    fn original(&self, sold: Option<&Value>, zone: &Zone, now: Moment) -> Result<Sent, Failure> {
+    fn original(
+        &self,
+        sold: Option<&Value>,
+        dialect: &Dialect,
+        zone: &Zone,
+        now: Moment,
+    ) -> Result<Sent, Failure> {
         let card = self.card.as_ref().map(Hidden::card).transpose()?;
         if let Some(sold) = sold {
             return from_json(sold, card);
         }
         Ok(Sent {
             body: Bytes::new(),
-            mti: Mti(if self.of_advice { 0x0220 } else { 0x0200 }),
+            mti: dialect.mti(if self.of_advice { "advice" } else { "purchase" }),
             function: "purchase",
             stan: self.stan.unwrap_or(0),
             at: self.time.unwrap_or(zone.local(now)),

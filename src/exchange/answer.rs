@@ -75,7 +75,8 @@ impl Dialect {
                 answer.copy(request, at.amount);
             }
         }
-        for echoed in [at.transmitted, at.stan, at.time, at.date, at.acquirer] {
+        let echoed = [at.transmitted, at.stan, at.time].into_iter();
+        for echoed in echoed.chain(self.also.date).chain([at.acquirer]) {
             answer.copy(request, echoed);
         }
         match told.rrn {
@@ -85,7 +86,7 @@ impl Dialect {
         if let Some(approval) = told.approval {
             answer.set(at.approval, approval);
         }
-        answer.set(at.outcome, self.code(told.verdict));
+        answer.set(at.outcome, self.code(request.mti().class(), told.verdict));
         answer.copy(request, at.terminal);
         answer.copy(request, at.acceptor);
         answer

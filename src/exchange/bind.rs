@@ -3,8 +3,8 @@
 use thiserror::Error;
 
 use crate::ledger::{Function, Verdict};
-use crate::message::Message;
-use crate::spec::{Inside, Length, Path, Spec};
+use crate::message::{Message, Mti};
+use crate::spec::{Function as FunctionRow, Inside, Length, Path, Spec};
 use crate::wire::tlv::TlvForm;
 
 use super::read::Network;
@@ -14,13 +14,17 @@ use super::read::Network;
 pub struct Dialect {
     pub(super) spec: Spec,
     pub(super) at: Fields,
+    /// The fields that not every version of the standard has.
+    pub(super) also: Also,
     pub(super) tags: Tags,
+    /// How a reversal tells its original.
+    pub(super) original: OriginalForm,
     /// The shape of the tagged values of the private field.
     pub(super) form: TlvForm,
     /// Most bytes of the private field.
     pub(super) private_bytes_max: usize,
-    /// Response codes, by the number of the verdict.
-    codes: Vec<String>,
+    /// Response codes, by message class and the number of the verdict. Class 0: where a class has no code of its own.
+    codes: [Vec<String>; CLASSES.len() + 1],
     /// What each function of the dialect means, in its order.
     meanings: Vec<Meaning>,
 }
@@ -30,6 +34,8 @@ pub struct Dialect {
 pub(super) enum Meaning {
     /// A request to the book.
     Book(Function),
+    /// A reversal of a part of its original.
+    PartialReversal,
     /// Said between the two ends of a link.
     Network(Network),
     /// Known to the dialect, and to nobody here.
@@ -37,6 +43,27 @@ pub(super) enum Meaning {
     /// It lacks the field that tells what it asks.
     Lacks(usize),
 }
+
+/// How a reversal tells its original, by the length of the field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OriginalForm {
+    /// 42 digits (1987, DE90): type 4, trace number 6, DE7 10, acquirer 11, forwarder 11.
+    Transmitted,
+    /// Up to 35 digits (1993, DE56): type 4, trace number 6, local date and time 12, acquirer LL..11.
+    Local,
+}
+
+/// The message classes, from 1, as they stand behind an outcome: `approved-reversal`.
+pub(super) const CLASSES: [&str; 8] = [
+    "authorisation",
+    "financial",
+    "file-action",
+    "reversal",
+    "reconciliation",
+    "administrative",
+    "fee-collection",
+    "network",
+];
 
 /// Something that a dialect lacks.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -70,6 +97,14 @@ pub enum BindFault {
         outcome: &'static str,
         /// How long codes are.
         wanted: usize,
+    },
+    /// A code is given for something that is no outcome.
+    #[error("dialect {dialect}: \"{outcome}\" is not an outcome, nor one of a message class")]
+    UnknownOutcome {
+        /// The dialect.
+        dialect: String,
+        /// What it names.
+        outcome: String,
     },
     /// A function cannot be asked for.
     #[error("dialect {dialect}: no message asks for the function {function}")]
@@ -108,7 +143,6 @@ roles! {
         transmitted = "transmitted",
         stan = "stan",
         time = "time",
-        date = "date",
         mcc = "mcc",
         acquirer = "acquirer",
         track2 = "track2",
@@ -123,6 +157,15 @@ roles! {
         balances = "balances",
         network = "network",
         original = "original",
+    }
+}
+
+roles! {
+    /// The fields of roles that not every version of the standard has.
+    Also of Option<usize> {
+        /// None: the time tells the date too, as YYMMDDhhmmss.
+        date = "date",
+        /// None: the message tells by its function that it is about a part.
         replacement = "replacement",
     }
 }
@@ -160,6 +203,10 @@ roles! {
 pub fn bind(spec: &Spec) -> Result<Dialect, Vec<BindFault>> {
     let mut faults = Vec::new();
     let at = Fields::find(|role| field(spec, role, &mut faults));
+    let also = Also::find(|role| match spec.role(role) {
+        Some(_) => field(spec, role, &mut faults).map(Some),
+        None => Some(None),
+    });
     let private = spec.role("private").map_or(0, |path| path.field);
     let tags = Tags::find(|role| tag(spec, role, private, &mut faults));
     let codes = codes(spec, &mut faults);
@@ -177,16 +224,26 @@ pub fn bind(spec: &Spec) -> Result<Dialect, Vec<BindFault>> {
         }
         None => None,
     };
-    match (at, tags, form) {
-        (Some(at), Some(tags), Some(form)) if faults.is_empty() => Ok(Dialect {
-            private_bytes_max: longest(spec, at.private),
-            spec: spec.clone(),
-            at,
-            tags,
-            form,
-            codes,
-            meanings,
-        }),
+    if let (Some(at), Some(also)) = (&at, &also) {
+        time_and_date(spec, at.time, also.date, &mut faults);
+    }
+    let original = at
+        .as_ref()
+        .and_then(|at| original_form(spec, at.original, &mut faults));
+    match (at, also, tags, form, original) {
+        (Some(at), Some(also), Some(tags), Some(form), Some(original)) if faults.is_empty() => {
+            Ok(Dialect {
+                private_bytes_max: longest(spec, at.private),
+                spec: spec.clone(),
+                at,
+                also,
+                tags,
+                original,
+                form,
+                codes,
+                meanings,
+            })
+        }
         _ => Err(faults),
     }
 }
@@ -202,15 +259,36 @@ impl Dialect {
         self.spec.name()
     }
 
-    /// The response code of a verdict.
-    pub fn code(&self, verdict: Verdict) -> &str {
-        &self.codes[verdict as usize]
+    /// The response code of a verdict on a message of a class.
+    pub fn code(&self, class: u8, verdict: Verdict) -> &str {
+        &self.codes_of(class)[verdict as usize]
     }
 
-    /// The verdict of a response code; none for one that this switch never gives.
-    pub fn verdict(&self, code: &str) -> Option<Verdict> {
-        let place = self.codes.iter().position(|known| known == code)?;
-        Verdict::ALL.get(place).map(|(verdict, _)| *verdict)
+    /// The verdicts that a response code of a message class may stand for; none for one that this switch never gives.
+    pub fn verdicts(&self, class: u8, code: &str) -> impl Iterator<Item = Verdict> {
+        let codes = self.codes_of(class).iter();
+        let all = Verdict::ALL.iter().zip(codes);
+        all.filter(move |(_, known)| *known == code)
+            .map(|((verdict, _), _)| *verdict)
+    }
+
+    fn codes_of(&self, class: u8) -> &[String] {
+        self.codes.get(usize::from(class)).unwrap_or(&self.codes[0])
+    }
+
+    /// The message type that a function is asked with.
+    pub fn mti(&self, function: &str) -> Mti {
+        let row = self.row(function);
+        row.mti.first().copied().unwrap_or_default()
+    }
+
+    /// How a function is said: the first row of its name. An advice without a row is said as a purchase.
+    pub(super) fn row(&self, function: &str) -> &FunctionRow {
+        let rows = self.spec.functions();
+        let named = |name: &str| rows.iter().find(|row| row.name == name);
+        named(function)
+            .or_else(|| named("purchase"))
+            .expect("a dialect is bound only with a row for each function")
     }
 
     /// What a message asks for, by the first function of the dialect that fits.
@@ -221,16 +299,16 @@ impl Dialect {
             if !function.mti.contains(&mti) {
                 continue;
             }
-            let misfit = function.when.iter().find(|(path, pattern)| {
+            let mut misfits = function.when.iter().filter(|(path, pattern)| {
                 let value = message.at(&self.spec, path);
                 !value.is_some_and(|value| pattern.fits(value.as_bytes()))
             });
-            match misfit {
-                None => return *meant,
-                Some((path, _)) if !message.has(usize::from(path.field)) => {
-                    meaning = Meaning::Lacks(usize::from(path.field));
-                }
-                Some(_) => {}
+            let Some((missing, _)) = misfits.next() else {
+                return *meant;
+            };
+            let lacks = |path: &Path| !message.has(usize::from(path.field));
+            if lacks(missing) && misfits.all(|(path, _)| lacks(path)) {
+                meaning = Meaning::Lacks(usize::from(missing.field));
             }
         }
         meaning
@@ -280,11 +358,38 @@ fn tag(
     }
 }
 
-fn codes(spec: &Spec, faults: &mut Vec<BindFault>) -> Vec<String> {
-    let outcome = spec.role("outcome").map_or(0, |path| path.field);
-    let wanted = longest(spec, usize::from(outcome));
-    let mut code = |outcome: &'static str| {
-        let code = spec.outcome_code(outcome).unwrap_or("");
+/// The date stands in a field of its own, or in front of the time.
+fn time_and_date(spec: &Spec, time: usize, date: Option<usize>, faults: &mut Vec<BindFault>) {
+    match (spec.field(time).map(|field| field.length), date) {
+        (Some(Length::Fixed(6)), Some(_)) | (Some(Length::Fixed(12)), _) => {}
+        (Some(Length::Fixed(6)), None) => {
+            let dialect = spec.name().to_owned();
+            let role = "date";
+            faults.push(BindFault::NoRole { dialect, role });
+        }
+        _ => {
+            let wanted = "a field of 6 digits, or of 12 with the date";
+            faults.push(misplaced(spec, "time", &Path::field(time), wanted));
+        }
+    }
+}
+
+fn original_form(spec: &Spec, n: usize, faults: &mut Vec<BindFault>) -> Option<OriginalForm> {
+    match spec.field(n)?.length {
+        Length::Fixed(42) => Some(OriginalForm::Transmitted),
+        Length::Var { max: 35.., .. } => Some(OriginalForm::Local),
+        _ => {
+            let wanted = "a field of 42 digits, or of up to 35";
+            faults.push(misplaced(spec, "original", &Path::field(n), wanted));
+            None
+        }
+    }
+}
+
+fn codes(spec: &Spec, faults: &mut Vec<BindFault>) -> [Vec<String>; CLASSES.len() + 1] {
+    let at = spec.role("outcome").map_or(0, |path| path.field);
+    let wanted = longest(spec, usize::from(at));
+    let mut code = |outcome: &'static str, code: &str| {
         if code.len() != wanted || !code.bytes().all(|b| b.is_ascii_alphanumeric()) {
             faults.push(BindFault::NoOutcome {
                 dialect: spec.name().to_owned(),
@@ -294,7 +399,33 @@ fn codes(spec: &Spec, faults: &mut Vec<BindFault>) -> Vec<String> {
         }
         code.to_owned()
     };
-    Verdict::ALL.iter().map(|(_, name)| code(name)).collect()
+    let mut known = Vec::new();
+    let codes = std::array::from_fn(|class| {
+        let all = Verdict::ALL.iter().map(|(_, outcome)| {
+            let own = match class.checked_sub(1) {
+                Some(class) => format!("{outcome}-{}", CLASSES[class]),
+                None => (*outcome).to_owned(),
+            };
+            let usual = spec.outcome_code(outcome).unwrap_or("");
+            let found = match spec.outcome_code(&own) {
+                Some(own) => code(outcome, own),
+                None if class == 0 => code(outcome, usual),
+                None => usual.to_owned(),
+            };
+            known.push(own);
+            found
+        });
+        all.collect()
+    });
+    for (outcome, _) in spec.outcomes() {
+        if !known.iter().any(|known| known == outcome) {
+            faults.push(BindFault::UnknownOutcome {
+                dialect: spec.name().to_owned(),
+                outcome: outcome.to_owned(),
+            });
+        }
+    }
+    codes
 }
 
 fn meanings(spec: &Spec, faults: &mut Vec<BindFault>) -> Vec<Meaning> {
@@ -303,10 +434,10 @@ fn meanings(spec: &Spec, faults: &mut Vec<BindFault>) -> Vec<Meaning> {
         .iter()
         .map(|function| meaning_of(&function.name))
         .collect();
-    let book = Function::ALL.map(|(function, name)| (Meaning::Book(function), name));
-    let network = Network::ALL.map(|(network, name)| (Meaning::Network(network), name));
-    for (meaning, function) in book.into_iter().chain(network) {
-        if !meanings.contains(&meaning) {
+    let book = Function::ALL.map(|(_, name)| name);
+    let network = Network::ALL.map(|(_, name)| name);
+    for function in book.into_iter().chain(network) {
+        if !spec.functions().iter().any(|row| row.name == function) {
             let dialect = spec.name().to_owned();
             faults.push(BindFault::NoFunction { dialect, function });
         }
@@ -316,8 +447,10 @@ fn meanings(spec: &Spec, faults: &mut Vec<BindFault>) -> Vec<Meaning> {
 
 fn meaning_of(name: &str) -> Meaning {
     // An advice is a purchase that has happened; its message type says so.
-    if name == "advice" {
-        return Meaning::Book(Function::Purchase);
+    match name {
+        "advice" => return Meaning::Book(Function::Purchase),
+        "partial-reversal" => return Meaning::PartialReversal,
+        _ => {}
     }
     let book = Function::ALL.iter().find(|(_, known)| *known == name);
     let network = Network::ALL.iter().find(|(_, known)| *known == name);
@@ -329,7 +462,7 @@ fn meaning_of(name: &str) -> Meaning {
 }
 
 /// Most units of a field.
-fn longest(spec: &Spec, n: usize) -> usize {
+pub(super) fn longest(spec: &Spec, n: usize) -> usize {
     match spec.field(n).map(|field| field.length) {
         Some(Length::Fixed(units)) => units,
         Some(Length::Var { max, .. }) => max,
@@ -352,7 +485,7 @@ mod tests {
             }
             let dialect = bind(&spec).unwrap();
             for (verdict, _) in Verdict::ALL {
-                assert!(!dialect.code(verdict).is_empty(), "{name} {verdict:?}");
+                assert!(!dialect.code(2, verdict).is_empty(), "{name} {verdict:?}");
             }
         }
     }

@@ -13,7 +13,7 @@ use crate::spec::Path;
 use crate::terms::person::{Identity, Mobile, NationalCode};
 use crate::terms::{Day, JalaliDate, MemberId, Pan, Rials, Token, TokenKind};
 
-use super::bind::{Dialect, Meaning};
+use super::bind::{Dialect, Meaning, OriginalForm};
 
 /// What a link lays down about the messages that come over it.
 #[derive(Debug, Clone, Default)]
@@ -109,16 +109,18 @@ impl Dialect {
         if let Some(cause) = unanswerable(message.mti()) {
             return Read::Drop(cause);
         }
+        let reader = |partial| Reader {
+            dialect: self,
+            message,
+            tokens,
+            partial,
+        };
         let asked = match self.meaning(message) {
             Meaning::Network(network) => return Read::Network(network),
             Meaning::NotBuilt => Err(not_built()),
             Meaning::Lacks(field) => Err(bad(field)),
-            Meaning::Book(function) => Reader {
-                dialect: self,
-                message,
-                tokens,
-            }
-            .request(function, link),
+            Meaning::Book(function) => reader(false).request(function, link),
+            Meaning::PartialReversal => reader(true).request(Function::Reversal, link),
         };
         match asked {
             Ok(request) => Read::Ask(Box::new(request)),
@@ -173,6 +175,8 @@ struct Reader<'a, T> {
     dialect: &'a Dialect,
     message: &'a Message,
     tokens: &'a T,
+    /// Whether its function says that it reverses a part only.
+    partial: bool,
 }
 
 /// The tags of the private field that a request can have, as they stand there.
@@ -303,7 +307,7 @@ impl<'a, T: Fn(TokenKind, &[u8]) -> Token> Reader<'a, T> {
             at.amount,
             at.stan,
             at.time,
-            at.date,
+            self.dialect.also.date.unwrap_or(at.time),
             at.terminal,
             at.acceptor,
             at.currency,
@@ -476,12 +480,16 @@ impl<'a, T: Fn(TokenKind, &[u8]) -> Token> Reader<'a, T> {
     fn original(&self, key: Key) -> Result<OriginalRef, Refusal> {
         let at = &self.dialect.at;
         let told = match self.text(at.original) {
-            Some(text) => original_data(&text).ok_or_else(|| bad(at.original))?,
+            Some(text) => match self.dialect.original {
+                OriginalForm::Transmitted => original_by_transmission(&text),
+                OriginalForm::Local => original_by_local_time(&text),
+            }
+            .ok_or_else(|| bad(at.original))?,
             None => OriginalRef::default(),
         };
-        let partial = self
-            .text(at.replacement)
-            .is_some_and(|amounts| amounts.bytes().any(|b| matches!(b, b'1'..=b'9')));
+        let replacement = self.dialect.also.replacement.and_then(|n| self.text(n));
+        let partial = self.partial
+            || replacement.is_some_and(|amounts| amounts.bytes().any(|b| matches!(b, b'1'..=b'9')));
         // A reference of zeros names nothing.
         let rrn = self
             .rrn()
@@ -492,6 +500,7 @@ impl<'a, T: Fn(TokenKind, &[u8]) -> Token> Reader<'a, T> {
             OriginalRef {
                 stan: Some(_),
                 transmitted: None,
+                local: None,
                 ..
             } => OriginalRef { rrn, ..told },
             OriginalRef { stan: Some(_), .. } => told,
@@ -525,15 +534,20 @@ impl<'a, T: Fn(TokenKind, &[u8]) -> Token> Reader<'a, T> {
         let Some(time) = self.text(at.time) else {
             return Ok(None);
         };
-        if let Some(both) = time.get(2..).filter(|_| time.len() == 12) {
-            return moment(both).map(Some).ok_or_else(|| bad(at.time));
+        if time.len() == 12 {
+            return dated_moment(&time).map(Some).ok_or_else(|| bad(at.time));
         }
-        let Some(date) = self.text(at.date) else {
+        let Some((n, date)) = self
+            .dialect
+            .also
+            .date
+            .and_then(|n| Some((n, self.text(n)?)))
+        else {
             return Ok(None);
         };
         let date = number(date.as_bytes())
             .filter(|date| date_is_real(*date as u32))
-            .ok_or_else(|| bad(at.date))?;
+            .ok_or_else(|| bad(n))?;
         let time = number(time.as_bytes())
             .filter(|time| time_is_real(*time as u32))
             .ok_or_else(|| bad(at.time))?;
@@ -601,20 +615,42 @@ impl Dialect {
 }
 
 /// MTI 4, STAN 6, DE7 10, acquirer 11, forwarder 11; parts of zeros are not told.
-fn original_data(text: &str) -> Option<OriginalRef> {
+fn original_by_transmission(text: &str) -> Option<OriginalRef> {
+    Some(OriginalRef {
+        transmitted: told_at(text.get(10..20)?, moment)?,
+        ..original_by_trace(text)?
+    })
+}
+
+/// MTI 4, STAN 6, local date and time 12, two digits of length and the acquirer; parts of zeros are not told.
+fn original_by_local_time(text: &str) -> Option<OriginalRef> {
+    let acquirer = text.get(24..)?;
+    number(text.get(22..24)?.as_bytes()).filter(|len| *len == acquirer.len() as u64)?;
+    if !acquirer.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    Some(OriginalRef {
+        local: told_at(text.get(10..22)?, dated_moment)?,
+        ..original_by_trace(text)?
+    })
+}
+
+fn original_by_trace(text: &str) -> Option<OriginalRef> {
     let kind = Mti::from_digits(text.get(..4)?.as_bytes())?;
-    let part = |from: usize, to: usize| number(text.get(from..to)?.as_bytes());
-    let stan = u32::try_from(part(4, 10)?).ok()?;
-    let transmitted = match part(10, 20)? {
-        0 => 0,
-        _ => moment(text.get(10..20)?)?,
-    };
+    let stan = number(text.get(4..10)?.as_bytes())? as u32;
     Some(OriginalRef {
         kind: (kind.0 != 0).then(|| kind.class() * 10 + kind.function()),
         stan: (stan != 0).then_some(stan),
-        transmitted: (transmitted != 0).then_some(transmitted),
         ..OriginalRef::default()
     })
+}
+
+/// A moment that zeros leave untold.
+fn told_at(text: &str, moment: fn(&str) -> Option<u32>) -> Option<Option<u32>> {
+    match number(text.as_bytes())? {
+        0 => Some(None),
+        _ => moment(text).map(Some),
+    }
 }
 
 /// What must be equal in a repeat: who, processing code, amount and currency.
@@ -640,6 +676,14 @@ fn moment(text: &str) -> Option<u32> {
     let value = u32::try_from(number(text.as_bytes())?).ok()?;
     (text.len() == 10 && date_is_real(value / 1_000_000) && time_is_real(value % 1_000_000))
         .then_some(value)
+}
+
+/// YYMMDDhhmmss as the number MMDDhhmmss, where it is a date and a time of day.
+fn dated_moment(text: &str) -> Option<u32> {
+    let year = number(text.get(..2)?.as_bytes())?;
+    let value = moment(text.get(2..)?)?;
+    // Of the years that two digits tell, every fourth has a leap day.
+    (value / 1_000_000 != 229 || year % 4 == 0).then_some(value)
 }
 
 fn date_is_real(date: u32) -> bool {

@@ -8,12 +8,14 @@ use bytes::{Bytes, BytesMut};
 
 use crate::ledger::{PurseKind, Redeem, Verdict};
 use crate::message::{EncodeError, Message, MessageBuilder, Mti};
+use crate::spec::Path;
 use crate::terms::money::pointed;
 use crate::terms::person::{Mobile, NationalCode};
 use crate::terms::{JalaliDate, Local, MemberId, Moment, Pan, Rials, Zone};
-use crate::words::Slip;
+use crate::words::outcome::outcome;
+use crate::words::{Language, Slip};
 
-use super::bind::Dialect;
+use super::bind::{Dialect, OriginalForm, longest};
 use super::read::Network;
 
 /// A terminal: where it stands, and the number of its next message.
@@ -128,7 +130,7 @@ pub struct Sent {
     pub stan: u32,
     /// When, on the clock of the shop.
     pub at: Local,
-    /// DE7 as the number MMDDhhmmss.
+    /// DE7 as the number MMDDhhmmss; 0: neither it nor the local time is known.
     pub transmitted: u32,
     /// Processing code.
     pub processing: u32,
@@ -176,7 +178,7 @@ impl Terminal {
     /// # Errors
     /// Something that was given has no place in the dialect; so for all messages.
     pub fn purchase(&mut self, sale: &Sale, now: Moment) -> Result<Sent, EncodeError> {
-        self.sale(Mti(0x0200), "purchase", 0, sale, now)
+        self.sale("purchase", sale, now)
     }
 
     /// Asks what a purchase would get.
@@ -184,7 +186,7 @@ impl Terminal {
     /// # Errors
     /// See [`Terminal::purchase`].
     pub fn quote(&mut self, sale: &Sale, now: Moment) -> Result<Sent, EncodeError> {
-        self.sale(Mti(0x0100), "quote", 390_000, sale, now)
+        self.sale("quote", sale, now)
     }
 
     /// Tells of a purchase that has happened.
@@ -192,7 +194,7 @@ impl Terminal {
     /// # Errors
     /// See [`Terminal::purchase`].
     pub fn advice(&mut self, sale: &Sale, now: Moment) -> Result<Sent, EncodeError> {
-        self.sale(Mti(0x0220), "advice", 0, sale, now)
+        self.sale("advice", sale, now)
     }
 
     /// Asks for the balances of a member: of one kind, or all.
@@ -211,15 +213,15 @@ impl Terminal {
             Some(PurseKind::ClubCredit) => 92,
             Some(PurseKind::MerchantCredit) => 93,
         };
-        let mut draft = self.draft(Mti(0x0100), "balance", now);
-        draft.sent.processing = 310_000 + kind * 100;
+        let mut draft = self.draft("balance", false, now);
+        draft.sent.processing += kind * 100;
         draft.sent.currency = 364;
         draft.sent.card = who.card();
         let tags = who.tag(&self.dialect.tags.member);
         self.write(draft, &tags, |_| ())
     }
 
-    /// Undoes a message that was sent: asked for (0400) or told (0420).
+    /// Undoes a message that was sent: asked for (0400), or told (0420) where that is wanted or the only way.
     ///
     /// # Errors
     /// See [`Terminal::purchase`].
@@ -229,20 +231,26 @@ impl Terminal {
         told: bool,
         now: Moment,
     ) -> Result<Sent, EncodeError> {
-        let mti = Mti(if told { 0x0420 } else { 0x0400 });
-        let mut draft = self.draft(mti, "reversal", now);
+        let mut draft = self.draft("reversal", told, now);
         draft.sent.processing = original.processing;
         draft.sent.amount = original.amount;
         draft.sent.currency = original.currency;
         draft.sent.card.clone_from(&original.card);
         let acquirer = self.place.acquirer.as_deref().unwrap_or("");
-        let data = format!(
-            "{}{:06}{:010}{acquirer:0>11}{:011}",
-            original.mti.first(),
-            original.stan,
-            original.transmitted,
-            0
-        );
+        let (mti, stan) = (original.mti.first(), original.stan);
+        let data = match self.dialect.original {
+            OriginalForm::Transmitted => {
+                let transmitted = original.transmitted;
+                format!("{mti}{stan:06}{transmitted:010}{acquirer:0>11}{:011}", 0)
+            }
+            OriginalForm::Local => {
+                let local = match original.transmitted {
+                    0 => 0,
+                    _ => year_to_second(original.at),
+                };
+                format!("{mti}{stan:06}{local:012}{:02}{acquirer}", acquirer.len())
+            }
+        };
         let at = self.dialect.at.original;
         self.write(draft, &[], |builder| {
             builder.set(at, &data);
@@ -254,8 +262,7 @@ impl Terminal {
     /// # Errors
     /// See [`Terminal::purchase`].
     pub fn enrol(&mut self, enrolment: &Enrolment, now: Moment) -> Result<Sent, EncodeError> {
-        let mut draft = self.draft(Mti(0x0600), "enrol", now);
-        draft.sent.processing = 910_000;
+        let mut draft = self.draft("enrol", false, now);
         draft.sent.card.clone_from(&enrolment.card);
         let names = &self.dialect.tags;
         let mut tags = Vec::new();
@@ -279,16 +286,8 @@ impl Terminal {
     /// # Errors
     /// See [`Terminal::purchase`].
     pub fn network(&mut self, network: Network, now: Moment) -> Result<Sent, EncodeError> {
-        let code = match network {
-            Network::SignOn => 1,
-            Network::SignOff => 2,
-            Network::Echo => 301,
-        };
-        let draft = self.draft(Mti(0x0800), network.name(), now);
-        let at = self.dialect.at.network;
-        self.write(draft, &[], |builder| {
-            builder.number(at, code);
-        })
+        let draft = self.draft(network.name(), false, now);
+        self.write(draft, &[], |_| ())
     }
 
     /// A message once more, marked as a repeat; everything else is as it was.
@@ -350,14 +349,11 @@ impl Terminal {
 
     fn sale(
         &mut self,
-        mti: Mti,
         function: &'static str,
-        processing: u32,
         sale: &Sale,
         now: Moment,
     ) -> Result<Sent, EncodeError> {
-        let mut draft = self.draft(mti, function, now);
-        draft.sent.processing = processing;
+        let mut draft = self.draft(function, function == "advice", now);
         draft.sent.amount = Some(sale.amount);
         draft.sent.currency = sale.currency;
         draft.sent.card = sale.who.card();
@@ -390,8 +386,8 @@ impl Terminal {
         })
     }
 
-    /// The next trace number and the time, of which every message is made.
-    fn draft(&mut self, mti: Mti, function: &'static str, now: Moment) -> Draft {
+    /// The next trace number and the time, of which every message is made, and what the dialect says of the function.
+    fn draft(&mut self, function: &'static str, told: bool, now: Moment) -> Draft {
         // Trace number 0 is no number: after the last comes 1.
         self.stan = self.stan % 999_999 + 1;
         let at = self.zone.local(now);
@@ -404,11 +400,12 @@ impl Terminal {
                 both
             }
         };
-        Draft {
+        let mut draft = Draft {
             local,
+            said: Vec::new(),
             sent: Sent {
                 body: Bytes::new(),
-                mti,
+                mti: self.mti(function, told),
                 function,
                 stan: self.stan,
                 at,
@@ -418,7 +415,24 @@ impl Terminal {
                 currency: 0,
                 card: None,
             },
+        };
+        for (path, pattern) in &self.dialect.row(function).when {
+            // Where any value will do nothing need be said; where any digit will, a zero.
+            let value = pattern.0.replace('x', "0");
+            if usize::from(path.field) == self.dialect.at.processing {
+                draft.sent.processing = value.parse().unwrap_or_default();
+            } else if value != "*" {
+                draft.said.push((path.clone(), value));
+            }
         }
+        draft
+    }
+
+    /// The type that a function is asked for with, or that it is told with.
+    fn mti(&self, function: &str, told: bool) -> Mti {
+        let row = self.dialect.row(function);
+        let fits = row.mti.iter().find(|mti| mti.is_advice() == told);
+        fits.copied().unwrap_or(self.dialect.mti(function))
     }
 
     fn write(
@@ -427,7 +441,11 @@ impl Terminal {
         tags: &[(String, String)],
         more: impl FnOnce(&mut MessageBuilder<'_>),
     ) -> Result<Sent, EncodeError> {
-        let Draft { local, mut sent } = draft;
+        let Draft {
+            local,
+            said,
+            mut sent,
+        } = draft;
         let (at, place) = (&self.dialect.at, &self.place);
         let mut builder = MessageBuilder::new(self.dialect.spec(), sent.mti);
         if let Some(card) = &sent.card {
@@ -441,14 +459,27 @@ impl Terminal {
         }
         builder.number(at.transmitted, u64::from(sent.transmitted));
         builder.number(at.stan, u64::from(sent.stan));
-        builder.number(at.time, u64::from(local % 1_000_000));
-        builder.number(at.date, u64::from(local / 1_000_000));
+        if longest(self.dialect.spec(), at.time) == 12 {
+            builder.number(at.time, year_to_second(sent.at));
+        } else {
+            builder.number(at.time, u64::from(local % 1_000_000));
+        }
+        if let Some(date) = self.dialect.also.date {
+            builder.number(date, u64::from(local / 1_000_000));
+        }
         if let Some(acquirer) = &place.acquirer {
             builder.set(at.acquirer, acquirer);
         }
         if sent.mti.class() != 8 {
             builder.set(at.terminal, format!("{:<8}", place.terminal));
             builder.set(at.acceptor, format!("{:<15}", place.acceptor));
+        }
+        for (path, value) in said {
+            let n = usize::from(path.field);
+            match path.tag() {
+                Some(tag) => builder.tag(n, tag, value),
+                None => builder.set(n, value),
+            };
         }
         for (tag, value) in tags {
             builder.tag(at.private, tag, value);
@@ -468,6 +499,8 @@ impl Terminal {
 struct Draft {
     sent: Sent,
     local: u32,
+    /// What tells its function beside the processing code.
+    said: Vec<(Path, String)>,
 }
 
 impl Who {
@@ -495,6 +528,12 @@ impl Who {
             Who::Number(number) => format!("B{number}"),
         }
     }
+}
+
+/// YYMMDDhhmmss.
+fn year_to_second(at: Local) -> u64 {
+    let year = at.day.gregorian().year().rem_euclid(100);
+    year as u64 * 10_000_000_000 + u64::from(month_to_second(at))
 }
 
 /// MMDDhhmmss.
@@ -583,6 +622,7 @@ impl Receipt {
             value.split(';').filter_map(purse_amount).collect()
         };
         let code = text(at.outcome).unwrap_or_default();
+        let words = text(at.text);
         let (redeemed, earned) = (list(&tags.redeemed), list(&tags.earned));
         let mut balances = Vec::new();
         for group in text(at.balances).unwrap_or_default().as_bytes().chunks(20) {
@@ -592,7 +632,7 @@ impl Receipt {
         Receipt {
             mti: answer.mti(),
             stan: answer.digits(spec, at.stan).map(|stan| stan as u32),
-            verdict: dialect.verdict(&code),
+            verdict: verdict(dialect, answer.mti().class(), &code, words.as_deref()),
             code,
             pays: answer
                 .digits(spec, at.amount)
@@ -614,7 +654,7 @@ impl Receipt {
             approval: text(at.approval),
             rrn: text(at.rrn),
             member: tag(&tags.member),
-            text: text(at.text),
+            text: words,
             lines: tag(&tags.receipt)
                 .map(|lines| lines.lines().map(str::to_owned).collect())
                 .unwrap_or_default(),
@@ -645,6 +685,15 @@ impl Receipt {
         let told = self.balances.iter().any(|p| p.purse == purse);
         told.then(|| sum(&self.balances, purse))
     }
+}
+
+/// What a response code says. Where it may say several things, the text beside it tells which.
+fn verdict(dialect: &Dialect, class: u8, code: &str, words: Option<&str>) -> Option<Verdict> {
+    let in_words = |verdict: &Verdict| Some(outcome(verdict.name(), Language::English)) == words;
+    dialect
+        .verdicts(class, code)
+        .find(in_words)
+        .or_else(|| dialect.verdicts(class, code).next())
 }
 
 fn sum(list: &[PurseAmount], purse: &str) -> i64 {
@@ -692,7 +741,6 @@ mod tests {
     use crate::ledger::{Function, Mode, OriginalRef, Request};
     use crate::terms::TokenKind;
     use crate::terms::person::Identity;
-    use crate::words::Language;
 
     fn terminal(name: &str) -> Terminal {
         let place = Place {

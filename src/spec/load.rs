@@ -16,13 +16,15 @@ use crate::wire::coding::Coding;
 use crate::wire::tlv::TlvForm;
 
 /// The dialects inside the program: name and text.
-pub const SHIPPED: [(&str, &str); 3] = [
+pub const SHIPPED: [(&str, &str); 5] = [
     ("iso87-ascii", include_str!("../../specs/iso87-ascii.toml")),
     (
         "iso87-ascii-binmap",
         include_str!("../../specs/iso87-ascii-binmap.toml"),
     ),
     ("iso87-bcd", include_str!("../../specs/iso87-bcd.toml")),
+    ("iso93-ascii", include_str!("../../specs/iso93-ascii.toml")),
+    ("iso93-bcd", include_str!("../../specs/iso93-bcd.toml")),
 ];
 
 /// A dialect that is inside the program; `None` for a name that is not.
