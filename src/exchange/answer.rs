@@ -308,7 +308,7 @@ fn write_group(group: &mut [u8], kind: PurseKind, amount: i64) {
 mod tests {
     use super::*;
     use crate::exchange::samples::{
-        MERCHANT_CREDIT, PURCHASE, dialect, example, line, message, names,
+        MERCHANT_CREDIT, PURCHASE, PURCHASE_93, changed, dialect, example, line, message, names,
     };
     use crate::ledger::Party;
     use crate::spec::Path;
@@ -447,14 +447,61 @@ mod tests {
 
     #[test]
     fn the_same_request_is_answered_with_the_same_bytes() {
-        for name in ["iso87-ascii", "iso87-ascii-binmap", "iso87-bcd"] {
+        for (name, request) in [
+            ("iso87-ascii", PURCHASE),
+            ("iso87-ascii-binmap", PURCHASE),
+            ("iso87-bcd", PURCHASE),
+            ("iso93-ascii", PURCHASE_93),
+            ("iso93-bcd", PURCHASE_93),
+        ] {
             let dialect = dialect(name);
             let bytes = || {
                 let mut out = BytesMut::new();
-                dialect.answer(&message(&dialect, PURCHASE), &example(), &names(), &mut out);
+                dialect.answer(&message(&dialect, request), &example(), &names(), &mut out);
                 out
             };
             assert_eq!(bytes(), bytes());
         }
+    }
+
+    #[test]
+    fn answers_of_1993_have_its_types_times_and_codes() {
+        let dialect = dialect("iso93-ascii");
+        for (changes, verdict, wanted) in [
+            (
+                "",
+                Verdict::NotEnough,
+                "1210 .. 39=116 .. 44=Not_enough_in_the_purse 49=364",
+            ),
+            ("1201", Verdict::Approved, "1210 .. 39=000 .. 49=364"),
+            ("1221", Verdict::Approved, "1230 .. 39=000 .. 49=364"),
+            ("1400 24=400", Verdict::Approved, "1410 .. 39=400 .. 49=364"),
+            ("1421 24=400", Verdict::Approved, "1430 .. 39=400 .. 49=364"),
+            (
+                "1604",
+                Verdict::AlreadyThere,
+                "1614 .. 39=913 .. 44=Already_a_member 49=364",
+            ),
+        ] {
+            let mut out = BytesMut::new();
+            let request = message(&dialect, &changed(PURCHASE_93, changes));
+            dialect.answer(&request, &Told::only(verdict), &names(), &mut out);
+            let answer = Message::decode(dialect.spec(), out.freeze()).unwrap();
+            let echoed = "3=000000 4=000002755555 7=1123064500 11=000007 12=261123101500";
+            let wanted = wanted.replacen("..", echoed, 1);
+            let wanted = wanted.replacen("..", "41=T0000001 42=m-1001", 1);
+            assert_eq!(line(&dialect, &answer), wanted, "{changes}");
+        }
+        let mut out = BytesMut::new();
+        let request = message(
+            &dialect,
+            "1804 7=1123064500 11=000001 12=261123101500 24=831",
+        );
+        dialect.answer_network(&request, &mut out);
+        let answer = Message::decode(dialect.spec(), out.freeze()).unwrap();
+        assert_eq!(
+            line(&dialect, &answer),
+            "1814 7=1123064500 11=000001 12=261123101500 24=831 39=800"
+        );
     }
 }

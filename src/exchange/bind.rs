@@ -490,14 +490,41 @@ mod tests {
         }
     }
 
-    /// The faults of the default dialect after something in its text was put in place of something else.
-    fn check(from: &str, to: &str, wanted: &[&str]) {
-        let (_, text) = SHIPPED.iter().find(|(n, _)| *n == "iso87-ascii").unwrap();
+    #[test]
+    fn an_approval_has_the_code_of_its_message_class() {
+        let dialect = bind(&shipped("iso93-ascii").unwrap()).unwrap();
+        let of = |class| dialect.code(class, Verdict::Approved);
+        assert_eq!(
+            [1, 2, 3, 4, 5, 6, 8].map(of),
+            ["000", "000", "300", "400", "500", "000", "800"]
+        );
+        assert_eq!(dialect.code(4, Verdict::OriginalNotFound), "914");
+        let read = |class, code| dialect.verdicts(class, code).collect::<Vec<_>>();
+        assert_eq!(read(4, "400"), [Verdict::Approved]);
+        assert_eq!(read(2, "400"), []);
+        assert_eq!(
+            read(6, "913"),
+            [Verdict::AlreadyThere, Verdict::KeyConflict]
+        );
+        let dialect = bind(&shipped("iso87-ascii").unwrap()).unwrap();
+        assert_eq!(
+            [0, 2, 4, 8, 9].map(|class| dialect.code(class, Verdict::Approved)),
+            ["00"; 5]
+        );
+    }
+
+    /// The faults of a shipped dialect after something in its text was put in place of something else.
+    fn check_in(name: &str, from: &str, to: &str, wanted: &[&str]) {
+        let (_, text) = SHIPPED.iter().find(|(n, _)| *n == name).unwrap();
         assert!(text.contains(from), "{from}");
         let spec = load_text("broken", &text.replace(from, to)).unwrap();
         let faults = bind(&spec).err().unwrap();
         let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
         assert_eq!(faults, wanted);
+    }
+
+    fn check(from: &str, to: &str, wanted: &[&str]) {
+        check_in("iso87-ascii", from, to, wanted);
     }
 
     #[test]
@@ -523,6 +550,41 @@ mod tests {
             "\nnot-enough           = \"51\"",
             "",
             &["dialect broken: no response code of 2 characters for the outcome not-enough"],
+        );
+    }
+
+    #[test]
+    fn the_form_of_times_originals_and_codes_must_be_one_that_is_known() {
+        check(
+            "\ndate          = \"13\"",
+            "",
+            &["dialect broken: no field has the role date"],
+        );
+        check(
+            "original      = \"90\"",
+            "original      = \"37\"",
+            &[
+                "dialect broken: the role original is at 37; a field of 42 digits, or of up to 35 wanted",
+            ],
+        );
+        check(
+            "\ncannot-serve ",
+            "\napproved-netwrok = \"80\"\ncannot-serve ",
+            &["dialect broken: \"approved-netwrok\" is not an outcome, nor one of a message class"],
+        );
+        check_in(
+            "iso93-ascii",
+            "time          = \"12\"",
+            "time          = \"7\"",
+            &[
+                "dialect broken: the role time is at 7; a field of 6 digits, or of 12 with the date wanted",
+            ],
+        );
+        check_in(
+            "iso93-ascii",
+            "name = \"echo\"",
+            "name = \"ping\"",
+            &["dialect broken: no message asks for the function echo"],
         );
     }
 }

@@ -729,48 +729,59 @@ fn padded<const N: usize>(text: &str) -> Option<[u8; N]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exchange::samples::{PURCHASE, dialect, link, message, token};
+    use crate::exchange::samples::{self, PURCHASE, PURCHASE_93, dialect, link, message, token};
 
-    fn read(line: &str) -> Read {
-        let dialect = dialect("iso87-ascii");
+    fn read_in(name: &str, line: &str) -> Read {
+        let dialect = dialect(name);
         dialect.read(&message(&dialect, line), &link(), &token)
     }
 
-    fn ask(line: &str) -> Request {
-        match read(line) {
+    fn read(line: &str) -> Read {
+        read_in("iso87-ascii", line)
+    }
+
+    fn ask_in(name: &str, line: &str) -> Request {
+        match read_in(name, line) {
             Read::Ask(request) => *request,
             other => panic!("{line}: {other:?}"),
         }
     }
 
+    fn ask(line: &str) -> Request {
+        ask_in("iso87-ascii", line)
+    }
+
     /// The purchase with some fields put in, or taken away where nothing stands behind `=`.
     fn changed(changes: &str) -> String {
-        let mut words: Vec<String> = PURCHASE.split_whitespace().map(str::to_owned).collect();
-        for change in changes.split_whitespace() {
-            let Some((at, value)) = change.split_once('=') else {
-                words[0] = change.to_owned();
-                continue;
-            };
-            words.retain(|word| !word.starts_with(&format!("{at}=")));
-            if !value.is_empty() {
-                words.push(change.to_owned());
-            }
-        }
-        words.join(" ")
+        samples::changed(PURCHASE, changes)
+    }
+
+    fn changed_93(changes: &str) -> String {
+        samples::changed(PURCHASE_93, changes)
     }
 
     fn check_refused(changes: &str, verdict: Verdict, field: &str) {
-        match read(&changed(changes)) {
-            Read::Refuse(refusal) => {
-                let at = refusal.field.map_or(String::new(), |path| path.to_string());
-                assert_eq!(
-                    (refusal.verdict, at.as_str()),
-                    (verdict, field),
-                    "{changes}"
-                );
-            }
-            other => panic!("{changes}: {other:?}"),
-        }
+        check_refusal(&read(&changed(changes)), changes, verdict, field);
+    }
+
+    fn check_refused_93(changes: &str, verdict: Verdict, field: &str) {
+        let read = read_in("iso93-ascii", &changed_93(changes));
+        check_refusal(&read, changes, verdict, field);
+    }
+
+    fn check_refusal(read: &Read, changes: &str, verdict: Verdict, field: &str) {
+        let Read::Refuse(refusal) = read else {
+            panic!("{changes}: {read:?}");
+        };
+        let at = refusal
+            .field
+            .as_ref()
+            .map_or(String::new(), Path::to_string);
+        assert_eq!(
+            (refusal.verdict, at.as_str()),
+            (verdict, field),
+            "{changes}"
+        );
     }
 
     #[test]
@@ -1060,6 +1071,144 @@ mod tests {
             match dialect.read(&message(&dialect, &line), &link(), &token) {
                 Read::Ask(request) => assert_eq!(*request, wanted, "{name}"),
                 other => panic!("{name}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_purchase_of_1993_asks_the_same() {
+        let more = "32=581672031 37=000000000042 48.21=max 48.31=bill-7";
+        let wanted = ask(&changed(&format!("{more} 18=5411")));
+        for name in ["iso93-ascii", "iso93-bcd"] {
+            // Its field 13 is another date, its field 18 another code; the function code need not be there.
+            let line = changed_93(&format!("{more} 13=2601 18=1234 26=5411"));
+            assert_eq!(ask_in(name, &line), wanted, "{name}");
+            assert_eq!(ask_in(name, &samples::changed(&line, "24=")), wanted);
+        }
+    }
+
+    #[test]
+    fn what_is_missing_or_malformed_in_1993_is_told_by_its_place() {
+        for field in ["3", "4", "11", "12", "41", "42", "49"] {
+            check_refused_93(&format!("{field}="), Verdict::FormatError, field);
+        }
+        for (change, at) in [
+            ("12=261323101500", "12"),
+            ("12=261123101560", "12"),
+            ("12=260229101500", "12"),
+            ("1604 3=910000 7= 12=", "12"),
+            ("1804 24=", "24"),
+            ("1420 24=400 56=1200", "56"),
+            ("1420 24=400 56=1200000007261123101500", "56"),
+            ("1420 24=400 56=1200000007261123101500065816720", "56"),
+            ("1420 24=400 56=120000000726112310156009581672031", "56"),
+        ] {
+            check_refused_93(change, Verdict::FormatError, at);
+        }
+        assert_eq!(
+            ask_in("iso93-ascii", &changed_93("12=280229101500"))
+                .asked
+                .key
+                .local,
+            229_101_500
+        );
+    }
+
+    #[test]
+    fn functions_that_1993_does_not_tell_are_not_known() {
+        for change in [
+            "3=770000",
+            "3=770000 24=",
+            "1304",
+            "1500",
+            "1804 24=821",
+            "1420 24=450",
+            "1604 3=940000",
+        ] {
+            check_refused_93(change, Verdict::UnknownTransaction, "");
+        }
+        for (mti, wanted) in [("1210", Dropped::Response), ("1900", Dropped::UnknownClass)] {
+            match read_in("iso93-ascii", &changed_93(mti)) {
+                Read::Drop(cause) => assert_eq!(cause, wanted),
+                other => panic!("{other:?}"),
+            }
+        }
+        for (code, wanted) in [
+            ("801", Network::SignOn),
+            ("802", Network::SignOff),
+            ("831", Network::Echo),
+        ] {
+            for mti in ["1804", "1805", "1820"] {
+                match read_in("iso93-ascii", &format!("{mti} 11=000001 24={code}")) {
+                    Read::Network(network) => assert_eq!(network, wanted),
+                    other => panic!("{other:?}"),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_key_of_1993_is_without_version_and_repeat() {
+        for (changes, kind, repeat) in [
+            ("1200", 20, false),
+            ("1201", 20, true),
+            ("1221", 22, true),
+            ("1400", 40, false),
+            ("1421", 42, true),
+            ("1604 3=910000", 60, false),
+            ("1605 3=910000", 60, true),
+            ("1100 3=390000", 10, false),
+        ] {
+            let request = ask_in("iso93-ascii", &changed_93(&format!("24= {changes}")));
+            assert_eq!(
+                (request.asked.key.kind, request.repeat),
+                (kind, repeat),
+                "{changes}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_reversal_of_1993_names_its_original_by_local_time() {
+        let rrn = Some(*b"000000000042");
+        let told = OriginalRef {
+            kind: Some(20),
+            stan: Some(7),
+            local: Some(1_123_101_500),
+            ..OriginalRef::default()
+        };
+        let partial = OriginalRef {
+            partial: true,
+            ..told
+        };
+        let own = OriginalRef { kind: None, ..told };
+        let by_stan = OriginalRef {
+            local: None,
+            rrn,
+            ..own
+        };
+        let data = "56=120000000726112310150009581672031";
+        for (changes, wanted) in [
+            (
+                format!("1420 11=000008 24=400 {data} 37=000000000042"),
+                told,
+            ),
+            (format!("1400 11=000008 24= {data}"), told),
+            ("1420 24=400 56=120000000726112310150000".to_owned(), told),
+            (
+                "1400 24=400 56=000000000700000000000000 37=000000000042".to_owned(),
+                by_stan,
+            ),
+            ("1400 24=400 56=000000000000000000000000".to_owned(), own),
+            ("1400 24=400".to_owned(), own),
+            (
+                format!("1420 24=401 {data} 30=000002755555000000000000"),
+                partial,
+            ),
+        ] {
+            for name in ["iso93-ascii", "iso93-bcd"] {
+                let request = ask_in(name, &changed_93(&changes));
+                assert_eq!(request.asked.original, Some(wanted), "{changes}");
             }
         }
     }

@@ -29,6 +29,26 @@ pub(super) fn link() -> LinkTerms {
 pub(super) const PURCHASE: &str = "0200 2=9999120000001234 3=000000 4=000002755555 7=1123064500 11=000007 12=101500 \
      13=1123 41=T0000001 42=m-1001 49=364";
 
+/// The same as ISO 8583:1993 tells it.
+pub(super) const PURCHASE_93: &str = "1200 2=9999120000001234 3=000000 4=000002755555 7=1123064500 11=000007 \
+     12=261123101500 24=200 41=T0000001 42=m-1001 49=364";
+
+/// A line with some fields put in, or taken away where nothing stands behind `=`; a word without one is its type.
+pub(super) fn changed(line: &str, changes: &str) -> String {
+    let mut words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+    for change in changes.split_whitespace() {
+        let Some((at, value)) = change.split_once('=') else {
+            change.clone_into(&mut words[0]);
+            continue;
+        };
+        words.retain(|word| !word.starts_with(&format!("{at}=")));
+        if !value.is_empty() {
+            words.push(change.to_owned());
+        }
+    }
+    words.join(" ")
+}
+
 /// `0200 3=000000 48.21=max`: a message from its fields and tags.
 pub(super) fn message(dialect: &Dialect, line: &str) -> Message {
     let mut words = line.split_whitespace();

@@ -824,57 +824,88 @@ mod tests {
         }
     }
 
+    const DIALECTS: [&str; 5] = [
+        "iso87-ascii",
+        "iso87-ascii-binmap",
+        "iso87-bcd",
+        "iso93-ascii",
+        "iso93-bcd",
+    ];
+
     #[test]
     fn what_is_told_comes_back_as_a_receipt() {
-        for name in ["iso87-ascii", "iso87-ascii-binmap", "iso87-bcd"] {
-            check_round(name);
-        }
+        DIALECTS.iter().for_each(|name| check_round(name));
     }
 
     #[test]
     fn a_reversal_names_what_was_sent() {
-        let mut terminal = terminal("iso87-ascii");
-        let sent = terminal
-            .purchase(&Sale::of(card(), Rials(10)), now())
-            .unwrap();
-        let reversal = terminal.reversal(&sent, true, now()).unwrap();
-        let request = asked(&terminal, &reversal);
-        assert_eq!(
-            (request.asked.function, request.asked.mode),
-            (Function::Reversal, Mode::Advise)
-        );
-        let original = asked(&terminal, &sent).asked;
-        assert_eq!(
-            request.asked.original,
-            Some(OriginalRef {
-                kind: Some(20),
-                stan: Some(original.key.stan),
-                transmitted: original.transmitted,
-                ..OriginalRef::default()
-            })
-        );
-        assert_eq!(request.asked.amount, original.amount);
-        assert_eq!(request.asked.key.stan, 2);
+        for name in DIALECTS {
+            let mut terminal = terminal(name);
+            let sent = terminal
+                .purchase(&Sale::of(card(), Rials(10)), now())
+                .unwrap();
+            let original = asked(&terminal, &sent).asked;
+            let reversal = terminal.reversal(&sent, true, now()).unwrap();
+            let request = asked(&terminal, &reversal);
+            assert_eq!(
+                (request.asked.function, request.asked.mode),
+                (Function::Reversal, Mode::Advise)
+            );
+            let by_local_time = terminal.dialect.original == OriginalForm::Local;
+            assert_eq!(by_local_time, name.starts_with("iso93"));
+            assert_eq!(
+                request.asked.original,
+                Some(OriginalRef {
+                    kind: Some(20),
+                    stan: Some(original.key.stan),
+                    transmitted: original.transmitted.filter(|_| !by_local_time),
+                    local: by_local_time.then_some(original.key.local),
+                    ..OriginalRef::default()
+                }),
+                "{name}"
+            );
+            assert_eq!(request.asked.amount, original.amount);
+            assert_eq!(request.asked.key.stan, 2);
+            // Of an original whose time nobody knows, the trace number tells.
+            let untimed = Sent {
+                transmitted: 0,
+                ..sent
+            };
+            let reversal = terminal.reversal(&untimed, false, now()).unwrap();
+            let request = asked(&terminal, &reversal).asked;
+            assert_eq!(request.mode, Mode::Ask);
+            let reference = request.original.unwrap();
+            assert_eq!(
+                (reference.stan, reference.transmitted, reference.local),
+                (Some(1), None, None)
+            );
+        }
     }
 
     #[test]
     fn a_repeat_is_the_same_but_for_its_type() {
-        let mut terminal = terminal("iso87-ascii");
-        let sent = terminal
-            .purchase(&Sale::of(card(), Rials(10)), now())
-            .unwrap();
-        let repeat = terminal.repeat(&sent).unwrap();
-        assert_eq!(repeat.body[..4], *b"0201");
-        assert_eq!(format!("{repeat:?}"), "0201 purchase stan 000001");
-        assert_eq!(repeat.body[4..], sent.body[4..]);
-        let (first, second) = (asked(&terminal, &sent), asked(&terminal, &repeat));
-        assert_eq!(first.asked, second.asked);
-        assert!(second.repeat && !first.repeat);
+        for (name, mti) in [("iso87-ascii", "0201"), ("iso93-ascii", "1201")] {
+            let mut terminal = terminal(name);
+            let sent = terminal
+                .purchase(&Sale::of(card(), Rials(10)), now())
+                .unwrap();
+            let repeat = terminal.repeat(&sent).unwrap();
+            assert_eq!(repeat.body[..4], *mti.as_bytes());
+            assert_eq!(format!("{repeat:?}"), format!("{mti} purchase stan 000001"));
+            assert_eq!(repeat.body[4..], sent.body[4..]);
+            let (first, second) = (asked(&terminal, &sent), asked(&terminal, &repeat));
+            assert_eq!(first.asked, second.asked);
+            assert!(second.repeat && !first.repeat);
+        }
     }
 
     #[test]
     fn the_other_messages_are_read_as_they_were_meant() {
-        let mut terminal = terminal("iso87-ascii");
+        DIALECTS.iter().for_each(|name| check_others(name));
+    }
+
+    fn check_others(name: &str) {
+        let mut terminal = terminal(name);
         let mobile = Who::Mobile(Mobile::parse("09120000007").unwrap());
         let sent = terminal
             .balance(&mobile, Some(PurseKind::Points), now())
@@ -914,5 +945,18 @@ mod tests {
         let mut terminal = terminal("iso87-ascii").after_stan(999_998);
         let mut next = || terminal.network(Network::Echo, now()).unwrap().stan;
         assert_eq!([next(), next()], [999_999, 1]);
+    }
+
+    #[test]
+    fn a_code_of_several_meanings_is_told_by_its_words() {
+        let dialect = dialect("iso93-ascii");
+        let read = |class, code, words| verdict(&dialect, class, code, words);
+        let already = read(6, "913", Some("Already a member"));
+        assert_eq!(already, Some(Verdict::AlreadyThere));
+        let used = read(6, "913", Some("Number used before"));
+        assert_eq!(used, Some(Verdict::KeyConflict));
+        assert_eq!(read(6, "913", None), Some(Verdict::AlreadyThere));
+        assert_eq!(read(2, "914", Some("?")), Some(Verdict::OriginalNotFound));
+        assert_eq!(read(2, "999", None), None);
     }
 }

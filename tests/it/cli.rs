@@ -18,22 +18,43 @@ const CARD: &str = "9999120000001234";
 pub(crate) struct House {
     pub(crate) dir: TempDir,
     daemon: Option<Child>,
-    link: String,
+    /// Its links: dialect, framing and, once it runs, address.
+    links: Vec<(&'static str, &'static str, String)>,
+    /// The one that its terminal is at.
+    at: usize,
 }
 
 impl House {
     /// A configuration whose clock starts at the worked example's moment. Nothing runs yet.
     pub(crate) fn new() -> House {
+        House::with_links(&[("iso87-ascii", "len2-be")])
+    }
+
+    /// The same with a link for each of these dialects and framings; its terminal is at the first.
+    pub(crate) fn with_links(links: &[(&'static str, &'static str)]) -> House {
         let dir = tempfile::tempdir().unwrap();
-        let text = "data = \"var\"\n[[listener]]\nname = \"pos\"\nbind = \"127.0.0.1:0\"\nframing = \"len2-be\"\n\
-                    dialect = \"iso87-ascii\"\nacquirer = \"581672031\"\n[admin]\nhttp = \"127.0.0.1:0\"\n\
-                    [clock]\nstart = \"1405/09/02 10:15\"\n";
+        let mut text = "data = \"var\"\n[admin]\nhttp = \"127.0.0.1:0\"\n[clock]\nstart = \"1405/09/02 10:15\"\n".to_owned();
+        for (at, (dialect, framing)) in links.iter().enumerate() {
+            text.push_str(&format!(
+                "[[listener]]\nname = \"pos-{at}\"\nbind = \"127.0.0.1:0\"\nframing = \"{framing}\"\n\
+                 dialect = \"{dialect}\"\nacquirer = \"581672031\"\n"
+            ));
+        }
         fs::write(dir.path().join("clubswitch.toml"), text).unwrap();
+        let links = links
+            .iter()
+            .map(|(dialect, framing)| (*dialect, *framing, String::new()));
         House {
             dir,
             daemon: None,
-            link: String::new(),
+            links: links.collect(),
+            at: 0,
         }
+    }
+
+    /// Its terminal goes to another link.
+    pub(crate) fn terminal_at(&mut self, link: usize) {
+        self.at = link;
     }
 
     /// Starts the daemon and waits until it listens.
@@ -47,8 +68,10 @@ impl House {
         loop {
             let text = fs::read_to_string(&log).unwrap();
             if text.contains(" ready") {
-                let after = text.split(" link pos on ").nth(1).unwrap();
-                self.link = after.split_whitespace().next().unwrap().to_owned();
+                for (at, (_, _, address)) in self.links.iter_mut().enumerate() {
+                    let after = text.split(&format!(" link pos-{at} on ")).nth(1).unwrap();
+                    after.split_whitespace().next().unwrap().clone_into(address);
+                }
                 break;
             }
             let ended = child.try_wait().unwrap();
@@ -85,7 +108,9 @@ impl House {
 
     /// A terminal whose clock shows the worked example's moment.
     pub(crate) fn pos(&self, words: &[&str]) -> Output {
-        let mut all = vec!["pos", "--connect", &self.link, "--at", "1405/09/02 10:15"];
+        let (dialect, framing, address) = &self.links[self.at];
+        let mut all = vec!["pos", "--connect", address, "--at", "1405/09/02 10:15"];
+        all.extend(["--dialect", dialect, "--framing", framing]);
         all.extend(words);
         run(self.dir.path(), &all)
     }

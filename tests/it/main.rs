@@ -13,6 +13,7 @@ mod frames;
 mod framings;
 mod kill;
 mod layers;
+mod links;
 mod random;
 mod rulefiles;
 mod secrets;

@@ -20,7 +20,21 @@ fn check(found: &Value, wanted: &[(&str, Value)]) {
 
 #[test]
 fn the_worked_example_comes_out_to_the_rial() {
-    let mut house = House::new();
+    check_example("iso87-ascii", "len2-be", "00");
+}
+
+#[test]
+fn it_does_so_over_a_link_of_1993() {
+    check_example("iso93-ascii", "len2-be", "000");
+}
+
+#[test]
+fn it_does_so_in_bcd_behind_a_tpdu() {
+    check_example("iso87-bcd", "nac", "00");
+}
+
+fn check_example(dialect: &'static str, framing: &'static str, approved: &str) {
+    let mut house = House::with_links(&[(dialect, framing)]);
     house.start();
     let opening = fixture("openings/worked-example.toml");
     check(
@@ -42,7 +56,7 @@ fn the_worked_example_comes_out_to_the_rial() {
     check(
         &receipt,
         &[
-            ("/code", json!("00")),
+            ("/code", json!(approved)),
             ("/discount", json!(137_777)),
             ("/pays", json!(2_417_778)),
             ("/redeemed/merchant-credit", json!("40000")),
