@@ -15,16 +15,20 @@ use clubswitch::spec::{Class, FieldSpec, Inside, Length, SHIPPED, Spec, load_tex
 use clubswitch::wire::coding::{from_hex, to_hex};
 use serde_json::Value;
 
-struct Case {
+/// A file of `fixtures/frames/`.
+pub(crate) struct Case {
     name: String,
-    spec: Spec,
-    bytes: Bytes,
+    /// Its dialect.
+    pub(crate) spec: Spec,
+    /// The message.
+    pub(crate) bytes: Bytes,
     json: Option<Value>,
     masked: Option<Value>,
     error: Option<String>,
 }
 
-fn cases() -> Vec<Case> {
+/// All files of `fixtures/frames/`.
+pub(crate) fn cases() -> Vec<Case> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/frames");
     let mut cases: Vec<Case> = fs::read_dir(folder)
         .unwrap()
@@ -90,7 +94,8 @@ fn from_json(spec: &Spec, value: &Value) -> Bytes {
     out.freeze()
 }
 
-fn copied(spec: &Spec, message: &Message) -> Bytes {
+/// A message made again from what was read.
+pub(crate) fn copied(spec: &Spec, message: &Message) -> Bytes {
     let mut builder = MessageBuilder::new(spec, message.mti());
     builder.copy_all(message);
     let mut out = BytesMut::new();
@@ -366,10 +371,11 @@ fn fields_may_be_set_in_any_order_and_again() {
 }
 
 /// A small generator: the same seed gives the same messages.
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    fn below(&mut self, n: usize) -> usize {
+    /// A number below `n`, or 0.
+    pub(crate) fn below(&mut self, n: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -427,9 +433,29 @@ impl Random {
             }
         }
     }
+
+    /// A message of some fields of the dialect, and their values.
+    pub(crate) fn message(&mut self, spec: &Spec, mti: Mti) -> (Bytes, BTreeMap<usize, String>) {
+        let mut builder = MessageBuilder::new(spec, mti);
+        let mut wanted = BTreeMap::new();
+        let one_in = 2 + self.below(12);
+        for (n, field) in spec.fields() {
+            if self.below(one_in) == 0 {
+                let value = self.value(field);
+                builder.set(n, &value);
+                wanted.insert(n, value);
+            }
+        }
+        let mut out = BytesMut::new();
+        builder
+            .encode(&mut out)
+            .unwrap_or_else(|error| panic!("{}: {error}", spec.name()));
+        (out.freeze(), wanted)
+    }
 }
 
-fn seed() -> u64 {
+/// What random tests begin with: `SEED`, in hex, or something new.
+pub(crate) fn seed() -> u64 {
     let given = std::env::var("SEED").ok();
     let given = given.map(|text| u64::from_str_radix(text.trim_start_matches("0x"), 16).unwrap());
     given.unwrap_or_else(|| {
@@ -446,21 +472,7 @@ fn random_messages_come_back_as_they_were_and_broken_ones_do_no_harm() {
     for (name, _) in SHIPPED {
         let spec = shipped(name).unwrap();
         for _ in 0..400 {
-            let mut builder = MessageBuilder::new(&spec, Mti(0x200));
-            let mut wanted = BTreeMap::new();
-            let one_in = 2 + random.below(12);
-            for (n, field) in spec.fields() {
-                if random.below(one_in) == 0 {
-                    let value = random.value(field);
-                    builder.set(n, &value);
-                    wanted.insert(n, value);
-                }
-            }
-            let mut out = BytesMut::new();
-            builder
-                .encode(&mut out)
-                .unwrap_or_else(|error| panic!("{name}: {error}"));
-            let bytes = out.freeze();
+            let (bytes, wanted) = random.message(&spec, Mti(0x200));
             let message = Message::decode(&spec, bytes.clone())
                 .unwrap_or_else(|error| panic!("{name}: {error}"));
             assert_eq!(

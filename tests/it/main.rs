@@ -19,6 +19,7 @@ mod rulefiles;
 mod secrets;
 mod sources;
 mod specs;
+mod storm;
 mod switch;
 mod tidy;
 mod worked_example;

@@ -135,6 +135,11 @@ impl Switch {
         word_after(&log(&self.dir), &format!("link {link} on ")).unwrap()
     }
 
+    /// Its resident memory.
+    pub(crate) fn resident_bytes(&self) -> u64 {
+        resident_bytes(&self.child.id().to_string())
+    }
+
     /// A connection to its link.
     pub(crate) fn connect(&self) -> Link {
         Link::to(&self.link).unwrap()
@@ -168,6 +173,14 @@ pub(crate) fn command(dir: &Path, words: &[&str]) -> Command {
         .current_dir(dir)
         .stdin(Stdio::null());
     command
+}
+
+/// The resident memory of a process, `self` or by its number.
+pub(crate) fn resident_bytes(process: &str) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = kib.unwrap().trim().trim_end_matches(" kB").parse::<u64>();
+    kib.unwrap() << 10
 }
 
 fn word_after(text: &str, mark: &str) -> Option<String> {
