@@ -959,4 +959,22 @@ mod tests {
         assert_eq!(read(2, "914", Some("?")), Some(Verdict::OriginalNotFound));
         assert_eq!(read(2, "999", None), None);
     }
+
+    #[test]
+    fn what_cannot_be_asked_is_told() {
+        let (_, text) = crate::spec::SHIPPED
+            .iter()
+            .find(|(name, _)| *name == "iso93-ascii")
+            .unwrap();
+        let text = text.replace("[\"1400\", \"1420\"]", "[\"1420\"]");
+        let spec = crate::spec::load_text("told", &text).unwrap();
+        let mut terminal = terminal("iso93-ascii");
+        terminal.dialect = Arc::new(crate::exchange::bind(&spec).unwrap());
+        let sent = terminal
+            .purchase(&Sale::of(card(), Rials(10)), now())
+            .unwrap();
+        let reversal = terminal.reversal(&sent, false, now()).unwrap();
+        assert_eq!(reversal.mti, Mti(0x1420));
+        assert_eq!(asked(&terminal, &reversal).asked.mode, Mode::Advise);
+    }
 }

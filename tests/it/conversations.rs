@@ -468,6 +468,19 @@ fn conversations_go_as_they_are_written() {
 
 #[test]
 fn bodies_of_noise_never_stop_a_conversation() {
+    check_noise(
+        "iso87-ascii",
+        "0200 2=9999120000001234 3=000000 4=000002755555 7=1123064500 11=000007 12=101500 13=1123 32=581672031 \
+         41=T0000001 42=m-1001 48.21=max 48.31=bill-7 49=364",
+    );
+    check_noise(
+        "iso93-bcd",
+        "1420 2=9999120000001234 3=000000 4=000002755555 7=1123064500 11=000008 12=261123101600 24=400 32=581672031 \
+         41=T0000001 42=m-1001 48.31=bill-7 49=364 56=120000000726112310150009581672031",
+    );
+}
+
+fn check_noise(dialect: &str, line: &str) {
     let seed = std::env::var("SEED").ok().and_then(|s| s.parse().ok());
     let mut state: u64 = seed.unwrap_or(0x5eed);
     println!("SEED={state}");
@@ -477,11 +490,9 @@ fn bodies_of_noise_never_stop_a_conversation() {
         state ^= state << 17;
         state
     };
-    let mut conversation = Conversation::new(&["in-flight=100000"]);
-    let whole = conversation.body(
-        "0200 2=9999120000001234 3=000000 4=000002755555 7=1123064500 11=000007 12=101500 13=1123 32=581672031 \
-         41=T0000001 42=m-1001 48.21=max 48.31=bill-7 49=364",
-    );
+    let dialect = format!("dialect={dialect}");
+    let mut conversation = Conversation::new(&["in-flight=100000", &dialect]);
+    let whole = conversation.body(line);
     let mut actions = Vec::new();
     for _ in 0..20_000 {
         let mut body = BytesMut::from(&whole[..]);
