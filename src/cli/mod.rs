@@ -1,9 +1,13 @@
 //! The command line: a file per subcommand. To add one: its file with `Args` and `run`, and a row in `Command`.
 
+mod capture;
 mod check;
 mod demo;
 mod describe;
 mod desk;
+mod dialects;
+mod doctor;
+mod encode;
 mod ledger;
 mod line;
 mod pos;
@@ -30,6 +34,7 @@ use crate::source::Faults;
   clubswitch serve                        run with conf/clubswitch.toml, or with what is built in
   clubswitch check                        tell every fault of configuration, dialects and rules
   clubswitch describe --list              name the dialects
+  clubswitch describe --dialect auto FILE find out what a capture is
   clubswitch pos echo                     ask the running switch something, as a terminal does
   clubswitch settle --day today           make the day's files, as far as they are
   clubswitch ledger verify                replay the journal and hold everything against it
@@ -48,6 +53,7 @@ enum Command {
     Serve(serve::Args),
     Check(check::Args),
     Describe(describe::Args),
+    Encode(encode::Args),
     Pos(Box<pos::Args>),
     Settle(settle::Args),
     Ledger(ledger::Args),
@@ -82,6 +88,7 @@ pub fn run() -> ExitCode {
         Command::Serve(args) => serve::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Describe(args) => describe::run(&args),
+        Command::Encode(args) => encode::run(&args),
         Command::Pos(args) => pos::run(&args),
         Command::Settle(args) => settle::run(&args),
         Command::Ledger(args) => ledger::run(&args),

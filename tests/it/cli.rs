@@ -186,7 +186,7 @@ fn check(words: &[&str], status: i32, says: &str) {
 #[test]
 fn every_command_teaches() {
     for command in [
-        "serve", "check", "describe", "pos", "settle", "ledger", "demo",
+        "serve", "check", "describe", "encode", "pos", "settle", "ledger", "demo",
     ] {
         check(&[command, "--help"], 0, "Examples:");
         check(&[command, "--help"], 0, "Exit status:");

@@ -9,6 +9,7 @@ mod crash;
 mod daemon;
 mod days;
 mod decisions;
+mod doctor;
 mod frames;
 mod framings;
 mod kill;
