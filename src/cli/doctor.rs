@@ -1,8 +1,6 @@
 //! The doctor for a capture that nobody can read: every dialect under every framing and header at its front, ranked by how
 //! well it fits, each with its reasons. Reasons tell what was found and where, never what stands there.
 
-use std::borrow::Cow;
-
 use bytes::{Bytes, BytesMut};
 use serde_json::{Map, Value, json};
 
@@ -722,7 +720,7 @@ fn is_luhn(digits: &[u8]) -> bool {
 }
 
 /// Whether a date or time exists, in one calendar or another.
-fn is_real(role: &str, text: &Cow<'_, str>) -> bool {
+fn is_real(role: &str, text: &str) -> bool {
     let pairs: Option<Vec<u32>> = (0..text.len() / 2)
         .map(|at| text.get(2 * at..2 * at + 2)?.parse().ok())
         .collect();
@@ -756,7 +754,7 @@ mod tests {
     use super::*;
 
     fn check_date(role: &str, text: &str, real: bool) {
-        assert_eq!(is_real(role, &Cow::Borrowed(text)), real, "{role} {text}");
+        assert_eq!(is_real(role, text), real, "{role} {text}");
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! A message to bytes: fields are written as they are set, in the form of the wire, and put in
 //! order at the end.
 
-use bytes::{BufMut, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 
 use super::fault::path_of;
 use super::{EncodeError, Message, Wanted};
-use crate::spec::{Check, Class, FieldSpec, Inside, Length, Mti, Path, Shape, Spec};
+use crate::spec::{Check, FieldSpec, Given, Inside, Length, Mti, Path, Policy, Shape, Spec};
 use crate::spec::{all_digits, all_printable};
 use crate::wire::bitmap::Bitmap;
 use crate::wire::coding::Coding;
@@ -19,6 +19,9 @@ pub struct MessageBuilder<'s> {
     places: Vec<Place>,
     /// The highest field that was set: a higher one cannot be there yet.
     top: usize,
+    /// Type, fields and head of the message that was copied: where nothing changed, its head is
+    /// written as it came.
+    copied: Option<(Mti, Bitmap, Bytes)>,
     fault: Option<EncodeError>,
 }
 
@@ -39,6 +42,7 @@ impl<'s> MessageBuilder<'s> {
             wire: Vec::with_capacity(512),
             places: Vec::with_capacity(24),
             top: 0,
+            copied: None,
             fault: None,
         }
     }
@@ -49,6 +53,7 @@ impl<'s> MessageBuilder<'s> {
         self.wire.clear();
         self.places.clear();
         self.top = 0;
+        self.copied = None;
         self.fault = None;
     }
 
@@ -91,6 +96,28 @@ impl<'s> MessageBuilder<'s> {
         self.set(n, &digits[at..])
     }
 
+    /// Sets a field to a text, or to the pieces inside it.
+    pub fn give(&mut self, n: usize, given: &Given) -> &mut Self {
+        if let Given::Text(text) = given {
+            return self.set(n, text);
+        }
+        let from = self.wire.len();
+        let Some(field) = self.spec.field(n) else {
+            let (path, wanted) = (Path::field(n), Wanted::KnownField);
+            self.refuse(from, EncodeError { path, wanted });
+            return self;
+        };
+        match field.put(given, &mut self.wire) {
+            Ok(()) => self.note(n, from),
+            Err(inner) => {
+                let path = path_of(n, &inner);
+                let wanted = inner.wanted;
+                self.refuse(from, EncodeError { path, wanted });
+            }
+        }
+        self
+    }
+
     /// Appends a tagged value to a field, which the dialect must know to hold tags.
     pub fn tag(&mut self, n: usize, tag: &str, value: impl AsRef<[u8]>) -> &mut Self {
         let value = value.as_ref();
@@ -112,8 +139,11 @@ impl<'s> MessageBuilder<'s> {
         self
     }
 
-    /// Takes all fields over from a message of the same dialect.
+    /// Takes all fields over from a message of the same dialect. Where neither its type nor the fields
+    /// that it has are changed, its bitmap is written as it came, however it was spelt.
     pub fn copy_all(&mut self, message: &Message) -> &mut Self {
+        let head = message.bytes.slice(..usize::from(message.head));
+        self.copied = Some((message.mti, message.map, head));
         message.fields().for_each(|n| {
             self.copy(message, n);
         });
@@ -150,11 +180,19 @@ impl<'s> MessageBuilder<'s> {
             ordered &= place.field > last.field && place.at == last.at + last.bytes;
             last = *place;
         }
-        let mut words = [0; 48];
-        let wide = map.write(self.spec.bitmap(), &mut words);
-        out.reserve(4 + wide + self.wire.len());
-        self.put_mti(out);
-        out.put_slice(&words[..wide]);
+        match &self.copied {
+            Some((mti, fields, head)) if *mti == self.mti && *fields == map => {
+                out.reserve(head.len() + self.wire.len());
+                out.put_slice(head);
+            }
+            _ => {
+                let mut words = [0; 48];
+                let wide = map.write(self.spec.bitmap(), &mut words);
+                out.reserve(4 + wide + self.wire.len());
+                self.put_mti(out);
+                out.put_slice(&words[..wide]);
+            }
+        }
         // Nearly always fields are set in order and only once, and then stand as the wire wants them.
         if ordered && (last.at + last.bytes) as usize == self.wire.len() {
             out.put_slice(&self.wire);
@@ -237,57 +275,20 @@ impl<'s> MessageBuilder<'s> {
 
     /// Every form that is not a plain ASCII one of the right length.
     fn write_slowly(&mut self, n: usize, value: &[u8]) -> Result<(), EncodeError> {
-        let wrong = |wanted| EncodeError {
+        let field = self.spec.field(n).ok_or(EncodeError {
             path: Path::field(n),
-            wanted,
-        };
-        let field = self.spec.field(n).ok_or(wrong(Wanted::KnownField))?;
-        let units = field.content_units(value);
-        let prefix = usize::from(self.spec.plan(n).prefix);
-        let from = self.wire.len();
-        self.wire.resize(from + prefix, 0);
-        let begin = from + prefix;
-        let (units, written) = match field.length {
-            Length::Fixed(wanted)
-                if units < wanted
-                    && let Some(pad) = field.pad =>
-            {
-                let mut filled = vec![pad.with; wanted];
-                // The sign of x+n stays in front of the zeros that fill up its digits.
-                let sign = usize::from(field.class == Class::Xn).min(value.len());
-                filled[..sign].copy_from_slice(&value[..sign]);
-                let at = if pad.left {
-                    wanted - value.len() + sign
-                } else {
-                    sign
-                };
-                filled[at..at + value.len() - sign].copy_from_slice(&value[sign..]);
-                (wanted, field.write(&filled, &mut self.wire))
-            }
-            Length::Fixed(wanted) if units != wanted => {
-                return Err(wrong(Wanted::Between(wanted, wanted)));
-            }
-            Length::Var { min, max, .. } if units < min || units > max => {
-                return Err(wrong(Wanted::Between(min, max)));
-            }
-            _ => (units, field.write(value, &mut self.wire)),
-        };
-        if !written {
-            return Err(wrong(Wanted::Class(field.class)));
-        }
-        if let Some(inner) = field.fault(&self.wire[begin..], units) {
-            let path = path_of(n, &inner);
-            return Err(EncodeError {
-                path,
-                wanted: inner.wanted.into(),
-            });
-        }
-        self.put_length(field, from, begin, units);
-        Ok(())
+            wanted: Wanted::KnownField,
+        })?;
+        let put = field.put_text(value, &mut self.wire);
+        put.map_err(|inner| EncodeError {
+            path: path_of(n, &inner),
+            wanted: inner.wanted,
+        })
     }
 
-    fn put_length(&mut self, field: &FieldSpec, from: usize, begin: usize, units: usize) {
-        let told = field.told(units, self.wire.len() - begin);
+    fn put_length(&mut self, field: &FieldSpec, from: usize, begin: usize) {
+        let value = &self.wire[begin..];
+        let told = field.told(value.len(), value);
         field
             .length_coding
             .write_length(told, &mut self.wire[from..begin]);
@@ -302,16 +303,27 @@ impl<'s> MessageBuilder<'s> {
             .spec
             .field(n)
             .ok_or_else(|| wrong(Wanted::KnownField))?;
-        let Inside::Tlv { form, tags } = &field.inside else {
+        let (before, inside) = match &field.inside {
+            Inside::Prefixed { parts, rest } => (&parts[..], &**rest),
+            inside => (&[][..], inside),
+        };
+        let Inside::Tlv {
+            form,
+            tags,
+            unknown,
+        } = inside
+        else {
             return Err(wrong(Wanted::Tag));
         };
         if tag.len() != form.tag_chars || !tag.bytes().all(|c| c.is_ascii_alphanumeric()) {
             return Err(wrong(Wanted::Tag));
         }
-        if let Some(known) = tags.get(tag)
-            && known.class.fault(value).is_some()
-        {
-            return Err(wrong(Wanted::Class(known.class)));
+        match tags.get(tag) {
+            Some(known) if known.class.fault(value).is_some() => {
+                return Err(wrong(Wanted::Class(known.class)));
+            }
+            None if *unknown == Policy::Reject => return Err(wrong(Wanted::KnownTag)),
+            _ => {}
         }
         let prefix = usize::from(self.spec.plan(n).prefix);
         let from = match self.place(n) {
@@ -328,6 +340,11 @@ impl<'s> MessageBuilder<'s> {
             None => {
                 let from = self.wire.len();
                 self.wire.resize(from + prefix, 0);
+                // What stands before the tags is not known here, and left blank.
+                for part in before {
+                    let put = part.put_text(b"", &mut self.wire);
+                    put.map_err(|inner| wrong(inner.wanted))?;
+                }
                 from
             }
         };
@@ -352,7 +369,7 @@ impl<'s> MessageBuilder<'s> {
             let taken = end - begin + form.tag_chars + form.length_digits;
             return Err(wrong(Wanted::Between(0, max.saturating_sub(taken))));
         }
-        self.put_length(field, from, begin, bytes);
+        self.put_length(field, from, begin);
         self.unset(n);
         self.note(n, from);
         Ok(())

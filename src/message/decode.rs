@@ -6,7 +6,7 @@ use nom::{IResult, Parser};
 
 use super::fault::path_of;
 use super::{DecodeError, Message, Span, Table, Wanted};
-use crate::spec::{Check, Inner, Length, Mti, Path, Plan, Shape, Spec};
+use crate::spec::{Check, Inner, Mti, Path, Plan, Shape, Spec};
 use crate::spec::{all_digits, all_printable};
 use crate::wire::bitmap::Bitmap;
 
@@ -27,19 +27,17 @@ impl Message {
             }
         };
         let mut table = Table::new();
-        match walk(spec, &bytes, at, map, &mut table) {
-            None => Ok(Message {
-                bytes,
-                mti,
-                map,
-                table,
-            }),
-            Some(bad) => Err(bad.into_error(Message {
-                bytes,
-                mti,
-                map,
-                table,
-            })),
+        let bad = walk(spec, &bytes, at, map, &mut table);
+        let message = Message {
+            bytes,
+            mti,
+            map,
+            head: at as u8,
+            table,
+        };
+        match bad {
+            None => Ok(message),
+            Some(bad) => Err(bad.into_error(message)),
         }
     }
 }
@@ -84,7 +82,8 @@ impl nom::error::ParseError<&[u8]> for Stop {
 
 type Head = (Mti, Bitmap, usize);
 
-fn head(spec: &Spec, bytes: &[u8]) -> Result<Head, (usize, usize, Wanted)> {
+#[inline]
+pub(super) fn head(spec: &Spec, bytes: &[u8]) -> Result<Head, (usize, usize, Wanted)> {
     let most = usize::from(u16::MAX);
     if bytes.len() > most {
         return Err((0, most, Wanted::Short(most)));
@@ -154,6 +153,27 @@ fn walk(spec: &Spec, bytes: &[u8], at: usize, map: Bitmap, table: &mut Table) ->
     bad
 }
 
+/// Bytes of the length before field `n` at the front of `rest`, and of its value, which may be more
+/// than there are.
+#[inline]
+pub(super) fn length_of(spec: &Spec, n: usize, rest: &[u8]) -> Option<(usize, usize)> {
+    let plan = spec.plan(n);
+    let digit = |at: usize| {
+        let digit = rest.get(at)?.wrapping_sub(b'0');
+        (digit <= 9).then_some(usize::from(digit))
+    };
+    match plan.shape {
+        Shape::Fixed => Some((0, usize::from(plan.max))),
+        Shape::Ascii2 => Some((2, digit(0)? * 10 + digit(1)?)),
+        Shape::Ascii3 => Some((3, digit(0)? * 100 + digit(1)? * 10 + digit(2)?)),
+        Shape::Other => {
+            let found = spec.field(n)?.find(rest).ok()?;
+            Some((found.prefix, found.bytes))
+        }
+        Shape::Unknown => None,
+    }
+}
+
 /// Takes the length before a field, and the field.
 #[inline]
 fn field<'a>(
@@ -189,12 +209,13 @@ fn field<'a>(
             let Some(field) = spec.field(n) else {
                 return Err(stop(rest, Wanted::KnownField));
             };
-            let (after, prefix) = taken(usize::from(plan.prefix), rest)?;
-            let Some(told) = field.length_coding.read_length(prefix) else {
-                return Err(stop(rest, Wanted::Length));
-            };
-            within(plan, told, rest)?;
-            taken(field.wire_bytes_told(told), after)
+            match field.find(rest) {
+                Ok(found) => {
+                    let (_, after) = rest.split_at(found.prefix);
+                    taken(found.bytes, after)
+                }
+                Err((at, wanted)) => Err(stop(&rest[at..], wanted)),
+            }
         }
         Shape::Unknown => Err(stop(rest, Wanted::KnownField)),
     }
@@ -242,14 +263,8 @@ fn short(bytes: usize, rest: &[u8]) -> nom::Err<Stop> {
 /// The content of a field is bad, and what it tells of the place.
 fn inner_fault(spec: &Spec, n: usize, before: &[u8], value: &[u8]) -> Option<Inner> {
     let field = spec.field(n)?;
-    let told = match field.length {
-        Length::Fixed(units) => units,
-        Length::Var { .. } => {
-            let prefix = before.get(..usize::from(spec.plan(n).prefix))?;
-            field.length_coding.read_length(prefix)?
-        }
-    };
-    field.fault(value, field.units(told, value))
+    let found = field.find(before).ok()?;
+    field.fault(value, found.units)
 }
 
 /// Notes bad content; the walk goes on behind it.
@@ -258,7 +273,7 @@ fn spoilt(bad: Option<Bad>, n: usize, from: usize, inner: &Inner, map: Bitmap) -
     let mut bad = bad.unwrap_or_else(|| Bad {
         path: path_of(n, inner),
         at_byte: from + inner.at,
-        wanted: inner.wanted.into(),
+        wanted: inner.wanted,
         good: map,
     });
     bad.good.clear(n);

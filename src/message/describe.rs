@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{DecodeError, Message};
-use crate::spec::{Inside, Path, Secret, Spec};
+use crate::spec::{FieldSpec, Inside, Path, Policy, Secret, Spec};
 
 /// Whether secrets are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub struct Description {
     pub function: Option<String>,
     /// Fields, each followed by what is inside it.
     pub rows: Vec<Row>,
+    /// The fields as JSON, by number.
+    fields: Map<String, Value>,
 }
 
 /// A field, a tag, or a part.
@@ -34,94 +36,153 @@ pub struct Row {
     pub path: Path,
     /// Its name in the dialect; empty for a tag that the dialect does not name.
     pub name: String,
-    /// Its text, masked or not; empty for a list of tags.
+    /// Its text, masked or not; empty where the rows below it tell it.
     pub value: String,
     /// What the value means, where the dialect tells.
     pub meaning: Option<String>,
-    /// Whether it is a list of tags, told by the rows below it.
-    pub is_list: bool,
 }
 
 /// Describes a message.
 pub fn describe(spec: &Spec, message: &Message, secrets: Secrets) -> Description {
-    let mut rows = Vec::new();
+    let mut teller = Teller {
+        spec,
+        secrets,
+        rows: Vec::new(),
+    };
+    let mut fields = Map::new();
     for n in message.fields() {
-        let (Some(field), Some(text)) = (spec.field(n), message.text(spec, n)) else {
+        if spec.unknown(n) == Some(Policy::Skip) {
+            continue;
+        }
+        let (Some(field), Some(value)) = (spec.field(n), message.value(n)) else {
             continue;
         };
-        let path = Path::field(n);
-        let is_list = matches!(field.inside, Inside::Tlv { .. });
-        rows.push(Row {
-            name: field.name.clone(),
-            // Each tag has its own secret, so the list as a whole is not shown.
-            value: if is_list {
-                String::new()
-            } else {
-                shown(&text, field.secret, secrets)
-            },
-            meaning: open(field.secret, secrets)
-                .then(|| spec.meaning(&path, text.as_bytes()))
-                .flatten()
-                .map(str::to_owned),
-            path,
-            is_list,
-        });
-        match &field.inside {
-            Inside::Nothing => {}
-            Inside::Tlv { form, tags } => {
-                for item in message.tags(spec, n) {
-                    let latin = |bytes: &[u8]| match form.coding {
-                        crate::wire::coding::Coding::Ascii => {
-                            String::from_utf8_lossy(bytes).into_owned()
-                        }
-                        coding => bytes
-                            .iter()
-                            .map(|c| char::from(coding.character(*c)))
-                            .collect(),
-                    };
-                    let tag = latin(item.tag);
-                    // What the dialect does not know may be anything, also a card number.
-                    let known = tags.get(&tag);
-                    let secret = known.map_or(Secret::Masked, |known| known.secret);
-                    let text = latin(item.value);
-                    let path = Path::inside(n, tag);
-                    rows.push(Row {
-                        name: known.map_or(String::new(), |known| known.name.clone()),
-                        value: shown(&text, secret, secrets),
-                        meaning: spec.meaning(&path, text.as_bytes()).map(str::to_owned),
-                        path,
-                        is_list: false,
-                    });
-                }
-            }
-            Inside::Parts { parts, .. } if open(field.secret, secrets) => {
-                let mut rest = &text[..];
-                for (number, part) in parts.iter().enumerate().cycle() {
-                    let Some((value, after)) = rest.split_at_checked(part.length) else {
-                        break;
-                    };
-                    if value.is_empty() {
-                        break;
-                    }
-                    rest = after;
-                    let path = Path::inside(n, (number + 1).to_string());
-                    rows.push(Row {
-                        name: part.name.clone(),
-                        value: value.to_owned(),
-                        meaning: spec.meaning(&path, value.as_bytes()).map(str::to_owned),
-                        path,
-                        is_list: false,
-                    });
-                }
-            }
-            Inside::Parts { .. } => {}
-        }
+        let units = message.units(spec, n).unwrap_or(value.len());
+        let told = teller.tell(field, Path::field(n), value, units);
+        fields.insert(n.to_string(), told);
     }
+    teller.check_net(message);
     Description {
         mti: message.mti().to_string(),
         mti_words: message.mti().words(),
         function: message.function(spec).map(|f| f.name.clone()),
-        rows,
+        rows: teller.rows,
+        fields,
+    }
+}
+
+/// Tells values as rows and as JSON in one walk.
+struct Teller<'s> {
+    spec: &'s Spec,
+    secrets: Secrets,
+    rows: Vec<Row>,
+}
+
+impl Teller<'_> {
+    /// A value that the dialect names.
+    fn tell(&mut self, field: &FieldSpec, path: Path, wire: &[u8], units: usize) -> Value {
+        let text = field.text(wire, units);
+        let as_text = field.is_told_as_text();
+        let value = if as_text {
+            shown(&text, field.secret, self.secrets)
+        } else {
+            // Each piece has its own secret, so the whole is not shown.
+            String::new()
+        };
+        let is_open = as_text && open(field.secret, self.secrets);
+        self.rows.push(Row {
+            path: path.clone(),
+            name: field.name.clone(),
+            value: value.clone(),
+            meaning: is_open.then(|| self.meaning(field, &path, &text)).flatten(),
+        });
+        let content = field.view(wire, units);
+        if !as_text {
+            return self.pieces(&field.inside, &path, &content, field.secret);
+        }
+        // A look at the parts of a text, where there is something to see.
+        let mut parts = field.inside.specs().into_iter();
+        if parts.any(|(_, part)| open(part.secret, self.secrets)) {
+            self.pieces(&field.inside, &path, &content, field.secret);
+        }
+        value.into()
+    }
+
+    /// What is inside a value. A piece that comes again makes a list.
+    fn pieces(&mut self, inside: &Inside, path: &Path, content: &[u8], secret: Secret) -> Value {
+        let mut told = Map::new();
+        for piece in inside.pieces(content).map_while(Result::ok) {
+            let mut below = path.clone();
+            let label = piece.label.to_string();
+            below.inside.push(label.clone());
+            let value = match (piece.spec, piece.inside(inside)) {
+                (Some(spec), _) => self.tell(spec, below, piece.value, piece.units),
+                (None, _) if piece.unknown == Policy::Skip => continue,
+                (None, inner) => {
+                    // What the dialect does not name may be anything, also a card number.
+                    let secret = secret.max(Secret::Masked);
+                    let value = match inner {
+                        None => shown(&piece.text(), secret, self.secrets),
+                        Some(_) => String::new(),
+                    };
+                    self.rows.push(Row {
+                        path: below.clone(),
+                        name: String::new(),
+                        value: value.clone(),
+                        meaning: None,
+                    });
+                    match inner {
+                        None => value.into(),
+                        Some(inner) => self.pieces(inner, &below, piece.value, secret),
+                    }
+                }
+            };
+            match told.get_mut(&label) {
+                None => {
+                    told.insert(label, value);
+                }
+                Some(Value::Array(values)) => values.push(value),
+                Some(first) => *first = Value::Array(vec![first.take(), value]),
+            }
+        }
+        Value::Object(told)
+    }
+
+    fn meaning(&self, field: &FieldSpec, path: &Path, text: &str) -> Option<String> {
+        if let Some(meaning) = self.spec.meaning(path, text.as_bytes()) {
+            return Some(meaning.to_owned());
+        }
+        let dated = field.dated.as_ref()?;
+        match dated.words(text) {
+            Some(words) => Some(words),
+            None if text.bytes().all(|c| c == b'0') => None,
+            None => Some("no such date or time".to_owned()),
+        }
+    }
+
+    /// Says of the net amount whether it is what the dialect reckons from the other totals.
+    fn check_net(&mut self, message: &Message) {
+        let spec = self.spec;
+        let (Some(net), Some(path)) = (spec.net(), spec.role("net")) else {
+            return;
+        };
+        let Some(row) = self.rows.iter_mut().find(|row| row.path == *path) else {
+            return;
+        };
+        let Some(reckoned) = net.of(|n| match message.has(n) {
+            true => message.digits(spec, n),
+            false => Some(0),
+        }) else {
+            return;
+        };
+        let sign = if reckoned < 0 { 'D' } else { 'C' };
+        let digits = row.value.trim_start_matches(['C', 'D']);
+        let told = digits.parse() == Ok(reckoned.unsigned_abs());
+        let agrees = told && (reckoned == 0 || row.value.starts_with(sign));
+        row.meaning = Some(match agrees {
+            true => format!("agrees with {net}"),
+            false => format!("{net} comes to {sign}{}", reckoned.unsigned_abs()),
+        });
     }
 }
 
@@ -170,9 +231,12 @@ pub fn fault_json(spec: &Spec, error: &DecodeError, secrets: Secrets) -> Value {
 impl Description {
     /// Aligned lines: number, name, value, meaning.
     pub fn text(&self) -> String {
-        let label = |row: &Row| match row.path.tag() {
+        let label = |row: &Row| match row.path.inside.split_last() {
             None => format!("{:>3}  {}", row.path.field, row.name),
-            Some(tag) => format!("     {tag:<3} {}", row.name),
+            Some((tag, above)) => {
+                let indent = 5 + 4 * above.len();
+                format!("{:indent$}{tag:<3} {}", "", row.name)
+            }
         };
         let labels: Vec<String> = self.rows.iter().map(label).collect();
         let width = labels.iter().map(|l| l.chars().count()).max().unwrap_or(0);
@@ -201,26 +265,9 @@ impl Description {
 
     /// `{"mti": "0200", "fields": {"2": "…", "48": {"10": "…"}}}`.
     pub fn json(&self) -> Value {
-        let mut fields = Map::new();
-        for row in &self.rows {
-            let n = row.path.field.to_string();
-            match (row.path.tag(), fields.get_mut(&n)) {
-                (None, _) if row.is_list => {
-                    fields.insert(n, Value::Object(Map::new()));
-                }
-                (None, _) => {
-                    fields.insert(n, row.value.clone().into());
-                }
-                (Some(tag), Some(Value::Object(inside))) => {
-                    inside.insert(tag.to_owned(), row.value.clone().into());
-                }
-                // Parts stand in the text of their field already.
-                (Some(_), _) => {}
-            }
-        }
         let mut whole = Map::new();
         whole.insert("mti".into(), self.mti.clone().into());
-        whole.insert("fields".into(), Value::Object(fields));
+        whole.insert("fields".into(), Value::Object(self.fields.clone()));
         Value::Object(whole)
     }
 }

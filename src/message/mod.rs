@@ -4,6 +4,8 @@ mod build;
 mod decode;
 pub mod describe;
 mod fault;
+pub mod make;
+mod peek;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,14 +13,14 @@ use std::fmt;
 use bytes::Bytes;
 
 pub use build::MessageBuilder;
-pub use fault::{DecodeError, EncodeError, Wanted};
+pub use fault::{DecodeError, EncodeError};
+pub use peek::Peek;
 
-pub use crate::spec::Mti;
+pub use crate::spec::{Mti, Wanted};
 
-use crate::spec::{Class, Function, Inside, Length, Path, Spec};
+use crate::spec::{Function, Inside, Path, Spec};
 use crate::wire::bitmap::Bitmap;
-use crate::wire::coding::Coding;
-use crate::wire::tlv::Tagged;
+use crate::wire::tlv::{Tagged, TlvForm};
 
 /// A decoded message: its bytes and a table of where each field stands in them. Fields are read
 /// when asked for. At most 65,535 bytes long.
@@ -27,6 +29,8 @@ pub struct Message {
     bytes: Bytes,
     mti: Mti,
     map: Bitmap,
+    /// Bytes of message type and bitmap.
+    head: u8,
     table: Table,
 }
 
@@ -89,24 +93,13 @@ impl Message {
     pub fn text(&self, spec: &Spec, n: usize) -> Option<Cow<'_, str>> {
         let value = self.value(n)?;
         let field = spec.field(n)?;
-        let plain = match field.coding {
-            Coding::Ascii | Coding::Hex => true,
-            Coding::Binary => field.class != Class::B,
-            _ => false,
-        };
-        if plain {
-            return Some(String::from_utf8_lossy(value));
-        }
-        let told = match field.length {
-            Length::Fixed(units) => units,
-            Length::Var { .. } => {
-                let raw = self.raw(spec, n)?;
-                let prefix = &raw[..raw.len() - value.len()];
-                field.length_coding.read_length(prefix)?
-            }
-        };
-        let read = field.read(value, field.units(told, value));
-        Some(Cow::Owned(latin(read, field.coding)))
+        Some(field.text(value, self.units(spec, n)?))
+    }
+
+    /// Units of a value: characters, digits, or bytes of content.
+    fn units(&self, spec: &Spec, n: usize) -> Option<usize> {
+        let found = spec.field(n)?.find(self.raw(spec, n)?).ok()?;
+        Some(found.units)
     }
 
     /// A value of at most 19 digits as a number; `None` where anything else stands.
@@ -123,52 +116,34 @@ impl Message {
 
     /// The tagged values inside a field, in order; nothing where the dialect has no tags there.
     pub fn tags<'a>(&'a self, spec: &Spec, n: usize) -> impl Iterator<Item = Tagged<'a>> + use<'a> {
-        let form = match spec.field(n).map(|field| &field.inside) {
-            Some(Inside::Tlv { form, .. }) => Some(*form),
-            _ => None,
-        };
-        form.zip(self.value(n))
+        self.tagged(spec, n)
             .into_iter()
             .flat_map(|(form, value)| form.items(value).map_while(Result::ok))
     }
 
     /// The first value with this tag inside a field, as it stands on the wire.
     pub fn tag(&self, spec: &Spec, n: usize, tag: &str) -> Option<&[u8]> {
-        match &spec.field(n)?.inside {
-            Inside::Tlv { form, .. } => form.find(self.value(n)?, tag),
-            _ => None,
-        }
+        let (form, value) = self.tagged(spec, n)?;
+        form.find(value, tag)
     }
 
-    /// The text at a path: a field, a tag such as `48.20`, or a part such as `90.2`.
+    fn tagged(&self, spec: &Spec, n: usize) -> Option<(TlvForm, &[u8])> {
+        let value = self.value(n)?;
+        let (form, before) = spec.field(n)?.inside.tlv(value)?;
+        Some((form, value.get(before..)?))
+    }
+
+    /// The text at a path: a field, a tag such as `48.20` or `55.9F02`, a part such as `90.2`, the
+    /// first where there are several.
     pub fn at(&self, spec: &Spec, path: &Path) -> Option<Cow<'_, str>> {
         let n = usize::from(path.field);
-        let Some(below) = path.tag() else {
+        if path.inside.is_empty() {
             return self.text(spec, n);
-        };
-        match &spec.field(n)?.inside {
-            Inside::Nothing => None,
-            Inside::Tlv { form, .. } => {
-                let value = form.find(self.value(n)?, below)?;
-                Some(match form.coding {
-                    Coding::Cp037 | Coding::Cp500 => {
-                        let read = value.iter().map(|c| form.coding.character(*c)).collect();
-                        Cow::Owned(latin(read, form.coding))
-                    }
-                    _ => String::from_utf8_lossy(value),
-                })
-            }
-            Inside::Parts { parts, .. } => {
-                let part: usize = below.parse().ok()?;
-                let before = parts.get(..part.checked_sub(1)?)?;
-                let from: usize = before.iter().map(|p| p.length).sum();
-                let to = from + parts.get(part - 1)?.length;
-                Some(match self.text(spec, n)? {
-                    Cow::Borrowed(text) => Cow::Borrowed(text.get(from..to)?),
-                    Cow::Owned(text) => Cow::Owned(text.get(from..to)?.to_owned()),
-                })
-            }
         }
+        let field = spec.field(n)?;
+        let content = field.view(self.value(n)?, self.units(spec, n)?);
+        let found = text_inside(&field.inside, &content, &path.inside)?;
+        Some(Cow::Owned(found))
     }
 
     /// The first function of the dialect that this message fits.
@@ -192,11 +167,18 @@ impl Message {
     }
 }
 
-/// EBCDIC characters are Latin-1; all others are ASCII by their class, or UTF-8.
-fn latin(read: Vec<u8>, coding: Coding) -> String {
-    match coding {
-        Coding::Cp037 | Coding::Cp500 => read.into_iter().map(char::from).collect(),
-        _ => String::from_utf8_lossy(&read).into_owned(),
+/// The text of a piece of a value that is looked at as `content`.
+fn text_inside(inside: &Inside, content: &[u8], steps: &[String]) -> Option<String> {
+    let (step, below) = steps.split_first()?;
+    let mut pieces = inside.pieces(content).map_while(Result::ok);
+    let piece = pieces.find(|piece| piece.label.is(step))?;
+    if below.is_empty() {
+        return Some(piece.text().into_owned());
+    }
+    let inner = piece.inside(inside)?;
+    match piece.spec {
+        Some(spec) => text_inside(inner, &spec.view(piece.value, piece.units), below),
+        None => text_inside(inner, piece.value, below),
     }
 }
 

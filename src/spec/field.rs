@@ -1,12 +1,15 @@
-//! One field of a dialect: what it holds and how that stands on the wire.
+//! One value of a dialect, be it a field, a part, a tag or a member of a bitmap: what it holds and
+//! how that stands on the wire.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
 use super::class::{Class, all_bcd};
+use super::dated::Dated;
+use super::inside::Inside;
+use super::wanted::{Inner, Wanted};
 use crate::wire::coding::{Coding, Fill, bcd_nibble, from_hex, nibble, to_hex};
-use crate::wire::tlv::TlvForm;
 
-/// A field.
+/// A field, or a piece of one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldSpec {
     /// Its name in the standard.
@@ -25,6 +28,8 @@ pub struct FieldSpec {
     pub pad: Option<Pad>,
     /// Who may see it.
     pub secret: Secret,
+    /// The date or time it holds, where it does.
+    pub dated: Option<Dated>,
     /// What is inside.
     pub inside: Inside,
 }
@@ -36,7 +41,7 @@ pub enum Length {
     Fixed(usize),
     /// A length of so many digits stands before the value.
     Var {
-        /// Digits of the length: 2 for LL.
+        /// Digits of the length: 2 for LL. 0: what holds the value tells where it ends.
         digits: usize,
         /// Fewest units.
         min: usize,
@@ -48,8 +53,10 @@ pub enum Length {
 /// What the length before a value counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Counts {
-    /// Characters, digits, or bytes of content.
+    /// Digits, characters of one byte, or bytes of content.
     Units,
+    /// Characters of UTF-8 text.
+    Characters,
     /// Bytes on the wire.
     Bytes,
 }
@@ -63,8 +70,8 @@ pub struct Pad {
     pub with: u8,
 }
 
-/// Who may see a value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Who may see a value. A later one is stricter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Secret {
     /// Everybody.
     Open,
@@ -72,49 +79,6 @@ pub enum Secret {
     Masked,
     /// Nothing of it is shown.
     Hidden,
-}
-
-/// What is inside a field.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Inside {
-    /// Nothing that the dialect knows of.
-    Nothing,
-    /// Tagged values.
-    Tlv {
-        /// Their shape.
-        form: TlvForm,
-        /// The tags that have a name; others are kept as they are.
-        tags: BTreeMap<String, TagSpec>,
-    },
-    /// Parts of fixed length.
-    Parts {
-        /// In order.
-        parts: Vec<Part>,
-        /// Whether they may come again and again.
-        repeats: bool,
-    },
-}
-
-/// A tagged value.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TagSpec {
-    /// Its name.
-    pub name: String,
-    /// What it may hold.
-    pub class: Class,
-    /// Who may see it.
-    pub secret: Secret,
-}
-
-/// A part of fixed length.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Part {
-    /// Its name.
-    pub name: String,
-    /// What it may hold.
-    pub class: Class,
-    /// Units.
-    pub length: usize,
 }
 
 /// How to walk over a field fast: all that decoding needs in eight bytes.
@@ -173,30 +137,15 @@ pub enum Check {
     Other,
 }
 
-/// Something wrong inside a value.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Inner {
-    /// Bytes from the begin of the value.
-    pub at: usize,
-    /// The tag or part it is in.
-    pub inside: Option<String>,
-    /// What was wanted.
-    pub wanted: InnerWanted,
-}
-
-/// What was wanted inside a value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum InnerWanted {
-    /// Content of this class.
-    Class(Class),
-    /// Hex digits.
-    Hex,
-    /// The nibble that fills up an odd number of digits.
-    Fill,
-    /// Something of a tagged value.
-    Tlv(crate::wire::tlv::TlvWanted),
-    /// Whole parts.
-    Parts,
+/// A value found at the front of some bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Found {
+    /// Bytes of the length before it.
+    pub prefix: usize,
+    /// Its own bytes.
+    pub bytes: usize,
+    /// Its units.
+    pub units: usize,
 }
 
 impl FieldSpec {
@@ -209,38 +158,79 @@ impl FieldSpec {
         }
     }
 
-    /// Bytes on the wire of a value whose length says `told`.
-    pub fn wire_bytes_told(&self, told: usize) -> usize {
-        match self.counts {
-            Counts::Units => self.wire_bytes(told),
-            Counts::Bytes => told,
+    /// Finds the value at the front of `wire`, with the length before it where it has one.
+    ///
+    /// # Errors
+    /// What was wanted, so many bytes after the begin of `wire`.
+    pub fn find(&self, wire: &[u8]) -> Result<Found, (usize, Wanted)> {
+        let short = |wanted: usize| Err((wire.len(), Wanted::Bytes(wanted - wire.len())));
+        let (prefix, bytes, units) = match self.length {
+            Length::Fixed(units) => (0, self.wire_bytes(units), units),
+            Length::Var { digits: 0, .. } => (0, wire.len(), self.units_of(wire)),
+            Length::Var { digits, min, max } => {
+                let prefix = self.length_coding.length_bytes(digits);
+                let Some(length) = wire.get(..prefix) else {
+                    return short(prefix);
+                };
+                let told = self.length_coding.read_length(length);
+                let told = told.ok_or((0, Wanted::Length))?;
+                let (min, max) = match self.counts {
+                    Counts::Bytes => (self.wire_bytes(min), self.wire_bytes(max)),
+                    _ => (min, max),
+                };
+                if told < min || told > max {
+                    return Err((0, Wanted::Between(min, max)));
+                }
+                let after = &wire[prefix..];
+                match self.counts {
+                    Counts::Units => (prefix, self.wire_bytes(told), told),
+                    Counts::Characters => match characters(after, told) {
+                        Some(bytes) => (prefix, bytes, bytes),
+                        None => return short(wire.len() + 1),
+                    },
+                    Counts::Bytes => {
+                        let units = self.units_of(after.get(..told).unwrap_or_default());
+                        (prefix, told, units)
+                    }
+                }
+            }
+        };
+        if wire.len() - prefix < bytes {
+            return short(prefix + bytes);
         }
+        Ok(Found {
+            prefix,
+            bytes,
+            units,
+        })
     }
 
     /// What the length before a value says.
-    pub fn told(&self, units: usize, wire_bytes: usize) -> usize {
+    pub fn told(&self, units: usize, wire: &[u8]) -> usize {
         match self.counts {
             Counts::Units => units,
-            Counts::Bytes => wire_bytes,
+            Counts::Characters => wire.iter().filter(|byte| is_first(**byte)).count(),
+            Counts::Bytes => wire.len(),
         }
     }
 
-    /// Units of a value, told from the length before it or, for a fixed field, from the dialect.
-    pub fn units(&self, told: usize, wire: &[u8]) -> usize {
-        match (self.length, self.counts) {
-            (Length::Fixed(units), _) => units,
-            (Length::Var { .. }, Counts::Units) => told,
-            (Length::Var { .. }, Counts::Bytes) => {
-                let filled = match (self.coding, wire) {
-                    (Coding::Bcd(Fill::LeftF), [first, ..]) => first >> 4 == 0xf,
-                    (Coding::Bcd(Fill::RightF), [.., last]) => last & 15 == 0xf,
-                    _ => false,
-                };
-                let sign =
-                    usize::from(self.class == Class::Xn && matches!(self.coding, Coding::Bcd(_)));
-                (self.coding.units(wire.len()) - usize::from(filled)).saturating_sub(sign)
-            }
-        }
+    /// Units of a value of which only the bytes are known.
+    pub fn units_of(&self, wire: &[u8]) -> usize {
+        let Coding::Bcd(fill) = self.coding else {
+            return self.coding.units(wire.len());
+        };
+        let most = match self.length {
+            Length::Fixed(units) | Length::Var { max: units, .. } => units,
+        };
+        let sign = usize::from(self.class == Class::Xn);
+        let units = self.coding.units(wire.len()).saturating_sub(sign);
+        let filled = match (fill, wire) {
+            (Fill::LeftF, [first, ..]) => first >> 4 == 0xf,
+            (Fill::RightF, [.., last]) => last & 15 == 0xf,
+            // A filling of 0 is only seen where there would be a digit too many.
+            _ => units == most + 1,
+        };
+        units - usize::from(filled)
     }
 
     /// How to walk over it.
@@ -250,14 +240,15 @@ impl FieldSpec {
             Length::Fixed(units) => (Shape::Fixed, 0, 0, self.wire_bytes(units)),
             Length::Var { digits, min, max } => {
                 let shape = match (digits, self.length_coding) {
+                    _ if self.counts == Counts::Characters => Shape::Other,
                     (2, Coding::Ascii) if plain => Shape::Ascii2,
                     (3, Coding::Ascii) if plain => Shape::Ascii3,
                     _ => Shape::Other,
                 };
                 let prefix = self.length_coding.length_bytes(digits);
                 match self.counts {
-                    Counts::Units => (shape, prefix, min, max),
                     Counts::Bytes => (shape, prefix, self.wire_bytes(min), self.wire_bytes(max)),
+                    _ => (shape, prefix, min, max),
                 }
             }
         };
@@ -282,27 +273,35 @@ impl FieldSpec {
 
     /// The first thing wrong with a value of so many units.
     pub fn fault(&self, wire: &[u8], units: usize) -> Option<Inner> {
-        self.content_fault(wire, units)
-            .or_else(|| match &self.inside {
-                Inside::Nothing => None,
-                Inside::Tlv { form, tags } => tlv_fault(*form, tags, wire),
-                Inside::Parts { parts, repeats } => self.parts_fault(parts, *repeats, wire, units),
-            })
+        if let Length::Var {
+            digits: 0,
+            min,
+            max,
+        } = self.length
+            && !(min..=max).contains(&units)
+        {
+            return Some(Inner::at(0, Wanted::Between(min, max)));
+        }
+        if let Some(inner) = self.content_fault(wire, units) {
+            return Some(inner);
+        }
+        let mut inner = self.inside.fault(&self.view(wire, units))?;
+        inner.at = match self.coding {
+            Coding::Bcd(_) => inner.at / 2,
+            coding if coding.is_hex() => inner.at * 2,
+            _ => inner.at,
+        };
+        Some(inner)
     }
 
     fn content_fault(&self, wire: &[u8], units: usize) -> Option<Inner> {
-        let here = |at, wanted| {
-            Some(Inner {
-                at,
-                inside: None,
-                wanted,
-            })
-        };
-        let class = InnerWanted::Class(self.class);
+        let here = |at, wanted| Some(Inner::at(at, wanted));
+        let class = Wanted::Class(self.class);
         match self.coding {
-            Coding::Hex => {
-                let bad = wire.iter().position(|c| nibble(*c) > 15);
-                bad.and_then(|at| here(at, InnerWanted::Hex))
+            Coding::Hex | Coding::HexEbcdic => {
+                let mut read = wire.iter();
+                let bad = read.position(|c| nibble(self.coding.character(*c)) > 15);
+                bad.and_then(|at| here(at, Wanted::Hex))
             }
             Coding::Binary => None,
             Coding::Bcd(fill) => {
@@ -319,7 +318,7 @@ impl FieldSpec {
                 let odd = units % 2 == 1;
                 let filler = if fill.is_left() { 0 } else { units };
                 if odd && bcd_nibble(digits, filler) != fill.nibble() {
-                    return here(sign + filler / 2, InnerWanted::Fill);
+                    return here(sign + filler / 2, Wanted::Fill);
                 }
                 if fill.nibble() == 0 && all_bcd(digits) {
                     return None;
@@ -342,50 +341,18 @@ impl FieldSpec {
         }
     }
 
-    fn parts_fault(
-        &self,
-        parts: &[Part],
-        repeats: bool,
-        wire: &[u8],
-        units: usize,
-    ) -> Option<Inner> {
-        let whole: usize = parts.iter().map(|part| part.length).sum();
-        let fits = if repeats {
-            units.is_multiple_of(whole.max(1))
-        } else {
-            units == whole
-        };
-        if !fits {
-            let at = wire.len();
-            return Some(Inner {
-                at,
-                inside: None,
-                wanted: InnerWanted::Parts,
-            });
-        }
-        // In BCD a part may begin inside a byte; there the class of the whole field has said enough.
-        if matches!(self.coding, Coding::Bcd(_)) {
-            return None;
-        }
-        let mut at = 0;
-        for (number, part) in parts.iter().enumerate().cycle() {
-            let Some(value) = wire.get(at..at + part.length).filter(|v| !v.is_empty()) else {
-                break;
-            };
-            for (place, byte) in value.iter().enumerate() {
-                if !part.class.allows(place, self.coding.character(*byte)) {
-                    let wanted = InnerWanted::Class(part.class);
-                    let inside = Some((number + 1).to_string());
-                    return Some(Inner {
-                        at: at + place,
-                        inside,
-                        wanted,
-                    });
-                }
+    /// The bytes that [`FieldSpec::inside`] speaks of: digits of BCD are looked at as characters, hex
+    /// digits as the bytes they stand for, anything else as it is on the wire.
+    pub fn view<'a>(&self, wire: &'a [u8], units: usize) -> Cow<'a, [u8]> {
+        match (&self.inside, self.coding) {
+            (Inside::Nothing, _) => Cow::Borrowed(wire),
+            (_, Coding::Bcd(_)) => Cow::Owned(self.read(wire, units)),
+            (_, Coding::Hex) => Cow::Owned(from_hex(wire).unwrap_or_default()),
+            (_, Coding::HexEbcdic) => {
+                Cow::Owned(from_hex(&self.read(wire, units)).unwrap_or_default())
             }
-            at += part.length;
+            _ => Cow::Borrowed(wire),
         }
-        None
     }
 
     /// The characters of a value of so many units: text, digits, or hex digits of bytes.
@@ -406,78 +373,42 @@ impl FieldSpec {
         }
     }
 
-    /// Units of a value in characters, as [`FieldSpec::write`] takes it.
-    pub fn content_units(&self, content: &[u8]) -> usize {
-        match self.class {
-            Class::B => content.len() / 2,
-            _ => content.len(),
+    /// A value as text: characters, digits, or hex digits of bytes. What is not UTF-8 is replaced.
+    pub fn text<'a>(&self, wire: &'a [u8], units: usize) -> Cow<'a, str> {
+        match self.coding {
+            Coding::Ascii | Coding::Hex => String::from_utf8_lossy(wire),
+            Coding::Binary if self.class != Class::B => String::from_utf8_lossy(wire),
+            // EBCDIC characters are Latin-1.
+            Coding::Cp037 | Coding::Cp500 => {
+                let read = wire.iter().map(|byte| self.coding.character(*byte));
+                Cow::Owned(read.map(char::from).collect())
+            }
+            _ => Cow::Owned(String::from_utf8_lossy(&self.read(wire, units)).into_owned()),
         }
     }
 
-    /// Appends a value (text, digits, or hex digits of bytes). False when it cannot stand there.
-    pub fn write(&self, content: &[u8], out: &mut Vec<u8>) -> bool {
-        match (self.class, self.coding) {
-            (Class::B, Coding::Binary) => match from_hex(content) {
-                Some(bytes) => {
-                    out.extend_from_slice(&bytes);
-                    true
-                }
-                None => false,
-            },
-            (Class::B, _) => {
-                let hex =
-                    content.len().is_multiple_of(2) && content.iter().all(|c| nibble(*c) < 16);
-                hex && self.coding.write(content, out)
-            }
-            (Class::Xn, Coding::Bcd(_)) => match content.split_first() {
-                Some((sign, digits)) => {
-                    out.push(*sign);
-                    self.coding.write(digits, out)
-                }
-                None => false,
-            },
-            _ => self.coding.write(content, out),
+    /// Whether what is inside is only a look at parts of the text of the value, which tells it whole.
+    pub fn is_told_as_text(&self) -> bool {
+        match self.inside {
+            Inside::Nothing => true,
+            Inside::Parts { .. } => self.class != Class::B,
+            _ => false,
         }
     }
 }
 
-fn tlv_fault(form: TlvForm, tags: &BTreeMap<String, TagSpec>, wire: &[u8]) -> Option<Inner> {
-    for item in form.items(wire) {
-        let item = match item {
-            Ok(item) => item,
-            Err(bad) => {
-                let wanted = InnerWanted::Tlv(bad.wanted);
-                return Some(Inner {
-                    at: bad.at,
-                    inside: None,
-                    wanted,
-                });
-            }
-        };
-        let mut name = [0; 4];
-        let Some(name) = name.get_mut(..item.tag.len()) else {
-            continue;
-        };
-        for (to, from) in name.iter_mut().zip(item.tag) {
-            *to = form.coding.character(*from);
-        }
-        let Some((tag, spec)) = std::str::from_utf8(name)
-            .ok()
-            .and_then(|n| tags.get_key_value(n))
-        else {
-            continue;
-        };
-        let mut read = item.value.iter().enumerate();
-        if let Some(at) = read.position(|(at, c)| !spec.class.allows(at, form.coding.character(*c)))
-        {
-            let wanted = InnerWanted::Class(spec.class);
-            let inside = Some(tag.clone());
-            return Some(Inner {
-                at: item.at + at,
-                inside,
-                wanted,
-            });
-        }
+/// Bytes of so many characters of UTF-8; `None` where there are fewer. What is no UTF-8 counts by its
+/// bytes, and is found when the content is looked at.
+fn characters(wire: &[u8], count: usize) -> Option<usize> {
+    if count == 0 {
+        return Some(0);
     }
-    None
+    let mut firsts = wire.iter().enumerate().filter(|(_, byte)| is_first(**byte));
+    firsts.nth(count - 1)?;
+    Some(firsts.next().map_or(wire.len(), |(at, _)| at))
+}
+
+/// Whether a byte of UTF-8 begins a character.
+fn is_first(byte: u8) -> bool {
+    byte & 0xc0 != 0x80
 }

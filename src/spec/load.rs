@@ -5,15 +5,21 @@
 use std::collections::BTreeMap;
 use std::path::Path as FilePath;
 
-use super::class::Class;
-use super::field::{Counts, FieldSpec, Inside, Length, Pad, Part, Plan, Secret, TagSpec};
+use super::dated::Calendar;
+use super::draft::{FieldDraft, Known, Role, entries, field_number, overlay};
+use super::field::{Counts, FieldSpec, Length, Plan};
+use super::inside::Policy;
+use super::keys::{
+    self, CODING, DIALECT, EXTENDS, FIELD, FIELD_SHAPE, FORM, FUNCTION, FUNCTION_SHAPE, LANGUAGE,
+    OUTCOME, ROLE, SYNTAX, TOTALS, UNKNOWN, UNKNOWN_SHAPE,
+};
 use super::mti::Mti;
 use super::path::{Path, Pattern};
-use super::{FIELDS, Function, Spec};
-use crate::source::{Entry, Fault, FaultLog, Faults, File, Language, Place, Shape, Table, Value};
+use super::{FIELDS, Function, Net, Routing, Spec, Unknown};
+use crate::source::{Entry, Fault, FaultLog, Faults, File, Place, Table, Value};
 use crate::wire::bitmap::BitmapForm;
 use crate::wire::coding::Coding;
-use crate::wire::tlv::TlvForm;
+use crate::wire::framing::Framing;
 
 /// The dialects inside the program: name and text.
 pub const SHIPPED: [(&str, &str); 5] = [
@@ -57,162 +63,19 @@ pub fn load_text(name: &str, text: &str) -> Result<Spec, Faults> {
     loaded(None, name, file, log)
 }
 
-const SYNTAX: &str = "D01";
-const UNKNOWN: &str = "D02";
-const FORM: &str = "D03";
-const NAME: &str = "D04";
-const EXTENDS: &str = "D05";
-const FIELD: &str = "D06";
-const ROLE: &str = "D07";
-const OUTCOME: &str = "D08";
-const FUNCTION: &str = "D09";
-
-static LANGUAGE: Language = Language {
-    name: "the dialect language",
-    syntax: SYNTAX,
-    unknown: UNKNOWN,
-    form: FORM,
-    percent: FORM,
-    date: FORM,
-    hours: FORM,
-    name_form: NAME,
-};
-
-static DIALECT: Shape = Shape {
-    what: "a dialect",
-    keys: &[
-        ("title", "what it is, in a line"),
-        ("extends", "the dialect it begins from"),
-        ("unverified", "true: made without an official document"),
-        ("coding", "how things stand on the wire"),
-        ("fields", "number = { name, class, length, ... }"),
-        ("inside", "tags or parts of a field, or \"nothing\""),
-        ("roles", "where the switch finds what it needs"),
-        ("outcomes", "outcome = response code"),
-        ("meanings", "words for the values of a field"),
-        ("function", "what a message asks for"),
-    ],
-    later: &["framing", "grammar", "reconciliation"],
-};
-
-static CODING: Shape = Shape {
-    what: "the coding",
-    keys: &[
-        ("mti", "of the message type"),
-        ("bitmap", "hex or binary"),
-        ("bitmap_bytes", "most bytes of the bitmap: 8, 16 or 24"),
-        ("bitmap_fixed", "true: all of its bytes are always there"),
-        ("number", "of n and x+n"),
-        ("text", "of a, an, anp, ans, ns, text and free"),
-        ("track", "of z"),
-        ("binary", "of b"),
-        ("length", "of the length before a value"),
-        ("counts", "what a length counts: units or bytes"),
-    ],
-    later: &[],
-};
-
-static FIELD_SHAPE: Shape = Shape {
-    what: "a field",
-    keys: &[
-        ("name", "its name in the standard"),
-        ("class", "what it may hold"),
-        ("length", "12, or \"LL..19\""),
-        ("min", "fewest units of a variable field"),
-        ("coding", "of the value, where it is its own"),
-        ("length_coding", "of the length, where it is its own"),
-        ("counts", "units or bytes, where it is its own"),
-        ("pad", "zeros-left, spaces-right, spaces-left or none"),
-        ("secret", "open, masked or hidden"),
-    ],
-    later: &["calendar", "unknown"],
-};
-
-static INSIDE: Shape = Shape {
-    what: "the inside of a field",
-    keys: &[
-        ("tag_chars", "characters of a tag"),
-        ("length_digits", "digits of the length behind a tag"),
-        ("tags", "tag = { name, class, secret }"),
-        ("parts", "list of { name, class, length }"),
-        ("repeats", "true: the parts may come again"),
-    ],
-    later: &["ber", "separator", "bitmap", "prefix"],
-};
-
-static TAG: Shape = Shape {
-    what: "a tag",
-    keys: &[
-        ("name", "what it holds"),
-        ("class", "what its characters may be"),
-        ("secret", "open, masked or hidden"),
-    ],
-    later: &[],
-};
-
-static PART: Shape = Shape {
-    what: "a part",
-    keys: &[
-        ("name", "what it holds"),
-        ("class", "what its characters may be"),
-        ("length", "characters"),
-    ],
-    later: &[],
-};
-
-static FUNCTION_SHAPE: Shape = Shape {
-    what: "a function",
-    keys: &[
-        ("name", "what is asked for"),
-        ("mti", "list of message types, repeats aside"),
-        ("when", "place = pattern; x is any character, * any value"),
-    ],
-    later: &[],
-};
-
-const SECRETS: [(&str, Secret); 3] = [
-    ("open", Secret::Open),
-    ("masked", Secret::Masked),
-    ("hidden", Secret::Hidden),
-];
-
-const COUNTS: [(&str, Counts); 2] = [("units", Counts::Units), ("bytes", Counts::Bytes)];
-
-const PADS: [(&str, Option<Pad>); 4] = [
-    (
-        "zeros-left",
-        Some(Pad {
-            left: true,
-            with: b'0',
-        }),
-    ),
-    (
-        "spaces-left",
-        Some(Pad {
-            left: true,
-            with: b' ',
-        }),
-    ),
-    (
-        "spaces-right",
-        Some(Pad {
-            left: false,
-            with: b' ',
-        }),
-    ),
-    ("none", None),
-];
-
 /// What one file, and those it extends, have said so far.
 #[derive(Default)]
 struct Draft {
     title: Option<String>,
     unverified: Option<bool>,
+    framing: Option<String>,
     codings: Codings,
+    unknown: Option<(Policy, Option<FieldDraft>)>,
     fields: BTreeMap<usize, FieldDraft>,
-    inside: BTreeMap<usize, (Place, InsideDraft)>,
     roles: BTreeMap<String, (Place, Path)>,
     outcomes: BTreeMap<String, (Place, String)>,
+    answers: BTreeMap<Mti, Mti>,
+    net: Option<(Place, Net)>,
     meanings: BTreeMap<Path, Vec<(Pattern, String)>>,
     functions: Vec<(Function, Vec<(Place, Path)>)>,
 }
@@ -220,42 +83,17 @@ struct Draft {
 #[derive(Default)]
 struct Codings {
     mti: Option<Coding>,
-    bitmap_hex: Option<bool>,
+    bitmap: Option<Coding>,
     bitmap_words: Option<usize>,
     bitmap_fixed: Option<bool>,
+    bitmap_marked: Option<bool>,
     number: Option<Coding>,
     text: Option<Coding>,
     track: Option<Coding>,
     binary: Option<Coding>,
     length: Option<Coding>,
     counts: Option<Counts>,
-}
-
-struct FieldDraft {
-    place: Place,
-    name: Option<String>,
-    class: Option<Class>,
-    length: Option<Length>,
-    min: Option<usize>,
-    coding: Option<Coding>,
-    length_coding: Option<Coding>,
-    counts: Option<Counts>,
-    pad: Option<Option<Pad>>,
-    secret: Option<Secret>,
-}
-
-enum InsideDraft {
-    /// Takes away what an extended dialect says.
-    Nothing,
-    Tlv {
-        tag_chars: usize,
-        length_digits: usize,
-        tags: BTreeMap<String, TagSpec>,
-    },
-    Parts {
-        parts: Vec<Part>,
-        repeats: bool,
-    },
+    calendar: Option<Calendar>,
 }
 
 fn loaded(
@@ -346,17 +184,32 @@ impl Draft {
             &mut self.unverified,
             dialect.optional("unverified", Value::boolean),
         );
+        overlay(&mut self.framing, dialect.optional("framing", framing));
         if let Some(coding) = dialect.optional("coding", |v| v.table(&CODING)) {
             self.codings.read(coding);
         }
+        if let Some(unknown) = dialect.optional("unknown", |v| v.table(&UNKNOWN_SHAPE)) {
+            self.unknown = read_unknown(&unknown);
+        }
         for entry in entries(&dialect, "fields") {
-            self.read_field(&entry);
+            if let (Some(n), Some(table)) =
+                (field_number(&entry, 2), entry.value.table(&FIELD_SHAPE))
+            {
+                let field = self.fields.entry(n);
+                let new = || FieldDraft::new(entry.place.clone(), format!("field {n}"));
+                field.or_insert_with(new).read(&table, entry.place.clone());
+            }
         }
         for entry in entries(&dialect, "inside") {
-            if let Some(n) = field_number(&entry)
-                && let Some(inside) = read_inside(entry.value)
-            {
-                self.inside.insert(n, (entry.place, inside));
+            let Some(n) = field_number(&entry, 2) else {
+                continue;
+            };
+            match self.fields.get_mut(&n) {
+                Some(field) => field.read_inside(entry.value),
+                None => entry.value.report(
+                    Fault::error(FIELD, entry.place, format!("there is no field {n}"))
+                        .mend("add it to [fields]"),
+                ),
             }
         }
         for entry in entries(&dialect, "roles") {
@@ -364,7 +217,7 @@ impl Draft {
                 && let Some(path) = entry
                     .value
                     .text()
-                    .and_then(|text| read_path(entry.value, text))
+                    .and_then(|text| keys::path(entry.value, text))
             {
                 let place = entry.value.place();
                 self.roles.insert(entry.name.to_owned(), (place, path));
@@ -380,7 +233,7 @@ impl Draft {
             }
         }
         for entry in entries(&dialect, "meanings") {
-            if let Some(path) = read_path(entry.value, entry.name)
+            if let Some(path) = keys::path(entry.value, entry.name)
                 && let Some(rows) = entry.value.entries()
             {
                 let words = |row: Entry<'_>| {
@@ -390,48 +243,24 @@ impl Draft {
                     .insert(path, rows.into_iter().filter_map(words).collect());
             }
         }
+        for entry in entries(&dialect, "answers") {
+            let answer = entry
+                .value
+                .text()
+                .and_then(|text| keys::mti(entry.value, text));
+            if let (Some(asked), Some(answer)) = (keys::mti(entry.value, entry.name), answer) {
+                self.answers.insert(asked, answer);
+            }
+        }
+        if let Some(totals) = dialect.optional("totals", |v| v.table(&TOTALS))
+            && let Some(net) = totals.required("net", |v| Some((v.place(), read_net(v)?)))
+        {
+            self.net = Some(net);
+        }
         // A list of functions is an order, so it is replaced as a whole.
         if let Some(functions) = dialect.optional("function", |v| v.each(read_function)) {
             self.functions = functions;
         }
-    }
-
-    fn read_field(&mut self, entry: &Entry<'_>) {
-        let (Some(n), Some(table)) = (field_number(entry), entry.value.table(&FIELD_SHAPE)) else {
-            return;
-        };
-        let field = self
-            .fields
-            .entry(n)
-            .or_insert_with(|| FieldDraft::at(entry.place.clone()));
-        field.place = entry.place.clone();
-        overlay(
-            &mut field.name,
-            table.optional("name", Value::title).map(str::to_owned),
-        );
-        let class = |v: Value<'_>| v.one_of(&Class::TABLE, &[]);
-        overlay(&mut field.class, table.optional("class", class));
-        overlay(&mut field.length, table.optional("length", read_length));
-        let min = table.optional("min", |v| v.integer(0, 9999));
-        overlay(&mut field.min, min.map(|min| min as usize));
-        let coding = |v: Value<'_>| v.one_of(&Coding::TABLE, &[]);
-        overlay(&mut field.coding, table.optional("coding", coding));
-        overlay(
-            &mut field.length_coding,
-            table.optional("length_coding", length_coding),
-        );
-        overlay(
-            &mut field.counts,
-            table.optional("counts", |v| v.one_of(&COUNTS, &[])),
-        );
-        overlay(
-            &mut field.pad,
-            table.optional("pad", |v| v.one_of(&PADS, &[])),
-        );
-        overlay(
-            &mut field.secret,
-            table.optional("secret", |v| v.one_of(&SECRETS, &[])),
-        );
     }
 
     /// Everything together, and what only then can be seen to be wrong.
@@ -444,29 +273,36 @@ impl Draft {
         };
         let codings = self.codings.complete(&missing)?;
         let mut fields: Vec<Option<FieldSpec>> = vec![None; FIELDS + 1];
-        let mut inside = self.inside;
         for (n, draft) in self.fields {
-            let inside = inside.remove(&n);
-            fields[n] = draft.finished(n, &codings, inside, log);
+            fields[n] = draft.finished(&codings, Role::Field, log);
         }
-        for (n, (place, _)) in inside {
-            log.add(
-                Fault::error(FIELD, place, format!("there is no field {n}"))
-                    .mend("add it to [fields]"),
-            );
-        }
-        let plan =
-            |field: &Option<FieldSpec>| field.as_ref().map_or(Plan::UNKNOWN, FieldSpec::plan);
+        let unknown = match self.unknown {
+            None | Some((Policy::Reject, _)) => None,
+            Some((policy, draft)) => {
+                let field = draft.and_then(|draft| draft.finished(&codings, Role::Field, log));
+                field.map(|field| Unknown { policy, field })
+            }
+        };
+        let plan = |field: &Option<FieldSpec>| match (field, &unknown) {
+            (Some(field), _) => field.plan(),
+            (None, Some(unknown)) => unknown.field.plan(),
+            (None, None) => Plan::UNKNOWN,
+        };
         let plans = fields.iter().map(plan).collect();
         let mut spec = Spec {
             name: name.to_owned(),
             title: self.title.unwrap_or_default(),
             unverified: self.unverified.unwrap_or(false),
+            framing: self.framing,
             mti: codings.mti,
             bitmap: codings.bitmap,
             fields,
             plans,
+            unknown,
+            answers: self.answers,
+            net: None,
             roles: BTreeMap::new(),
+            routing: Routing::default(),
             outcomes: BTreeMap::new(),
             functions: Vec::new(),
             meanings: self.meanings,
@@ -475,6 +311,14 @@ impl Draft {
             if leads(&spec, &path, at, &place, ROLE, log) {
                 spec.roles.insert(role, path);
             }
+        }
+        spec.routing = Routing::of(&spec.roles);
+        if let Some((at, net)) = self.net {
+            let fields = net.terms.iter().map(|(_, n)| Path::field(*n));
+            let whole = fields
+                .map(|path| leads(&spec, &path, at.clone(), &place, FORM, log))
+                .fold(true, |all, one| all & one);
+            spec.net = whole.then_some(net);
         }
         let outcome = spec
             .role("outcome")
@@ -503,44 +347,45 @@ impl Draft {
     }
 }
 
-/// The codings of a dialect, all known.
-struct Known {
-    mti: Coding,
-    bitmap: BitmapForm,
-    number: Coding,
-    text: Coding,
-    track: Coding,
-    binary: Coding,
-    length: Coding,
-    counts: Counts,
-}
-
 impl Codings {
     fn read(&mut self, table: Table<'_>) {
-        let text = |v: Value<'_>| one_of(v, is_text);
-        let digits = |v: Value<'_>| one_of(v, |c| is_text(c) || is_bcd(c));
-        let binary = |v: Value<'_>| one_of(v, |c| matches!(c, Coding::Hex | Coding::Binary));
+        let text = |v: Value<'_>| keys::coding_where(v, Coding::is_text);
+        let is_digits = |c: Coding| c.is_text() || matches!(c, Coding::Bcd(_));
+        let digits = |v: Value<'_>| keys::coding_where(v, is_digits);
+        let is_binary = |c: Coding| c.is_hex() || c == Coding::Binary;
+        let binary = |v: Value<'_>| keys::coding_where(v, is_binary);
         overlay(&mut self.mti, table.optional("mti", digits));
-        let bitmap = table.optional("bitmap", |v| {
-            v.one_of(&[("hex", true), ("binary", false)], &[])
-        });
-        overlay(&mut self.bitmap_hex, bitmap);
+        overlay(
+            &mut self.bitmap,
+            table.optional("bitmap", keys::bitmap_coding),
+        );
         overlay(
             &mut self.bitmap_words,
-            table.optional("bitmap_bytes", bitmap_words),
+            table.optional("bitmap_bytes", keys::bitmap_words),
         );
         overlay(
             &mut self.bitmap_fixed,
             table.optional("bitmap_fixed", Value::boolean),
         );
+        overlay(
+            &mut self.bitmap_marked,
+            table.optional("bitmap_marked", Value::boolean),
+        );
         overlay(&mut self.number, table.optional("number", digits));
         overlay(&mut self.text, table.optional("text", text));
         overlay(&mut self.track, table.optional("track", digits));
         overlay(&mut self.binary, table.optional("binary", binary));
-        overlay(&mut self.length, table.optional("length", length_coding));
+        overlay(
+            &mut self.length,
+            table.optional("length", keys::length_coding),
+        );
         overlay(
             &mut self.counts,
-            table.optional("counts", |v| v.one_of(&COUNTS, &[])),
+            table.optional("counts", |v| v.one_of(&keys::COUNTS, &[])),
+        );
+        overlay(
+            &mut self.calendar,
+            table.optional("calendar", |v| v.one_of(&keys::CALENDARS, &[])),
         );
     }
 
@@ -554,15 +399,14 @@ impl Codings {
         let (mti, number) = (need(self.mti, "mti"), need(self.number, "number"));
         let (text, track) = (need(self.text, "text"), need(self.track, "track"));
         let (binary, length) = (need(self.binary, "binary"), need(self.length, "length"));
-        if self.bitmap_hex.is_none() {
-            missing("bitmap");
-        }
+        let bitmap = need(self.bitmap, "bitmap");
         Some(Known {
             mti: mti?,
             bitmap: BitmapForm {
-                hex: self.bitmap_hex?,
+                coding: bitmap?,
                 words_max: self.bitmap_words.unwrap_or(2),
                 fixed: self.bitmap_fixed.unwrap_or(false),
+                marked: self.bitmap_marked.unwrap_or(false),
             },
             number: number?,
             text: text?,
@@ -570,316 +414,70 @@ impl Codings {
             binary: binary?,
             length: length?,
             counts: self.counts.unwrap_or(Counts::Units),
+            calendar: self.calendar.unwrap_or(Calendar::Gregorian),
         })
     }
 }
 
-impl FieldDraft {
-    fn at(place: Place) -> FieldDraft {
-        FieldDraft {
-            place,
-            name: None,
-            class: None,
-            length: None,
-            min: None,
-            coding: None,
-            length_coding: None,
-            counts: None,
-            pad: None,
-            secret: None,
-        }
-    }
+fn framing(value: Value<'_>) -> Option<String> {
+    let known: Vec<(&str, &str)> = Framing::NAMES.iter().map(|name| (*name, *name)).collect();
+    value.one_of(&known, &[]).map(str::to_owned)
+}
 
-    fn finished(
-        self,
-        n: usize,
-        codings: &Known,
-        inside: Option<(Place, InsideDraft)>,
-        log: &FaultLog,
-    ) -> Option<FieldSpec> {
-        let place = self.place;
-        let fault = |title: String, mend: &str| {
-            log.add(Fault::error(FIELD, place.clone(), title).mend(mend));
-        };
-        for (key, there) in [
-            ("name", self.name.is_some()),
-            ("class", self.class.is_some()),
-            ("length", self.length.is_some()),
-        ] {
-            if !there {
-                fault(format!("field {n} has no `{key}`"), "add it");
+/// What becomes of fields that the dialect does not name, and their one shape.
+fn read_unknown(table: &Table<'_>) -> Option<(Policy, Option<FieldDraft>)> {
+    let policy = table.required("policy", |v| v.one_of(&keys::POLICIES, &[]))?;
+    if policy == Policy::Reject {
+        return Some((policy, None));
+    }
+    let what = "a field that the dialect does not name";
+    let mut draft = FieldDraft::new(table.value().place(), what.to_owned());
+    draft.read(table, table.value().place());
+    draft.or_unknown();
+    Some((policy, Some(draft)))
+}
+
+/// `86 - 87 - 88 + 89`.
+fn read_net(value: Value<'_>) -> Option<Net> {
+    let text = value.text()?;
+    let mut terms = Vec::new();
+    let mut minus = false;
+    let mut wants_field = true;
+    for word in text.split_whitespace() {
+        match (wants_field, word) {
+            (true, number) => {
+                let number: Option<usize> = number.parse().ok();
+                terms.push((
+                    minus,
+                    number.filter(|n| (2..=FIELDS).contains(n)).unwrap_or(0),
+                ));
             }
+            (false, "+") => minus = false,
+            (false, "-") => minus = true,
+            (false, _) => terms.push((false, 0)),
         }
-        let (name, class, length) = (self.name?, self.class?, self.length?);
-        let coding = self.coding.unwrap_or(match class {
-            Class::N | Class::Xn => codings.number,
-            Class::Z => codings.track,
-            Class::B => codings.binary,
-            _ => codings.text,
-        });
-        let digits = matches!(class, Class::N | Class::Xn | Class::Z);
-        let fits = match coding {
-            Coding::Hex | Coding::Binary => class == Class::B,
-            Coding::Bcd(_) => digits,
-            _ => class != Class::B,
-        };
-        if !fits {
-            let title = format!(
-                "field {n} of class {} cannot be {}",
-                class.name(),
-                coding.name()
-            );
-            let mend = if class == Class::B {
-                "hex or binary"
-            } else {
-                "b may be hex or binary, digits may be bcd, the rest is text"
-            };
-            fault(title, mend);
-        }
-        let length = match (length, self.min) {
-            (Length::Var { digits, max, .. }, Some(min)) if min <= max => {
-                Length::Var { digits, min, max }
-            }
-            (Length::Fixed(_), Some(_)) => {
-                fault(
-                    format!("field {n} has a fixed length and no `min`"),
-                    "leave `min` out",
-                );
-                length
-            }
-            (_, Some(min)) => {
-                fault(
-                    format!("`min` of field {n} is {min}, more than its length"),
-                    "lower it",
-                );
-                length
-            }
-            (_, None) => length,
-        };
-        let pad = self.pad.unwrap_or(match class {
-            Class::B | Class::Z => None,
-            _ if class.is_numeric() => Some(Pad {
-                left: true,
-                with: b'0',
-            }),
-            _ => Some(Pad {
-                left: false,
-                with: b' ',
-            }),
-        });
-        let tlv_coding = if is_text(coding) {
-            coding
-        } else {
-            codings.text
-        };
-        let inside = match inside {
-            None => Inside::Nothing,
-            Some((place, inside)) => {
-                let fits = match &inside {
-                    InsideDraft::Nothing => true,
-                    InsideDraft::Tlv { .. } => {
-                        is_text(coding) && matches!(length, Length::Var { .. })
-                    }
-                    InsideDraft::Parts { .. } => class != Class::B,
-                };
-                if !fits {
-                    let title = format!("field {n} cannot hold this");
-                    let mend = "tags need a variable field of text, parts one that is not b";
-                    log.add(Fault::error(FIELD, place, title).mend(mend));
-                }
-                match inside {
-                    InsideDraft::Nothing => Inside::Nothing,
-                    InsideDraft::Tlv {
-                        tag_chars,
-                        length_digits,
-                        tags,
-                    } => Inside::Tlv {
-                        form: TlvForm {
-                            tag_chars,
-                            length_digits,
-                            coding: tlv_coding,
-                        },
-                        tags,
-                    },
-                    InsideDraft::Parts { parts, repeats } => Inside::Parts { parts, repeats },
-                }
-            }
-        };
-        Some(FieldSpec {
-            name,
-            class,
-            length,
-            coding,
-            length_coding: self.length_coding.unwrap_or(codings.length),
-            counts: self.counts.unwrap_or(codings.counts),
-            pad,
-            secret: self.secret.unwrap_or(Secret::Open),
-            inside,
-        })
+        wants_field = !wants_field;
     }
-}
-
-fn overlay<T>(place: &mut Option<T>, said: Option<T>) {
-    if said.is_some() {
-        *place = said;
+    if wants_field || terms.iter().any(|(_, n)| *n == 0) {
+        let title = format!("\"{text}\" does not say how totals are reckoned");
+        value.report(
+            value
+                .fault(FORM, title)
+                .mend("such as \"86 - 87 - 88 + 89\""),
+        );
+        return None;
     }
-}
-
-fn entries<'f>(table: &Table<'f>, key: &'static str) -> Vec<Entry<'f>> {
-    table.optional(key, Value::entries).unwrap_or_default()
-}
-
-fn is_text(coding: Coding) -> bool {
-    matches!(coding, Coding::Ascii | Coding::Cp037 | Coding::Cp500)
-}
-
-fn is_bcd(coding: Coding) -> bool {
-    matches!(coding, Coding::Bcd(_))
-}
-
-fn one_of(value: Value<'_>, fits: impl Fn(Coding) -> bool) -> Option<Coding> {
-    let mut known = Coding::TABLE.to_vec();
-    known.retain(|(_, coding)| fits(*coding));
-    value.one_of(&known, &[])
-}
-
-fn length_coding(value: Value<'_>) -> Option<Coding> {
-    let known =
-        |c| is_text(c) || c == Coding::Binary || c == Coding::Bcd(crate::wire::coding::Fill::Left0);
-    one_of(value, known)
-}
-
-fn bitmap_words(value: Value<'_>) -> Option<usize> {
-    match value.integer(8, 24)? {
-        bytes if bytes % 8 == 0 => Some(bytes as usize / 8),
-        _ => {
-            value.report(value.fault(FORM, "`bitmap_bytes` must be 8, 16 or 24"));
-            None
-        }
-    }
-}
-
-fn field_number(entry: &Entry<'_>) -> Option<usize> {
-    let number = entry.name.parse().ok().filter(|n| (2..=FIELDS).contains(n));
-    if number.is_none() {
-        let title = format!("\"{}\" is not a field number", entry.name);
-        let fault = Fault::error(FIELD, entry.place.clone(), title);
-        entry
-            .value
-            .report(fault.mend(format!("a number from 2 to {FIELDS}")));
-    }
-    number
-}
-
-/// `12`, or `"LL..19"`.
-fn read_length(value: Value<'_>) -> Option<Length> {
-    if value.raw().starts_with('"') {
-        let text = value.text()?;
-        let parsed = text.split_once("..").and_then(|(letters, max)| {
-            let digits = letters.len();
-            let max: usize = max.parse().ok()?;
-            let good = (1..=4).contains(&digits)
-                && letters.bytes().all(|c| c == b'L')
-                && max > 0
-                && max < 10_usize.pow(digits as u32);
-            good.then_some(Length::Var {
-                digits,
-                min: 0,
-                max,
-            })
-        });
-        if parsed.is_none() {
-            let fault = value.fault(FORM, format!("\"{text}\" is not a length"));
-            value.report(
-                fault
-                    .label(
-                        "as many L as the length before the value has digits, and the most units",
-                    )
-                    .mend("such as 12, \"LL..19\" or \"LLL..999\""),
-            );
-        }
-        return parsed;
-    }
-    Some(Length::Fixed(value.integer(1, 9999)? as usize))
-}
-
-fn read_path(value: Value<'_>, text: &str) -> Option<Path> {
-    let path = text.parse();
-    if path.is_err() {
-        let title = format!("\"{text}\" is not a place in a message");
-        value.report(value.fault(FORM, title).mend("such as \"4\" or \"48.10\""));
-    }
-    path.ok()
-}
-
-fn read_inside(value: Value<'_>) -> Option<InsideDraft> {
-    if value.raw() == "\"nothing\"" {
-        return Some(InsideDraft::Nothing);
-    }
-    let table = value.table(&INSIDE)?;
-    if table.has("parts") {
-        for key in ["tag_chars", "length_digits", "tags"] {
-            if table.has(key) {
-                table.report(table.fault(FIELD, format!("`{key}` and `parts` exclude each other")));
-            }
-        }
-        let parts = table.required("parts", |v| v.each(read_part))?;
-        let repeats = table.optional("repeats", Value::boolean).unwrap_or(false);
-        return Some(InsideDraft::Parts { parts, repeats });
-    }
-    let tag_chars = table.required("tag_chars", |v| v.integer(1, 4));
-    let length_digits = table.required("length_digits", |v| v.integer(1, 4));
-    let mut tags = BTreeMap::new();
-    for entry in entries(&table, "tags") {
-        if let Some(wanted) = tag_chars
-            && entry.name.len() as i64 != wanted
-        {
-            let title = format!("\"{}\" is not a tag of {wanted} characters", entry.name);
-            table.report(Fault::error(FIELD, entry.place.clone(), title));
-        }
-        if let Some(tag) = read_tag(entry.value) {
-            tags.insert(entry.name.to_owned(), tag);
-        }
-    }
-    Some(InsideDraft::Tlv {
-        tag_chars: tag_chars? as usize,
-        length_digits: length_digits? as usize,
-        tags,
-    })
-}
-
-fn read_tag(value: Value<'_>) -> Option<TagSpec> {
-    let table = value.table(&TAG)?;
-    let name = table.required("name", Value::title);
-    let class = table.optional("class", |v| v.one_of(&Class::TABLE, &[]));
-    let secret = table.optional("secret", |v| v.one_of(&SECRETS, &[]));
-    Some(TagSpec {
-        name: name?.to_owned(),
-        class: class.unwrap_or(Class::Ans),
-        secret: secret.unwrap_or(Secret::Open),
-    })
-}
-
-fn read_part(value: Value<'_>) -> Option<Part> {
-    let table = value.table(&PART)?;
-    let name = table.required("name", Value::title);
-    let class = table.required("class", |v| v.one_of(&Class::TABLE, &[]));
-    let length = table.required("length", |v| v.integer(1, 999));
-    Some(Part {
-        name: name?.to_owned(),
-        class: class?,
-        length: length? as usize,
-    })
+    Some(Net { terms })
 }
 
 fn read_function(value: Value<'_>) -> Option<(Function, Vec<(Place, Path)>)> {
     let table = value.table(&FUNCTION_SHAPE)?;
     let name = table.required("name", Value::name);
-    let mti = table.required("mti", |v| v.each(read_mti));
+    let mti = table.required("mti", |v| v.each(|v| keys::mti(v, v.text()?)));
     let mut when = Vec::new();
     let mut paths = Vec::new();
     for entry in entries(&table, "when") {
-        let (path, pattern) = (read_path(entry.value, entry.name), entry.value.title());
+        let (path, pattern) = (keys::path(entry.value, entry.name), entry.value.title());
         if let (Some(path), Some(pattern)) = (path, pattern) {
             paths.push((entry.place, path.clone()));
             when.push((path, Pattern(pattern.to_owned())));
@@ -887,17 +485,6 @@ fn read_function(value: Value<'_>) -> Option<(Function, Vec<(Place, Path)>)> {
     }
     let (name, mti) = (name?.to_owned(), mti?);
     Some((Function { name, mti, when }, paths))
-}
-
-fn read_mti(value: Value<'_>) -> Option<Mti> {
-    let mti = Mti::from_digits(value.text()?.as_bytes()).filter(|mti| !mti.is_repeat());
-    if mti.is_none() {
-        let title = format!("{} is not a message type", value.raw());
-        let fault = value.fault(FUNCTION, title);
-        value
-            .report(fault.mend("four digits, the last one even; repeats count as their originals"));
-    }
-    mti
 }
 
 /// Whether a path leads to a field of the dialect, and to a known tag or part where those have names.

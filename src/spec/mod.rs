@@ -3,21 +3,28 @@
 //! Roles, outcomes and functions are kept as names here; the room `exchange` knows what they mean.
 
 mod class;
+mod dated;
+mod draft;
 mod field;
+mod inside;
+mod keys;
 mod load;
 mod mti;
 mod path;
+mod put;
+mod wanted;
 
 use std::collections::BTreeMap;
 
 pub use class::{Class, all_digits, all_printable};
-pub use field::{
-    Check, Counts, FieldSpec, Inner, InnerWanted, Inside, Length, Pad, Part, Plan, Secret, Shape,
-    TagSpec,
-};
+pub use dated::{Calendar, Dated};
+pub use field::{Check, Counts, FieldSpec, Found, Length, Pad, Plan, Secret, Shape};
+pub use inside::{Inside, Label, Piece, Pieces, Policy};
 pub use load::{SHIPPED, load, load_text, shipped};
 pub use mti::Mti;
 pub use path::{NoPath, Path, Pattern};
+pub use put::Given;
+pub use wanted::{Inner, Wanted};
 
 use crate::wire::bitmap::BitmapForm;
 use crate::wire::coding::Coding;
@@ -31,14 +38,82 @@ pub struct Spec {
     name: String,
     title: String,
     unverified: bool,
+    framing: Option<String>,
     mti: Coding,
     bitmap: BitmapForm,
     fields: Vec<Option<FieldSpec>>,
     plans: Vec<Plan>,
+    unknown: Option<Unknown>,
+    answers: BTreeMap<Mti, Mti>,
+    net: Option<Net>,
     roles: BTreeMap<String, Path>,
+    routing: Routing,
     outcomes: BTreeMap<String, String>,
     functions: Vec<Function>,
     meanings: BTreeMap<Path, Vec<(Pattern, String)>>,
+}
+
+/// The fields that messages are routed by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Routing {
+    /// Their numbers, by [`Routing::PAN`] and its sisters; 0 where the dialect has none.
+    pub fields: [u8; Routing::COUNT],
+    /// The last of them.
+    pub last: u8,
+}
+
+impl Routing {
+    /// How many there are.
+    pub const COUNT: usize = 5;
+    /// The card number.
+    pub const PAN: usize = 0;
+    /// The trace number.
+    pub const STAN: usize = 1;
+    /// Track 2.
+    pub const TRACK2: usize = 2;
+    /// The retrieval reference number.
+    pub const RRN: usize = 3;
+    /// The terminal.
+    pub const TERMINAL: usize = 4;
+    /// Their roles, in that order.
+    pub const ROLES: [&'static str; Routing::COUNT] = ["pan", "stan", "track2", "rrn", "terminal"];
+
+    fn of(roles: &BTreeMap<String, Path>) -> Routing {
+        let fields = Routing::ROLES.map(|role| match roles.get(role) {
+            Some(path) if path.inside.is_empty() => path.field,
+            _ => 0,
+        });
+        let last = fields.into_iter().max().unwrap_or(0);
+        Routing { fields, last }
+    }
+
+    /// Which of them field `n` is; [`Routing::COUNT`] for none.
+    #[inline]
+    pub fn place(&self, n: usize) -> u8 {
+        let mut place = Routing::COUNT as u8;
+        for (at, field) in self.fields.iter().enumerate() {
+            if usize::from(*field) == n {
+                place = at as u8;
+            }
+        }
+        place
+    }
+}
+
+/// What becomes of fields that the dialect does not name, where they are not refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unknown {
+    /// Skip or keep.
+    pub policy: Policy,
+    /// The one shape of them all.
+    pub field: FieldSpec,
+}
+
+/// How the net amount of totals is reckoned from other fields.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Net {
+    /// Fields, each with whether it is taken away.
+    pub terms: Vec<(bool, usize)>,
 }
 
 /// What a message asks for, told from its type and some of its fields. The room `exchange` gives
@@ -69,6 +144,11 @@ impl Spec {
         self.unverified
     }
 
+    /// The framing of a link that names none.
+    pub fn framing(&self) -> Option<&str> {
+        self.framing.as_deref()
+    }
+
     /// The coding of the message type.
     pub fn mti_coding(&self) -> Coding {
         self.mti
@@ -79,9 +159,19 @@ impl Spec {
         self.bitmap
     }
 
-    /// A field, where the dialect has it.
+    /// A field; of one that the dialect does not name, the shape of such, where it has one.
     pub fn field(&self, n: usize) -> Option<&FieldSpec> {
-        self.fields.get(n)?.as_ref()
+        let named = self.fields.get(n)?.as_ref();
+        named.or(self.unknown.as_ref().map(|unknown| &unknown.field))
+    }
+
+    /// What becomes of a field; `None` for one that the dialect names.
+    pub fn unknown(&self, n: usize) -> Option<Policy> {
+        match (self.fields.get(n), &self.unknown) {
+            (Some(Some(_)), _) => None,
+            (_, Some(unknown)) => Some(unknown.policy),
+            (_, None) => Some(Policy::Reject),
+        }
     }
 
     /// All fields of the dialect with their numbers.
@@ -99,6 +189,12 @@ impl Spec {
     /// Where a role stands: `amount` is at 4, `member` at 48.10.
     pub fn role(&self, name: &str) -> Option<&Path> {
         self.roles.get(name)
+    }
+
+    /// The fields that messages are routed by.
+    #[inline]
+    pub fn routing(&self) -> &Routing {
+        &self.routing
     }
 
     /// All roles with their places.
@@ -122,6 +218,17 @@ impl Spec {
         &self.functions
     }
 
+    /// The type of the answer to a message: function digit + 1, or as the dialect says.
+    pub fn answer_type(&self, mti: Mti) -> Mti {
+        let known = self.answers.get(&mti.first());
+        known.copied().unwrap_or_else(|| mti.response())
+    }
+
+    /// How the net amount of totals is reckoned.
+    pub fn net(&self) -> Option<&Net> {
+        self.net.as_ref()
+    }
+
     /// What a value of a field means, in words.
     pub fn meaning(&self, path: &Path, value: &[u8]) -> Option<&str> {
         let rows = self.meanings.get(path)?;
@@ -136,15 +243,40 @@ impl Spec {
             1 => return Some("bitmap"),
             _ => {}
         }
-        let field = self.field(usize::from(path.field))?;
-        match (path.tag(), &field.inside) {
-            (None, _) => Some(&field.name),
-            (Some(tag), Inside::Tlv { tags, .. }) => tags.get(tag).map(|t| t.name.as_str()),
-            (Some(part), Inside::Parts { parts, .. }) => {
-                let at: usize = part.parse().ok()?;
-                Some(&parts.get(at.checked_sub(1)?)?.name)
-            }
-            (Some(_), Inside::Nothing) => None,
+        Some(&self.at(path)?.name)
+    }
+
+    /// What the dialect says of a field, tag or part.
+    pub fn at(&self, path: &Path) -> Option<&FieldSpec> {
+        let mut field = self.fields.get(usize::from(path.field))?.as_ref()?;
+        for below in &path.inside {
+            field = field.inside.spec(below)?;
         }
+        Some(field)
+    }
+}
+
+impl Net {
+    /// What the fields come to; `None` where one of them is no number.
+    pub fn of(&self, mut value: impl FnMut(usize) -> Option<u64>) -> Option<i128> {
+        self.terms.iter().try_fold(0_i128, |sum, (minus, n)| {
+            let value = i128::from(value(*n)?);
+            Some(if *minus { sum - value } else { sum + value })
+        })
+    }
+}
+
+/// `86 - 87 - 88 + 89`.
+impl std::fmt::Display for Net {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (at, (minus, n)) in self.terms.iter().enumerate() {
+            match (at, minus) {
+                (0, false) => write!(f, "{n}")?,
+                (0, true) => write!(f, "-{n}")?,
+                (_, false) => write!(f, " + {n}")?,
+                (_, true) => write!(f, " - {n}")?,
+            }
+        }
+        Ok(())
     }
 }

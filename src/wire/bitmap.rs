@@ -1,6 +1,6 @@
 //! Which fields a message has: up to 192 bits, in 8, 16 or 24 bytes, binary or hex.
 
-use super::coding::{hex_pair, nibble};
+use super::coding::{Coding, hex_pair, nibble};
 
 /// Bit `n` of the three words is field `n`; bits 1 and 65 tell that another word follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -11,12 +11,14 @@ pub struct Bitmap {
 /// How a bitmap stands on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BitmapForm {
-    /// Whether each 8 bytes are 16 hex characters.
-    pub hex: bool,
+    /// Bytes, or hex characters in ASCII or EBCDIC.
+    pub coding: Coding,
     /// Most words of 8 bytes: 1, 2 or 3.
     pub words_max: usize,
     /// Whether all words are always there, whatever bits 1 and 65 say.
     pub fixed: bool,
+    /// Whether bits 1 and 65 are set where all words are always there.
+    pub marked: bool,
 }
 
 /// What was wrong with a bitmap, `at` bytes after its begin.
@@ -81,18 +83,25 @@ impl Bitmap {
         let mut map = Bitmap::default();
         let mut at = 0;
         for word in 0..form.words_max {
-            let bits = if form.hex {
+            let bits = if form.coding.is_hex() {
                 let Some(digits) = wire.get(at..at + 16) else {
                     return Err(ended(wire, at + 16));
                 };
                 let (mut bits, mut seen) = (0_u64, 0_u8);
+                let table = if form.coding == Coding::Hex {
+                    &NIBBLES
+                } else {
+                    &NIBBLES_EBCDIC
+                };
                 for digit in digits {
-                    let value = NIBBLES[usize::from(*digit)];
+                    let value = table[usize::from(*digit)];
                     seen |= value;
                     bits = bits << 4 | u64::from(value & 15);
                 }
                 if seen > 15 {
-                    let bad = digits.iter().position(|digit| nibble(*digit) > 15);
+                    let bad = digits
+                        .iter()
+                        .position(|digit| table[usize::from(*digit)] > 15);
                     return Err(BadBitmap {
                         at: at + bad.unwrap_or(0),
                         short: 0,
@@ -129,12 +138,15 @@ impl Bitmap {
         };
         let mut at = 0;
         for word in 0..words {
-            // Where all words are always there, nothing is announced.
-            let more = !form.fixed && self.words[word + 1..].iter().any(|later| *later != 0);
+            let more = if form.fixed {
+                form.marked && word + 1 < words
+            } else {
+                self.words[word + 1..].iter().any(|later| *later != 0)
+            };
             let bits = self.words[word] | if more { FIRST } else { 0 };
             for byte in bits.to_be_bytes() {
-                if form.hex {
-                    out[at..at + 2].copy_from_slice(&hex_pair(byte));
+                if form.coding.is_hex() {
+                    out[at..at + 2].copy_from_slice(&hex_pair(byte).map(|c| form.coding.byte(c)));
                     at += 2;
                 } else {
                     out[at] = byte;
@@ -167,6 +179,22 @@ static NIBBLES: [u8; 256] = {
     table
 };
 
+static NIBBLES_EBCDIC: [u8; 256] = {
+    let mut table = [0xff; 256];
+    let mut digit = 0;
+    while digit < 16 {
+        // 0 to 9 stand at F0, A to F at C1 and a to f at 81.
+        if digit < 10 {
+            table[0xf0 + digit] = digit as u8;
+        } else {
+            table[0xc1 + digit - 10] = digit as u8;
+            table[0x81 + digit - 10] = digit as u8;
+        }
+        digit += 1;
+    }
+    table
+};
+
 fn bit(n: usize) -> u64 {
     FIRST >> ((n - 1) % 64)
 }
@@ -177,9 +205,10 @@ mod tests {
 
     fn form(hex: bool, words_max: usize, fixed: bool) -> BitmapForm {
         BitmapForm {
-            hex,
+            coding: if hex { Coding::Hex } else { Coding::Binary },
             words_max,
             fixed,
+            marked: false,
         }
     }
 
@@ -212,6 +241,21 @@ mod tests {
             &[2],
             b"40000000000000000000000000000000",
         );
+        let marked = BitmapForm {
+            marked: true,
+            ..form(false, 2, true)
+        };
+        check(
+            marked,
+            &[2],
+            &[0xc0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        );
+        let ebcdic = BitmapForm {
+            coding: Coding::HexEbcdic,
+            ..form(true, 2, false)
+        };
+        let wide = [b"\xf0\xc5".as_slice(), &[0xf0; 14]].concat();
+        check(ebcdic, &[5, 6, 7], &wide);
     }
 
     #[test]

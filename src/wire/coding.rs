@@ -14,6 +14,8 @@ pub enum Coding {
     Bcd(Fill),
     /// Two hex characters (ASCII) a byte of content.
     Hex,
+    /// Two hex characters in EBCDIC a byte of content.
+    HexEbcdic,
     /// Bytes as they are.
     Binary,
 }
@@ -33,7 +35,7 @@ pub enum Fill {
 
 impl Coding {
     /// Every coding with its name in a dialect file.
-    pub const TABLE: [(&str, Coding); 9] = [
+    pub const TABLE: [(&str, Coding); 10] = [
         ("ascii", Coding::Ascii),
         ("cp037", Coding::Cp037),
         ("cp500", Coding::Cp500),
@@ -42,6 +44,7 @@ impl Coding {
         ("bcd-right", Coding::Bcd(Fill::Right0)),
         ("bcd-right-f", Coding::Bcd(Fill::RightF)),
         ("hex", Coding::Hex),
+        ("hex-ebcdic", Coding::HexEbcdic),
         ("binary", Coding::Binary),
     ];
 
@@ -62,7 +65,7 @@ impl Coding {
         match self {
             Coding::Ascii | Coding::Cp037 | Coding::Cp500 | Coding::Binary => units,
             Coding::Bcd(_) => units.div_ceil(2),
-            Coding::Hex => units * 2,
+            Coding::Hex | Coding::HexEbcdic => units * 2,
         }
     }
 
@@ -71,14 +74,26 @@ impl Coding {
         match self {
             Coding::Ascii | Coding::Cp037 | Coding::Cp500 | Coding::Binary => wire_bytes,
             Coding::Bcd(_) => wire_bytes * 2,
-            Coding::Hex => wire_bytes / 2,
+            Coding::Hex | Coding::HexEbcdic => wire_bytes / 2,
         }
     }
 
+    /// Whether characters stand one a byte: ASCII and EBCDIC.
+    pub fn is_text(self) -> bool {
+        matches!(self, Coding::Ascii | Coding::Cp037 | Coding::Cp500)
+    }
+
+    /// Whether a byte of content takes two characters.
+    pub fn is_hex(self) -> bool {
+        matches!(self, Coding::Hex | Coding::HexEbcdic)
+    }
+
     /// One byte of the wire as the character it stands for; BCD, hex and binary as they are.
+    #[inline]
     pub fn character(self, byte: u8) -> u8 {
         match self {
-            Coding::Cp037 => CP037[usize::from(byte)],
+            // Digits and the letters A to F stand at the same places in both pages.
+            Coding::Cp037 | Coding::HexEbcdic => CP037[usize::from(byte)],
             Coding::Cp500 => CP500[usize::from(byte)],
             _ => byte,
         }
@@ -87,7 +102,7 @@ impl Coding {
     /// One character as its byte on the wire; BCD, hex and binary as they are.
     pub fn byte(self, character: u8) -> u8 {
         match self {
-            Coding::Cp037 => TO_CP037[usize::from(character)],
+            Coding::Cp037 | Coding::HexEbcdic => TO_CP037[usize::from(character)],
             Coding::Cp500 => TO_CP500[usize::from(character)],
             _ => character,
         }
@@ -101,17 +116,19 @@ impl Coding {
                 let skipped = usize::from(units % 2 == 1 && fill.is_left());
                 out.extend((skipped..skipped + units).map(|at| b'0' + bcd_nibble(wire, at)));
             }
-            Coding::Cp037 | Coding::Cp500 => out.extend(wire.iter().map(|b| self.character(*b))),
+            Coding::Cp037 | Coding::Cp500 | Coding::HexEbcdic => {
+                out.extend(wire.iter().map(|b| self.character(*b)));
+            }
             Coding::Ascii | Coding::Hex | Coding::Binary => out.extend_from_slice(wire),
         }
     }
 
-    /// Appends a value to `out`. For hex and binary `content` is already what the wire wants.
+    /// Appends a value to `out`. For hex and binary `content` is already digits, or bytes.
     /// False when a character has no place in the coding.
     pub fn write(self, content: &[u8], out: &mut Vec<u8>) -> bool {
         match self {
             Coding::Bcd(fill) => write_bcd(content, fill, out),
-            Coding::Cp037 | Coding::Cp500 => {
+            Coding::Cp037 | Coding::Cp500 | Coding::HexEbcdic => {
                 out.extend(content.iter().map(|c| self.byte(*c)));
                 true
             }
@@ -122,22 +139,41 @@ impl Coding {
         }
     }
 
-    /// Bytes of a length of so many digits. Binary lengths take 1 byte for LL and 2 above.
+    /// The highest length that so many digits can tell.
+    pub fn length_max(self, digits: usize) -> usize {
+        match self {
+            Coding::Binary => 256_usize.pow(self.length_bytes(digits) as u32) - 1,
+            Coding::Hex | Coding::HexEbcdic => 16_usize.pow(digits as u32) - 1,
+            _ => 10_usize.pow(digits as u32) - 1,
+        }
+    }
+
+    /// Bytes of a length of so many digits. Binary lengths take 1 byte up to LL, 2 up to LLLL, 3 above.
     pub fn length_bytes(self, digits: usize) -> usize {
         match self {
             Coding::Bcd(_) => digits.div_ceil(2),
-            Coding::Binary if digits > 2 => 2,
-            Coding::Binary => 1,
+            Coding::Binary => match digits {
+                0..=2 => 1,
+                3..=4 => 2,
+                _ => 3,
+            },
             _ => digits,
         }
     }
 
-    /// Reads a length that fills `wire`; `None` when there is something else than digits.
+    /// Reads a length that fills `wire`, at most eight bytes; `None` when there is something else than digits.
     pub fn read_length(self, wire: &[u8]) -> Option<usize> {
         let mut length = 0;
         for byte in wire {
             length = match self {
                 Coding::Binary => length << 8 | usize::from(*byte),
+                Coding::Hex | Coding::HexEbcdic => {
+                    let digit = nibble(self.character(*byte));
+                    if digit > 15 {
+                        return None;
+                    }
+                    length << 4 | usize::from(digit)
+                }
                 Coding::Bcd(_) => {
                     if byte >> 4 > 9 || byte & 15 > 9 {
                         return None;
@@ -163,6 +199,10 @@ impl Coding {
                 Coding::Binary => {
                     *place = length as u8;
                     length >>= 8;
+                }
+                Coding::Hex | Coding::HexEbcdic => {
+                    *place = self.byte(hex_pair((length & 15) as u8)[1]);
+                    length >>= 4;
                 }
                 Coding::Bcd(_) => {
                     *place = (((length / 10 % 10) << 4) | (length % 10)) as u8;
@@ -338,6 +378,7 @@ mod tests {
         check("cp037", "0189AZaz =", "F0F1F8F9C1E981A9407E");
         check("cp500", "[!]", "4A4F5A");
         check("cp037", "[!]", "BA5ABB");
+        check("hex-ebcdic", "0FA9", "F0C6C1F9");
         check("bcd", "123", "0123");
         check("bcd-left-f", "123", "F123");
         check("bcd-right", "123", "1230");
@@ -366,6 +407,8 @@ mod tests {
         check_length("bcd", 3, 123, "0123");
         check_length("binary", 2, 37, "25");
         check_length("binary", 3, 999, "03E7");
+        check_length("hex", 2, 0x2f, "3246");
+        check_length("hex-ebcdic", 3, 0xabc, "C1C2C3");
         assert_eq!(Coding::Ascii.read_length(b"1x"), None);
         assert_eq!(Coding::Bcd(Fill::Left0).read_length(&[0x1a]), None);
     }

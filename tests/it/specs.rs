@@ -147,7 +147,7 @@ fn all_faults_are_told_at_once_with_their_places() {
             "{HEAD}colour = 1\n[coding]\nnumber = \"bdc\"\n[fields]\n1 = {{}}\n4 = {{ class = \"x\", length = \"L12\" }}\n[roles]\namount = \"x\"\n"
         ),
         &[
-            "mine.toml:3:1: `colour` is not a key of a dialect; the keys are title, extends, unverified, coding, fields, inside, roles, outcomes, meanings, function",
+            "mine.toml:3:1: `colour` is not a key of a dialect; the keys are title, extends, unverified, framing, coding, unknown, fields, inside, roles, outcomes, answers, totals, meanings, function",
             "mine.toml:5:10: `number` cannot be \"bdc\"; did you mean \"bcd\"?",
             "mine.toml:7:1: \"1\" is not a field number; a number from 2 to 192",
             "mine.toml:8:15: `class` cannot be \"x\"; did you mean \"n\"?",
@@ -176,17 +176,49 @@ fn what_does_not_fit_together_is_a_fault() {
 }
 
 #[test]
-fn what_is_not_built_yet_is_said_and_not_ignored() {
+fn the_inside_of_a_field_is_held_against_the_field() {
+    let check = |rows: &str, wanted: &[&str]| check(&format!("{HEAD}{rows}"), wanted);
     check(
-        &format!("{HEAD}[fields]\n14 = {{ calendar = \"jalali\" }}\n[inside.55]\nber = true\n"),
+        "[inside.42]\ntag_chars = 2\nseparator = \"|\"\n[inside.44]\nseparator = \"ab\"\n\
+         [inside.127]\nbitmap = \"binary\"\n[inside.127.fields]\n0 = {}\n",
         &[
-            "mine.toml:4:8: `calendar` is part of the dialect language but not built in this version; leave it out",
-            "mine.toml:5:1: `tag_chars` is missing; add `tag_chars`: characters of a tag",
-            "mine.toml:5:1: `length_digits` is missing; add `length_digits`: digits of the length behind a tag",
-            "mine.toml:6:1: `ber` is part of the dialect language but not built in this version; leave it out",
+            "mine.toml:3:1: `tag_chars` and `separator` exclude each other",
+            "mine.toml:7:13: `separator` must be one ASCII character; such as \"|\" or \"\\u001C\"",
+            "mine.toml:11:1: \"0\" is not a field number; a number from 1 to 192",
         ],
     );
+    check(
+        "[fields]\n14 = { date = \"MMYYDD\" }\n15 = { date = \"MMXX\" }\n\
+         104 = { length = \"LL..100\" }\n105 = { length = \"..9\" }\n106 = { min = 1000 }\n\
+         [inside.41]\nber = true\n\
+         [inside.43]\nparts = [{ name = \"a\", class = \"ans\", length = 20 }]\n\
+         [inside.45]\nunknown = \"keep\"\n\
+         [inside.46]\nprefix = [{ name = \"a\", class = \"n\", length = \"..20\" }]\nseparator = \"|\"\n\
+         [inside.53]\nseparator = \"|\"\n[inside.53.tags]\nx = { name = \"x\" }\n\
+         [inside.54]\nparts = [{ name = \"a\", class = \"n\", coding = \"bcd\", length = 2 }]\n\
+         [inside.55]\nber = true\n[inside.55.tags]\n9F = { name = \"b\" }\n9A = { name = \"c\", length = \"LL..3\" }\n\
+         [inside.127]\nbitmap = \"binary\"\n[inside.127.fields]\n2 = { name = \"d\", class = \"n\", length = \"..2\" }\n",
+        WRONG,
+    );
 }
+
+const WRONG: &[&str] = &[
+    "mine.toml:4:15: field 14 does not have the length of its date; of YYYY or YY, MM, DD, hh, mm and ss, as many characters as the field",
+    "mine.toml:5:15: \"MMXX\" is not the form of a date; of YYYY or YY, MM, DD, hh, mm and ss, as many characters as the field",
+    "mine.toml:6:1: the length of field 104 cannot tell 100; add an L, or lower the most units",
+    "mine.toml:7:1: nothing tells where field 105 ends; such as 12, \"LL..19\" or \"LLL..999\"; only the last part may be the rest",
+    "mine.toml:8:1: `min` of field 106 is 1000, more than its length; lower it",
+    "mine.toml:9:1: field 41 cannot hold this; BER needs a field of class b",
+    "mine.toml:11:1: the parts of field 43 have 20 units, it has 40; make them fit",
+    "mine.toml:13:1: nothing says how field 45 is divided; add `parts`, `tag_chars`, `ber`, `separator` or `bitmap`",
+    "mine.toml:16:11: nothing tells where part 46.p1 ends; such as 12, \"LL..19\" or \"LLL..999\"; only the last part may be the rest",
+    "mine.toml:21:1: \"x\" is not the number of a value in a list",
+    "mine.toml:23:10: part 54.1 has another coding than what it stands in; give what it stands in the class b, and a length in bytes",
+    "mine.toml:27:1: \"9F\" is not a tag of BER in upper-case hex digits",
+    "mine.toml:28:1: the length of tag 9A of field 55 is told by what it stands in; name the most units only, such as \"..99\"",
+    "mine.toml:29:1: field 127 cannot hold a bitmap in bytes; give it the class b, or the bitmap in hex",
+    "mine.toml:32:1: nothing tells where field 127.2 ends; such as 12, \"LL..19\" or \"LLL..999\"; only the last part may be the rest",
+];
 
 #[test]
 fn a_dialect_cannot_extend_what_is_not_there_or_itself() {

@@ -1,0 +1,317 @@
+//! The keys of dialect files, and the readers of single values.
+
+use super::class::Class;
+use super::dated::Calendar;
+use super::field::{Counts, Length, Pad, Secret};
+use super::inside::Policy;
+use super::mti::Mti;
+use super::path::Path;
+use crate::source::{Language, Shape, Value};
+use crate::wire::coding::{Coding, Fill};
+
+pub(super) const SYNTAX: &str = "D01";
+pub(super) const UNKNOWN: &str = "D02";
+pub(super) const FORM: &str = "D03";
+pub(super) const NAME: &str = "D04";
+pub(super) const EXTENDS: &str = "D05";
+pub(super) const FIELD: &str = "D06";
+pub(super) const ROLE: &str = "D07";
+pub(super) const OUTCOME: &str = "D08";
+pub(super) const FUNCTION: &str = "D09";
+
+/// A message has at most so many bytes, and so has every value.
+pub(super) const BYTES_MAX: usize = 65_535;
+
+pub(super) static LANGUAGE: Language = Language {
+    name: "the dialect language",
+    syntax: SYNTAX,
+    unknown: UNKNOWN,
+    form: FORM,
+    percent: FORM,
+    date: FORM,
+    hours: FORM,
+    name_form: NAME,
+};
+
+pub(super) static DIALECT: Shape = Shape {
+    what: "a dialect",
+    keys: &[
+        ("title", "what it is, in a line"),
+        ("extends", "the dialect it begins from"),
+        ("unverified", "true: made without an official document"),
+        ("framing", "of a link that names none"),
+        ("coding", "how things stand on the wire"),
+        (
+            "unknown",
+            "what becomes of fields the dialect does not name",
+        ),
+        ("fields", "number = { name, class, length, ... }"),
+        ("inside", "what is inside a field, or \"nothing\""),
+        ("roles", "where the switch finds what it needs"),
+        ("outcomes", "outcome = response code"),
+        (
+            "answers",
+            "type = type of its answer, where it is not the next function",
+        ),
+        ("totals", "how totals are reckoned"),
+        ("meanings", "words for the values of a field"),
+        ("function", "what a message asks for"),
+    ],
+    later: &[],
+};
+
+pub(super) static CODING: Shape = Shape {
+    what: "the coding",
+    keys: &[
+        ("mti", "of the message type"),
+        ("bitmap", "hex, hex-ebcdic or binary"),
+        ("bitmap_bytes", "most bytes of the bitmap: 8, 16 or 24"),
+        ("bitmap_fixed", "true: all of its bytes are always there"),
+        ("bitmap_marked", "true: bits 1 and 65 are set even so"),
+        ("number", "of n and x+n"),
+        ("text", "of a, an, anp, ans, ns, text and free"),
+        ("track", "of z"),
+        ("binary", "of b"),
+        ("length", "of the length before a value"),
+        (
+            "counts",
+            "what a length counts: units, digits, characters or bytes",
+        ),
+        ("calendar", "of dates: gregorian or jalali"),
+    ],
+    later: &[],
+};
+
+pub(super) static FIELD_SHAPE: Shape = Shape {
+    what: "a field",
+    keys: &[
+        ("name", "its name in the standard"),
+        ("class", "what it may hold"),
+        ("length", "12, or \"LL..19\""),
+        ("min", "fewest units of a variable field"),
+        ("coding", "of the value, where it is its own"),
+        ("length_coding", "of the length, where it is its own"),
+        (
+            "counts",
+            "units, digits, characters or bytes, where it is its own",
+        ),
+        (
+            "pad",
+            "zeros-left, zeros-right, spaces-right, spaces-left or none",
+        ),
+        ("secret", "open, masked or hidden"),
+        (
+            "date",
+            "the date or time it holds: MMDDhhmmss, YYMM and the like",
+        ),
+        ("calendar", "gregorian or jalali, where it is its own"),
+        ("inside", "what is inside, or \"nothing\""),
+    ],
+    later: &[],
+};
+
+pub(super) static UNKNOWN_SHAPE: Shape = Shape {
+    what: "the fields that the dialect does not name",
+    keys: &[
+        ("policy", "reject, skip or keep"),
+        ("name", "what they are called"),
+        ("class", "what they may hold"),
+        (
+            "length",
+            "such as \"LLL..999\": they must have one shape to be passed over",
+        ),
+        ("min", "fewest units"),
+        ("coding", "of the value, where it is its own"),
+        ("length_coding", "of the length, where it is its own"),
+        (
+            "counts",
+            "units, digits, characters or bytes, where it is its own",
+        ),
+        (
+            "pad",
+            "zeros-left, zeros-right, spaces-right, spaces-left or none",
+        ),
+        ("secret", "open, masked or hidden"),
+        ("date", "the date or time they hold"),
+        ("calendar", "gregorian or jalali, where it is its own"),
+        ("inside", "what is inside, or \"nothing\""),
+    ],
+    later: &[],
+};
+
+pub(super) static INSIDE: Shape = Shape {
+    what: "the inside of a field",
+    keys: &[
+        (
+            "parts",
+            "list of { name, class, length }, one after the other",
+        ),
+        ("repeats", "true: the parts may come again"),
+        ("short", "true: the last parts may be missing"),
+        ("tag_chars", "characters of a tag"),
+        ("length_digits", "digits of the length behind a tag"),
+        ("ber", "true: tags and lengths are those of BER"),
+        ("separator", "the sign between two values"),
+        ("assign", "the sign between a name and its value"),
+        ("bitmap", "hex, hex-ebcdic or binary: of the members"),
+        ("bitmap_bytes", "most bytes of the bitmap: 8, 16 or 24"),
+        ("bitmap_fixed", "true: all of its bytes are always there"),
+        ("bitmap_marked", "true: bits 1 and 65 are set even so"),
+        ("fields", "the members that a bitmap announces"),
+        ("prefix", "list of parts that stand before the rest"),
+        ("tags", "tag, name or number = { name, class, secret, ... }"),
+        ("unknown", "other tags: reject, skip or keep"),
+    ],
+    later: &[],
+};
+
+pub(super) static FUNCTION_SHAPE: Shape = Shape {
+    what: "a function",
+    keys: &[
+        ("name", "what is asked for"),
+        ("mti", "list of message types, repeats aside"),
+        ("when", "place = pattern; x is any character, * any value"),
+    ],
+    later: &[],
+};
+
+pub(super) static TOTALS: Shape = Shape {
+    what: "the reckoning of totals",
+    keys: &[("net", "fields added and taken away: \"86 - 87 - 88 + 89\"")],
+    later: &[],
+};
+
+pub(super) const SECRETS: [(&str, Secret); 3] = [
+    ("open", Secret::Open),
+    ("masked", Secret::Masked),
+    ("hidden", Secret::Hidden),
+];
+
+pub(super) const COUNTS: [(&str, Counts); 4] = [
+    ("units", Counts::Units),
+    ("digits", Counts::Units),
+    ("characters", Counts::Characters),
+    ("bytes", Counts::Bytes),
+];
+
+pub(super) const CALENDARS: [(&str, Calendar); 2] = [
+    ("gregorian", Calendar::Gregorian),
+    ("jalali", Calendar::Jalali),
+];
+
+pub(super) const POLICIES: [(&str, Policy); 3] = [
+    ("reject", Policy::Reject),
+    ("skip", Policy::Skip),
+    ("keep", Policy::Keep),
+];
+
+pub(super) const PADS: [(&str, Option<Pad>); 5] = [
+    ("zeros-left", pad(true, b'0')),
+    ("zeros-right", pad(false, b'0')),
+    ("spaces-left", pad(true, b' ')),
+    ("spaces-right", pad(false, b' ')),
+    ("none", None),
+];
+
+const fn pad(left: bool, with: u8) -> Option<Pad> {
+    Some(Pad { left, with })
+}
+
+pub(super) fn class(value: Value<'_>) -> Option<Class> {
+    value.one_of(&Class::TABLE, &[])
+}
+
+pub(super) fn coding_where(value: Value<'_>, fits: impl Fn(Coding) -> bool) -> Option<Coding> {
+    let mut known = Coding::TABLE.to_vec();
+    known.retain(|(_, coding)| fits(*coding));
+    value.one_of(&known, &[])
+}
+
+pub(super) fn length_coding(value: Value<'_>) -> Option<Coding> {
+    let known = |c: Coding| {
+        c.is_text() || c.is_hex() || c == Coding::Binary || c == Coding::Bcd(Fill::Left0)
+    };
+    coding_where(value, known)
+}
+
+pub(super) fn bitmap_coding(value: Value<'_>) -> Option<Coding> {
+    coding_where(value, |c| c.is_hex() || c == Coding::Binary)
+}
+
+pub(super) fn bitmap_words(value: Value<'_>) -> Option<usize> {
+    match value.integer(8, 24)? {
+        bytes if bytes % 8 == 0 => Some(bytes as usize / 8),
+        _ => {
+            value.report(value.fault(FORM, "`bitmap_bytes` must be 8, 16 or 24"));
+            None
+        }
+    }
+}
+
+/// One printable sign, or a control character such as the file separator.
+pub(super) fn sign(value: Value<'_>) -> Option<u8> {
+    let text = value.text()?;
+    match text.as_bytes() {
+        [sign] => Some(*sign),
+        _ => {
+            let title = format!("`{}` must be one ASCII character", value.key());
+            value.report(
+                value
+                    .fault(FORM, title)
+                    .mend("such as \"|\" or \"\\u001C\""),
+            );
+            None
+        }
+    }
+}
+
+/// `12`, `"LL..19"`, or `"..99"` for what is told from outside.
+pub(super) fn length(value: Value<'_>) -> Option<Length> {
+    if !value.raw().starts_with('"') {
+        return Some(Length::Fixed(value.integer(1, 9999)? as usize));
+    }
+    let text = value.text()?;
+    let parsed = text.split_once("..").and_then(|(letters, max)| {
+        let digits = letters.len();
+        let max: usize = max.parse().ok()?;
+        let room = match digits {
+            0 => usize::MAX,
+            // How many a length can tell depends on its coding; hex and binary tell most.
+            _ => 256_usize.saturating_pow(digits as u32),
+        };
+        let good = digits <= 6 && letters.bytes().all(|c| c == b'L') && max > 0 && max < room;
+        let max = max.min(BYTES_MAX);
+        let min = 0;
+        good.then_some(Length::Var { digits, min, max })
+    });
+    if parsed.is_none() {
+        let fault = value.fault(FORM, format!("\"{text}\" is not a length"));
+        value.report(
+            fault
+                .label("as many L as the length before the value has digits, and the most units")
+                .mend("such as 12, \"LL..19\" or \"LLL..999\""),
+        );
+    }
+    parsed
+}
+
+pub(super) fn path(value: Value<'_>, text: &str) -> Option<Path> {
+    let path = text.parse();
+    if path.is_err() {
+        let title = format!("\"{text}\" is not a place in a message");
+        value.report(value.fault(FORM, title).mend("such as \"4\" or \"48.10\""));
+    }
+    path.ok()
+}
+
+/// A message type without the repeat bit, from the text of a value or the name of a key.
+pub(super) fn mti(value: Value<'_>, text: &str) -> Option<Mti> {
+    let mti = Mti::from_digits(text.as_bytes()).filter(|mti| !mti.is_repeat());
+    if mti.is_none() {
+        let title = format!("\"{text}\" is not a message type");
+        let fault = value.fault(FUNCTION, title);
+        value
+            .report(fault.mend("four digits, the last one even; repeats count as their originals"));
+    }
+    mti
+}

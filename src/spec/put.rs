@@ -1,0 +1,359 @@
+//! Values to bytes: from text, or from the pieces inside them.
+
+use super::class::Class;
+use super::field::{Counts, FieldSpec, Length};
+use super::inside::{Inside, Label};
+use super::wanted::{Inner, Wanted};
+use crate::wire::ber;
+use crate::wire::bitmap::Bitmap;
+use crate::wire::coding::{Coding, from_hex, nibble, to_hex};
+
+/// What a value is to be made of.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Given {
+    /// Characters, digits, or hex digits of bytes (class `b`).
+    Text(String),
+    /// The pieces inside it by their names; a name may come again.
+    Pieces(Vec<(String, Given)>),
+}
+
+impl FieldSpec {
+    /// Appends the length, where there is one, and the value. What is short and of fixed length is
+    /// filled up as the dialect says.
+    ///
+    /// # Errors
+    /// What was wanted, and in which piece.
+    pub fn put(&self, given: &Given, out: &mut Vec<u8>) -> Result<(), Inner> {
+        match given {
+            Given::Text(text) => self.put_text(text.as_bytes(), out),
+            Given::Pieces(pieces) => {
+                let mut content = Vec::new();
+                self.inside.put(pieces, &mut content)?;
+                match self.coding {
+                    // These two are looked at in the form that they are written from.
+                    Coding::Bcd(_) => self.put_text(&content, out),
+                    coding if coding.is_hex() => self.put_text(to_hex(&content).as_bytes(), out),
+                    _ => {
+                        let begin = self.make_room(out);
+                        out.extend_from_slice(&content);
+                        let units = self.units_of(&content);
+                        self.settle(begin, units, out)
+                    }
+                }
+            }
+        }
+    }
+
+    /// The same of a value in characters, digits, or hex digits of bytes.
+    ///
+    /// # Errors
+    /// What was wanted, and in which piece.
+    pub fn put_text(&self, value: &[u8], out: &mut Vec<u8>) -> Result<(), Inner> {
+        let begin = self.make_room(out);
+        let units = self.content_units(value);
+        let (units, written) = match (self.length, self.pad) {
+            (Length::Fixed(wanted), Some(pad)) if units < wanted => {
+                let mut filled = vec![pad.with; wanted];
+                // The sign of x+n stays in front of the zeros that fill up its digits.
+                let sign = usize::from(self.class == Class::Xn).min(value.len());
+                filled[..sign].copy_from_slice(&value[..sign]);
+                let at = if pad.left {
+                    wanted - value.len() + sign
+                } else {
+                    sign
+                };
+                filled[at..at + value.len() - sign].copy_from_slice(&value[sign..]);
+                (wanted, self.write(&filled, out))
+            }
+            _ => (units, self.write(value, out)),
+        };
+        if !written {
+            return Err(Inner::at(0, Wanted::Class(self.class)));
+        }
+        self.settle(begin, units, out)
+    }
+
+    /// Leaves room for the length; gives the place of the value behind it.
+    fn make_room(&self, out: &mut Vec<u8>) -> usize {
+        let prefix = match self.length {
+            Length::Fixed(_) | Length::Var { digits: 0, .. } => 0,
+            Length::Var { digits, .. } => self.length_coding.length_bytes(digits),
+        };
+        out.resize(out.len() + prefix, 0);
+        out.len()
+    }
+
+    /// Checks a value of so many units that stands at the end of `out`, and writes its length before it.
+    fn settle(&self, begin: usize, units: usize, out: &mut [u8]) -> Result<(), Inner> {
+        let value = &out[begin..];
+        let counted = match self.counts {
+            Counts::Characters => self.told(units, value),
+            _ => units,
+        };
+        let (min, max) = match self.length {
+            Length::Fixed(units) => (units, units),
+            Length::Var { min, max, .. } => (min, max),
+        };
+        if counted < min || counted > max {
+            return Err(Inner::at(0, Wanted::Between(min, max)));
+        }
+        if let Some(inner) = self.fault(value, units) {
+            return Err(inner);
+        }
+        if let Length::Var { digits: 1.., .. } = self.length {
+            let told = self.told(units, value);
+            let prefix = self.length_coding.length_bytes(match self.length {
+                Length::Var { digits, .. } => digits,
+                Length::Fixed(_) => 0,
+            });
+            let length = &mut out[begin - prefix..begin];
+            self.length_coding.write_length(told, length);
+        }
+        Ok(())
+    }
+
+    /// Units of a value in characters.
+    fn content_units(&self, content: &[u8]) -> usize {
+        match (self.class, self.coding) {
+            (Class::B, _) => content.len() / 2,
+            // A character of UTF-8 is one of Latin-1.
+            (_, Coding::Cp037 | Coding::Cp500) => match std::str::from_utf8(content) {
+                Ok(text) => text.chars().count(),
+                Err(_) => content.len(),
+            },
+            _ => content.len(),
+        }
+    }
+
+    /// Appends a value in characters. False when it cannot stand there.
+    fn write(&self, content: &[u8], out: &mut Vec<u8>) -> bool {
+        match (self.class, self.coding) {
+            (Class::B, Coding::Binary) => match from_hex(content) {
+                Some(bytes) => {
+                    out.extend_from_slice(&bytes);
+                    true
+                }
+                None => false,
+            },
+            (Class::B, _) => {
+                let hex =
+                    content.len().is_multiple_of(2) && content.iter().all(|c| nibble(*c) < 16);
+                hex && self.coding.write(content, out)
+            }
+            (Class::Xn, Coding::Bcd(_)) => match content.split_first() {
+                Some((sign, digits)) => {
+                    out.push(*sign);
+                    self.coding.write(digits, out)
+                }
+                None => false,
+            },
+            (_, Coding::Cp037 | Coding::Cp500) => {
+                let Ok(text) = std::str::from_utf8(content) else {
+                    return false;
+                };
+                text.chars().all(|c| match u8::try_from(c) {
+                    Ok(latin) => {
+                        out.push(self.coding.byte(latin));
+                        true
+                    }
+                    Err(_) => false,
+                })
+            }
+            _ => self.coding.write(content, out),
+        }
+    }
+}
+
+type Pieces<'g> = &'g [(String, Given)];
+
+impl Inside {
+    /// Appends a value made of its pieces.
+    fn put(&self, pieces: Pieces<'_>, out: &mut Vec<u8>) -> Result<(), Inner> {
+        match self {
+            Inside::Nothing => match pieces.first() {
+                Some((name, _)) => Err(wrong(name, Wanted::KnownTag)),
+                None => Ok(()),
+            },
+            Inside::Parts {
+                parts,
+                repeats,
+                short,
+            } => put_parts(parts, *repeats, *short, pieces, out),
+            Inside::Prefixed { parts, rest } => {
+                let is_prefix =
+                    |name: &str| (1..=parts.len()).any(|number| Label::Prefix(number).is(name));
+                let (before, after): (Vec<_>, Vec<_>) = pieces
+                    .iter()
+                    .cloned()
+                    .partition(|(name, _)| is_prefix(name));
+                let before: Vec<_> = before
+                    .into_iter()
+                    .map(|(name, given)| (name[1..].to_owned(), given))
+                    .collect();
+                put_parts(parts, false, false, &before, out).map_err(|mut inner| {
+                    if let Some(name) = inner.inside.first_mut() {
+                        name.insert(0, 'p');
+                    }
+                    inner
+                })?;
+                rest.put(&after, out)
+            }
+            Inside::Tlv { form, tags, .. } => {
+                for (name, given) in pieces {
+                    let value = self.value(tags.get(name), name, given)?;
+                    let characters = name.bytes().all(|c| c.is_ascii_alphanumeric());
+                    if name.len() != form.tag_chars || !characters {
+                        return Err(wrong(name, Wanted::Tag));
+                    }
+                    if !form.put(name, &value, out) {
+                        return Err(wrong(name, Wanted::Between(0, form.value_bytes_max())));
+                    }
+                }
+                Ok(())
+            }
+            Inside::Ber { tags, .. } => {
+                for (name, given) in pieces {
+                    let value = self.value(tags.get(name), name, given)?;
+                    let tag = from_hex(name.as_bytes()).unwrap_or_default();
+                    if !ber::put(&tag, &value, out) {
+                        return Err(wrong(name, Wanted::Tag));
+                    }
+                }
+                Ok(())
+            }
+            Inside::List {
+                separator,
+                assign,
+                tags,
+                coding,
+                ..
+            } => {
+                for (at, (name, given)) in pieces.iter().enumerate() {
+                    if at > 0 {
+                        out.push(coding.byte(*separator));
+                    }
+                    if let Some(assign) = assign {
+                        out.extend(name.bytes().map(|c| coding.byte(c)));
+                        out.push(coding.byte(*assign));
+                    } else if !Label::Number(at + 1).is(name) {
+                        return Err(wrong(&(at + 1).to_string(), Wanted::Value));
+                    }
+                    out.extend(self.value(tags.get(name), name, given)?);
+                }
+                Ok(())
+            }
+            Inside::Bitmap { form, fields } => {
+                let mut members = Vec::new();
+                let mut map = Bitmap::default();
+                for (name, given) in pieces {
+                    let n: usize = name.parse().ok().filter(|n| *n > 0).unwrap_or(0);
+                    let known = fields.get(&n).filter(|_| !map.has(n));
+                    let spec = known.ok_or_else(|| wrong(name, Wanted::KnownField))?;
+                    map.set(n);
+                    members.push((n, spec, given));
+                }
+                members.sort_by_key(|(n, ..)| *n);
+                let mut words = [0; 48];
+                let wide = map.write(*form, &mut words);
+                out.extend_from_slice(&words[..wide]);
+                for (n, spec, given) in members {
+                    let put = spec.put(given, out);
+                    put.map_err(|inner| inner.under(n.to_string(), 0))?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// The bytes of one value behind a tag or name.
+    fn value(&self, spec: Option<&FieldSpec>, name: &str, given: &Given) -> Result<Vec<u8>, Inner> {
+        let mut value = Vec::new();
+        let put = match (spec, given, self) {
+            (Some(spec), given, _) => spec.put(given, &mut value),
+            // What the dialect does not name is told as it stands there.
+            (None, Given::Text(hex), Inside::Ber { .. }) => match from_hex(hex.as_bytes()) {
+                Some(bytes) => {
+                    value = bytes;
+                    Ok(())
+                }
+                None => Err(Inner::at(0, Wanted::Hex)),
+            },
+            (None, Given::Pieces(pieces), Inside::Ber { .. }) => self.put(pieces, &mut value),
+            (None, Given::Text(text), _) => {
+                let coding = match self {
+                    Inside::Tlv { form, .. } => form.coding,
+                    Inside::List { coding, .. } => *coding,
+                    _ => Coding::Ascii,
+                };
+                match coding {
+                    Coding::Cp037 | Coding::Cp500 => {
+                        value = text.chars().map(|c| coding.byte(c as u8)).collect();
+                    }
+                    _ => value = text.as_bytes().to_vec(),
+                }
+                Ok(())
+            }
+            (None, Given::Pieces(_), _) => Err(Inner::at(0, Wanted::Value)),
+        };
+        put.map_err(|inner| inner.under(name.to_owned(), 0))?;
+        Ok(value)
+    }
+}
+
+/// Parts by their numbers, round by round where they repeat.
+fn put_parts(
+    parts: &[FieldSpec],
+    repeats: bool,
+    short: bool,
+    pieces: Pieces<'_>,
+    out: &mut Vec<u8>,
+) -> Result<(), Inner> {
+    let mut left = pieces.len();
+    if let Some((name, _)) = pieces
+        .iter()
+        .find(|(name, _)| !(1..=parts.len()).any(|number| Label::Number(number).is(name)))
+    {
+        return Err(wrong(name, Wanted::KnownTag));
+    }
+    let mut round = 0;
+    while round == 0 && !repeats || left > 0 {
+        for (at, part) in parts.iter().enumerate() {
+            let name = (at + 1).to_string();
+            let mut same = pieces.iter().filter(|(known, _)| *known == name);
+            let Some((_, given)) = same.nth(round) else {
+                if short && left == 0 {
+                    return Ok(());
+                }
+                return Err(wrong(&name, Wanted::Value));
+            };
+            left -= 1;
+            let put = part.put(given, out);
+            put.map_err(|inner| inner.under(name, 0))?;
+        }
+        round += 1;
+        if !repeats {
+            break;
+        }
+    }
+    match left {
+        0 => Ok(()),
+        _ => Err(wrong("1", Wanted::Value)),
+    }
+}
+
+fn wrong(name: &str, wanted: Wanted) -> Inner {
+    Inner::at(0, wanted).under(name.to_owned(), 0)
+}
+
+/// Content is never shown: it may be card data.
+impl std::fmt::Debug for Given {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Given::Text(_) => f.write_str("Text"),
+            Given::Pieces(pieces) => {
+                let names = pieces.iter().map(|(name, _)| name);
+                f.debug_set().entries(names).finish()
+            }
+        }
+    }
+}
