@@ -1,4 +1,5 @@
-//! One connection's conversation, without I/O: frames come in, actions come out; requests wait here for their answers.
+//! One connection's conversation, without I/O: frames come in, answers are appended to what goes out, and actions tell
+//! what else is to be done; requests wait here for their answers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,8 +40,6 @@ pub struct Ticket(pub u64);
 pub enum Action {
     /// Ask the book, and come back with [`Session::answered`].
     Ask(Ticket, Box<Request>),
-    /// Send this.
-    Send(Frame),
     /// Close the connection.
     Close(Why),
 }
@@ -80,6 +79,8 @@ pub struct Counts {
     pub late: u64,
     /// Advices and reversals that could not be decided and were met with silence.
     pub silent: u64,
+    /// Answers not sent because the framing of the link cannot say how long they are.
+    pub unframed: u64,
 }
 
 /// A request that waits.
@@ -94,103 +95,123 @@ struct Waiting {
 #[derive(Debug)]
 pub struct Session {
     link: Arc<Link>,
+    talk: Talk,
+}
+
+/// How far a conversation has come.
+#[derive(Debug)]
+struct Talk {
     waiting: Map<Ticket, Waiting>,
     next: u64,
     signed_on: bool,
     heard: Moment,
     counts: Counts,
-    room: BytesMut,
+    /// An answer before it is framed; empty between two.
+    answer: BytesMut,
 }
 
 impl Session {
     /// A connection that was just made.
     pub fn new(link: Arc<Link>, now: Moment) -> Session {
-        Session {
-            link,
+        let talk = Talk {
             waiting: Map::default(),
             next: 1,
             signed_on: false,
             heard: now,
             counts: Counts::default(),
-            room: BytesMut::new(),
-        }
+            answer: BytesMut::new(),
+        };
+        Session { link, talk }
     }
 
-    /// A frame came. While [`Session::is_full`], frames should be left unread.
+    /// A frame came; where it can be answered at once, the framed answer is appended to `out`.
+    /// While [`Session::is_full`], frames should be left unread.
     pub fn received(
         &mut self,
         frame: Frame,
         now: Moment,
         tokens: &impl Fn(TokenKind, &[u8]) -> Token,
+        out: &mut BytesMut,
         actions: &mut Vec<Action>,
     ) {
-        self.heard = now;
+        let is_full = self.is_full();
+        let Session { link, talk } = self;
+        talk.heard = now;
         if frame.is_keep_alive() {
-            self.counts.keep_alives += 1;
-            actions.push(Action::Send(frame));
+            talk.counts.keep_alives += 1;
+            talk.put(link, &frame.header, out);
             return;
         }
-        let link = Arc::clone(&self.link);
-        let dialect = &link.dialect;
-        let message = match Message::decode(dialect.spec(), frame.body) {
+        let Frame { header, body } = frame;
+        let message = match Message::decode(link.dialect.spec(), body) {
             Ok(message) => message,
             Err(error) => {
-                let read = dialect.read_broken(&error);
-                if let Some(message) = error.read {
-                    self.deal(*message, frame.header, read, now, actions);
-                } else {
-                    self.drop(Dropped::Unreadable);
+                let read = link.dialect.read_broken(&error);
+                match error.read {
+                    Some(message) => talk.reply(link, &message, &header, read, out),
+                    None => talk.drop(Dropped::Unreadable),
                 }
                 return;
             }
         };
-        let read = match dialect.read(&message, &link.terms, tokens) {
-            Read::Ask(_) | Read::Refuse(_) if link.terms.require_sign_on && !self.signed_on => {
+        let read = match link.dialect.read(&message, &link.terms, tokens) {
+            Read::Ask(_) | Read::Refuse(_) if link.terms.require_sign_on && !talk.signed_on => {
                 Read::Refuse(only(Verdict::NotSignedOn))
             }
             // More than agreed: the owner of the connection did not pause.
-            Read::Ask(_) if self.is_full() => Read::Refuse(only(Verdict::CannotServe)),
+            Read::Ask(_) if is_full => Read::Refuse(only(Verdict::CannotServe)),
+            Read::Ask(request) => {
+                let due = link.deadline.map(|deadline| later(now, deadline));
+                let ticket = talk.wait(Waiting {
+                    message,
+                    header,
+                    due,
+                });
+                actions.push(Action::Ask(ticket, request));
+                return;
+            }
             read => read,
         };
-        self.deal(message, frame.header, read, now, actions);
+        talk.reply(link, &message, &header, read, out);
     }
 
-    /// A request was decided. An answer to a ticket that is over is not sent.
+    /// A request was decided: its framed answer is appended to `out`. An answer to a ticket that is over is not sent.
     pub fn answered(
         &mut self,
         ticket: Ticket,
         answer: Answer<'_>,
         now: Moment,
-        actions: &mut Vec<Action>,
+        out: &mut BytesMut,
     ) {
-        let Some(waiting) = self.waiting.remove(&ticket) else {
+        let Session { link, talk } = self;
+        let Some(waiting) = talk.waiting.remove(&ticket) else {
             return;
         };
         let Answer::Told(told, names) = answer else {
-            self.counts.silent += 1;
+            talk.counts.silent += 1;
             return;
         };
         if waiting.due.is_some_and(|due| now > due) {
-            self.counts.late += 1;
+            talk.counts.late += 1;
             return;
         }
         if told.verdict == Verdict::CannotServe && is_told_again(&waiting.message) {
-            self.counts.silent += 1;
+            talk.counts.silent += 1;
             return;
         }
-        self.counts.answered += 1;
-        let link = Arc::clone(&self.link);
-        link.dialect
-            .answer(&waiting.message, told, names, &mut self.room);
-        self.send(&waiting.header, actions);
+        talk.counts.answered += 1;
+        let dialect = &link.dialect;
+        dialect.answer(&waiting.message, told, names, &mut talk.answer);
+        talk.send(link, &waiting.header, out);
     }
 
     /// Time passed: what is over its time is given up.
     pub fn woke(&mut self, now: Moment, actions: &mut Vec<Action>) {
-        let before = self.waiting.len();
-        self.waiting
+        let talk = &mut self.talk;
+        let before = talk.waiting.len();
+        talk.waiting
             .retain(|_, waiting| waiting.due.is_none_or(|due| now <= due));
-        self.counts.late += (before - self.waiting.len()) as u64;
+        talk.counts.late += (before - talk.waiting.len()) as u64;
         if self.idle_at().is_some_and(|at| now >= at) {
             actions.push(Action::Close(Why::Idle));
         }
@@ -198,7 +219,8 @@ impl Session {
 
     /// When [`Session::woke`] has something to do next.
     pub fn wakes_at(&self) -> Option<Moment> {
-        let due = self.waiting.values().filter_map(|waiting| waiting.due);
+        let waiting = self.talk.waiting.values();
+        let due = waiting.filter_map(|waiting| waiting.due);
         // What is due at a moment may still be answered in it.
         let due = due.min().map(|due| Moment(due.0.saturating_add(1)));
         due.into_iter().chain(self.idle_at()).min()
@@ -206,42 +228,45 @@ impl Session {
 
     /// Whether as many requests wait as may: reading must pause.
     pub fn is_full(&self) -> bool {
-        self.waiting.len() >= self.link.in_flight_max
+        self.in_flight() >= self.link.in_flight_max
     }
 
     /// How many requests wait for their answers.
     pub fn in_flight(&self) -> usize {
-        self.waiting.len()
+        self.talk.waiting.len()
     }
 
     /// What happened since this was last asked.
     pub fn take_counts(&mut self) -> Counts {
-        std::mem::take(&mut self.counts)
+        std::mem::take(&mut self.talk.counts)
     }
 
-    fn deal(
+    fn idle_at(&self) -> Option<Moment> {
+        let idle = self.link.idle.filter(|_| self.talk.waiting.is_empty())?;
+        Some(later(self.talk.heard, idle))
+    }
+}
+
+impl Talk {
+    /// Keeps a request until it is answered.
+    fn wait(&mut self, waiting: Waiting) -> Ticket {
+        let ticket = Ticket(self.next);
+        self.next += 1;
+        self.waiting.insert(ticket, waiting);
+        self.counts.asked += 1;
+        ticket
+    }
+
+    /// Answers what needs no book.
+    fn reply(
         &mut self,
-        message: Message,
-        header: Bytes,
+        link: &Link,
+        message: &Message,
+        header: &Bytes,
         read: Read,
-        now: Moment,
-        actions: &mut Vec<Action>,
+        out: &mut BytesMut,
     ) {
-        let link = Arc::clone(&self.link);
         match read {
-            Read::Ask(request) => {
-                let ticket = Ticket(self.next);
-                self.next += 1;
-                let due = link.deadline.map(|deadline| later(now, deadline));
-                let waiting = Waiting {
-                    message,
-                    header,
-                    due,
-                };
-                self.waiting.insert(ticket, waiting);
-                self.counts.asked += 1;
-                actions.push(Action::Ask(ticket, request));
-            }
             Read::Network(network) => {
                 match network {
                     Network::SignOn => self.signed_on = true,
@@ -249,21 +274,23 @@ impl Session {
                     Network::Echo => {}
                 }
                 self.counts.network += 1;
-                link.dialect.answer_network(&message, &mut self.room);
-                self.send(&header, actions);
+                link.dialect.answer_network(message, &mut self.answer);
+                self.send(link, header, out);
             }
             Read::Refuse(refusal) => {
-                if refusal.verdict == Verdict::CannotServe && is_told_again(&message) {
+                if refusal.verdict == Verdict::CannotServe && is_told_again(message) {
                     self.counts.silent += 1;
                     return;
                 }
                 self.counts.refused[refusal.verdict as usize] += 1;
                 let test = link.terms.test;
                 link.dialect
-                    .refuse(&message, &refusal, test, &mut self.room);
-                self.send(&header, actions);
+                    .refuse(message, &refusal, test, &mut self.answer);
+                self.send(link, header, out);
             }
             Read::Drop(cause) => self.drop(cause),
+            // The book answers it.
+            Read::Ask(_) => {}
         }
     }
 
@@ -271,17 +298,17 @@ impl Session {
         self.counts.dropped[cause as usize] += 1;
     }
 
-    fn send(&mut self, header: &Bytes, actions: &mut Vec<Action>) {
-        let frame = Frame {
-            header: self.link.framing.reply_header(header),
-            body: self.room.split().freeze(),
-        };
-        actions.push(Action::Send(frame));
+    /// Frames the answer to a message with this header.
+    fn send(&mut self, link: &Link, header: &Bytes, out: &mut BytesMut) {
+        let header = link.framing.reply_header(header);
+        self.put(link, &header, out);
+        self.answer.clear();
     }
 
-    fn idle_at(&self) -> Option<Moment> {
-        let idle = self.link.idle.filter(|_| self.waiting.is_empty())?;
-        Some(later(self.heard, idle))
+    fn put(&mut self, link: &Link, header: &[u8], out: &mut BytesMut) {
+        if link.framing.put(header, &self.answer, out).is_err() {
+            self.counts.unframed += 1;
+        }
     }
 }
 

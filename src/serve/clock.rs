@@ -65,9 +65,14 @@ impl Clock {
 
     /// The time. Never before a time that was told already.
     pub fn now(&self) -> Moment {
+        self.at(Instant::now())
+    }
+
+    /// The time at an instant that was just taken. Never before a time that was told already.
+    pub fn at(&self, instant: Instant) -> Moment {
         let now = {
             let anchor = self.anchor();
-            anchor.now_ns().saturating_add(self.set_ahead_ns)
+            anchor.ns_at(instant).saturating_add(self.set_ahead_ns)
         };
         Moment(self.told_ns.fetch_max(now, Ordering::Relaxed).max(now))
     }
@@ -100,7 +105,7 @@ impl Clock {
 
     fn look_at(&self, wall_ns: i64) -> Option<i64> {
         let mut anchor = self.anchor();
-        let off = wall_ns.saturating_sub(anchor.now_ns());
+        let off = wall_ns.saturating_sub(anchor.ns_at(Instant::now()));
         if off.abs() <= nanos(JUMP) {
             // A clock that jumped back before the start catches up by itself.
             let behind = wall_ns.saturating_add(self.set_ahead_ns);
@@ -124,8 +129,9 @@ impl Clock {
 }
 
 impl Anchor {
-    fn now_ns(&self) -> i64 {
-        self.wall_ns.saturating_add(nanos(self.at.elapsed()))
+    fn ns_at(&self, instant: Instant) -> i64 {
+        let since = instant.saturating_duration_since(self.at);
+        self.wall_ns.saturating_add(nanos(since))
     }
 }
 

@@ -1,31 +1,36 @@
 //! One connection: a read gives all frames in it, their requests go to the decider together, and all answers that are
 //! there go out in one write. A bad frame closes its own connection and nobody else's.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::io;
 use std::net::SocketAddr;
 use std::os::fd::RawFd;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, BytesMut};
-use tokio::io::Interest;
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
-use tokio::sync::{Notify, watch};
+use tokio::time::Sleep;
 
 use super::clock::Clock;
 use super::door::{Door, Outcome, Slip, Waiting};
-use super::listen::drained;
 use super::metrics::LinkMetrics;
 use crate::config::Listener;
 use crate::exchange::{Action, Answer, Link, Session};
 use crate::keys::TokenKey;
 use crate::ledger::Names;
-use crate::terms::Map;
+use crate::terms::{Map, Moment};
 
-/// What a read may bring at once.
+/// What a read may bring at once, at the least.
 const READ_BYTES: usize = 16 << 10;
+/// Room for reads that connections share: what waits for an answer holds it on.
+const SHARED_BYTES: usize = 64 << 10;
 /// Answers that nobody reads: above this reading pauses, so that they cannot pile up.
 const UNSENT_BYTES_MOST: usize = 256 << 10;
 /// How long a peer may take to close after we did, so that our last answers are not lost to a reset.
@@ -63,17 +68,27 @@ pub(super) struct Floor {
     pub(super) key: TokenKey,
     /// What refusals speak of.
     pub(super) no_names: Arc<Names>,
-    pub(super) drain: watch::Receiver<bool>,
+    /// Whether the switch is about to end.
+    pub(super) draining: Cell<bool>,
+    pub(super) lent: Lent,
     /// What came for each connection.
     pub(super) inboxes: RefCell<Map<u64, Rc<Inbox>>>,
     pub(super) metrics: RefCell<Map<String, Rc<RefCell<LinkMetrics>>>>,
+}
+
+/// Room that a connection has only while it works, so that an idle one holds none.
+#[derive(Default)]
+pub(super) struct Lent {
+    input: Cell<BytesMut>,
+    output: Cell<BytesMut>,
 }
 
 /// Outcomes for one connection.
 #[derive(Default)]
 pub(super) struct Inbox {
     outcomes: RefCell<Vec<(Outcome, Arc<Names>)>>,
-    arrived: Notify,
+    /// The connection, where it sleeps.
+    sleeper: Cell<Option<Waker>>,
 }
 
 impl Inbox {
@@ -82,7 +97,26 @@ impl Inbox {
         self.outcomes
             .borrow_mut()
             .push((outcome, Arc::clone(names)));
-        self.arrived.notify_one();
+        self.wake();
+    }
+
+    /// Wakes the connection.
+    pub(super) fn wake(&self) {
+        if let Some(sleeper) = self.sleeper.take() {
+            sleeper.wake();
+        }
+    }
+
+    /// Comes back when there are outcomes.
+    fn poll_arrived(&self, context: &Context<'_>) -> Poll<()> {
+        if !self.outcomes.borrow().is_empty() {
+            return Poll::Ready(());
+        }
+        let known = self.sleeper.take();
+        let known = known.filter(|waker| waker.will_wake(context.waker()));
+        self.sleeper
+            .set(known.or_else(|| Some(context.waker().clone())));
+        Poll::Pending
     }
 }
 
@@ -98,6 +132,20 @@ impl Drop for Seat<'_> {
         self.floor.inboxes.borrow_mut().remove(&self.connection);
         self.metrics.borrow().connections.decrement(1.0);
     }
+}
+
+/// What a connection waits for.
+enum Event {
+    /// There are outcomes.
+    Outcomes,
+    /// So many bytes were read; none at the end.
+    Read(io::Result<usize>),
+    /// More can be written, or nothing ever.
+    Writable(io::Result<()>),
+    /// It is time to look at the limits.
+    Time,
+    /// The switch is about to end.
+    Drain,
 }
 
 /// Why a connection ends.
@@ -125,7 +173,11 @@ struct Connection<'a> {
     partial_since: Option<Instant>,
     /// Whether more is read now; the time of a frame that has begun does not run while it is not.
     reading: bool,
+    /// Whether `input` is the room that was lent.
+    borrowing: bool,
     last_activity: Instant,
+    /// When the connection last woke: what is done then is done at that instant.
+    now: Instant,
     /// Nothing is read any more; the connection ends when what was asked is answered.
     ending: Option<End>,
     metrics: Rc<RefCell<LinkMetrics>>,
@@ -160,7 +212,9 @@ pub(super) async fn serve(floor: Rc<Floor>, id: u64, mut arrival: Arrival) {
         in_flight: 0,
         partial_since: None,
         reading: true,
+        borrowing: false,
         last_activity: began,
+        now: began,
         ending: None,
         metrics,
     };
@@ -191,11 +245,8 @@ pub(super) async fn serve(floor: Rc<Floor>, id: u64, mut arrival: Arrival) {
 
 impl Connection<'_> {
     async fn run(&mut self, inbox: &Inbox) -> End {
-        let mut drain = self.floor.drain.clone();
-        let sleep = tokio::time::sleep(Duration::ZERO);
-        tokio::pin!(sleep);
+        let mut sleep = pin!(tokio::time::sleep(Duration::ZERO));
         loop {
-            self.take_outcomes(inbox);
             if self.write().is_err() {
                 return End::Peer;
             }
@@ -210,63 +261,91 @@ impl Connection<'_> {
                 && self.in_flight < self.line.listener.max_in_flight
                 && self.output.len() < UNSENT_BYTES_MOST;
             if reading && !self.reading && self.partial_since.is_some() {
-                self.partial_since = Some(Instant::now());
+                self.partial_since = Some(self.now);
             }
             self.reading = reading;
-            let interest = match (reading, self.output.is_empty()) {
-                (true, true) => Some(Interest::READABLE),
-                (true, false) => Some(Interest::READABLE | Interest::WRITABLE),
-                (false, false) => Some(Interest::WRITABLE),
-                (false, true) => None,
-            };
             let next = self.next_check();
             if sleep.deadline() > next.into() || sleep.is_elapsed() {
                 sleep.as_mut().reset(next.into());
             }
-            tokio::select! {
-                () = inbox.arrived.notified() => {}
-                ready = ready(&self.stream, interest) => match ready {
-                    Ok(ready) if ready.is_readable() && reading => {
-                        if self.read().is_err() {
-                            return End::Peer;
-                        }
-                    }
-                    Ok(_) => {}
-                    Err(_) => return End::Peer,
-                },
-                () = &mut sleep => self.check_times(),
-                () = drained(&mut drain), if self.ending.is_none() => self.end(End::Drained),
+            let event = poll_fn(|context| self.poll_event(inbox, sleep.as_mut(), context)).await;
+            self.now = Instant::now();
+            match event {
+                Event::Outcomes => self.take_outcomes(inbox),
+                Event::Read(Ok(0)) => self.end(End::Peer),
+                Event::Read(Ok(_)) => self.read(),
+                Event::Read(Err(_)) | Event::Writable(Err(_)) => return End::Peer,
+                Event::Writable(Ok(())) => {}
+                Event::Time => self.check_times(),
+                Event::Drain => self.end(End::Drained),
             }
         }
     }
 
-    /// One read, and everything in it.
-    fn read(&mut self) -> std::io::Result<()> {
-        self.input.reserve(READ_BYTES);
-        self.metrics.borrow().reads.increment(1);
-        match self.stream.try_read_buf(&mut self.input) {
-            Ok(0) => {
-                self.end(End::Peer);
-                return Ok(());
-            }
-            Ok(_) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return Ok(()),
-            Err(error) => return Err(error),
+    fn poll_event(
+        &mut self,
+        inbox: &Inbox,
+        sleep: Pin<&mut Sleep>,
+        context: &mut Context<'_>,
+    ) -> Poll<Event> {
+        if inbox.poll_arrived(context).is_ready() {
+            return Poll::Ready(Event::Outcomes);
         }
-        let received = Instant::now();
-        self.last_activity = received;
-        let now = self.floor.clock.now();
+        if self.floor.draining.get() && self.ending.is_none() {
+            return Poll::Ready(Event::Drain);
+        }
+        if self.reading
+            && let Poll::Ready(read) = self.poll_read(context)
+        {
+            return Poll::Ready(Event::Read(read));
+        }
+        if !self.output.is_empty()
+            && let Poll::Ready(writable) = self.stream.poll_write_ready(context)
+        {
+            return Poll::Ready(Event::Writable(writable));
+        }
+        sleep.poll(context).map(|()| Event::Time)
+    }
+
+    /// One read of all that is there. It does not ask the system a second time when it got less than it had room for.
+    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        ready!(self.stream.poll_read_ready(context))?;
+        if self.input.is_empty() {
+            self.input = self.floor.lent.input.take();
+            self.borrowing = true;
+        }
+        if self.input.capacity() - self.input.len() < READ_BYTES {
+            self.input.reserve(match self.borrowing {
+                true => SHARED_BYTES,
+                false => READ_BYTES,
+            });
+        }
+        self.metrics.borrow().reads.increment(1);
+        let read = pin!(self.stream.read_buf(&mut self.input)).poll(context);
+        if self.input.is_empty() {
+            self.give_back();
+        }
+        read
+    }
+
+    /// Everything in what was read.
+    fn read(&mut self) {
+        self.last_activity = self.now;
+        let now = self.floor.clock.at(self.now);
         let mut asked = Vec::new();
         let floor = self.floor;
         let tokens = |kind, value: &[u8]| floor.key.token(kind, value);
         let mut taken = false;
+        self.borrow_output();
         while self.ending.is_none() {
             match self.line.listener.framing.take(&mut self.input) {
                 Ok(Some(frame)) => {
                     taken = true;
-                    self.session
-                        .received(frame, now, &tokens, &mut self.actions);
-                    self.act(received, &mut asked);
+                    let (out, actions) = (&mut self.output, &mut self.actions);
+                    self.session.received(frame, now, &tokens, out, actions);
+                    if !self.actions.is_empty() {
+                        self.act(&mut asked);
+                    }
                 }
                 Ok(None) => break,
                 Err(error) => {
@@ -275,11 +354,17 @@ impl Connection<'_> {
             }
         }
         if self.input.is_empty() {
-            // An idle connection holds no buffer.
-            self.input = BytesMut::new();
+            self.give_back();
             self.partial_since = None;
-        } else if taken || self.partial_since.is_none() {
-            self.partial_since = Some(received);
+        } else {
+            if self.borrowing {
+                let rest = BytesMut::from(&self.input[..]);
+                self.give_back();
+                self.input = rest;
+            }
+            if taken || self.partial_since.is_none() {
+                self.partial_since = Some(self.now);
+            }
         }
         if !asked.is_empty() {
             self.in_flight += asked.len();
@@ -288,22 +373,41 @@ impl Connection<'_> {
                 .in_flight
                 .increment(asked.len() as f64);
             let no_names = Arc::clone(&self.floor.no_names);
-            for refused in self.floor.door.offer(asked) {
-                self.tell(&Outcome::not_decided(refused.slip), &no_names);
+            let refused = self.floor.door.offer(asked);
+            let count = refused.len();
+            for refused in refused {
+                self.tell(&Outcome::not_decided(refused.slip), &no_names, now);
             }
+            self.told(count);
         }
         let counts = self.session.take_counts();
         self.metrics.borrow().conversed(&counts);
-        Ok(())
+    }
+
+    /// Gives the room for reading back, empty.
+    fn give_back(&mut self) {
+        let mut room = std::mem::take(&mut self.input);
+        if self.borrowing {
+            room.clear();
+            self.floor.lent.input.set(room);
+        }
+        self.borrowing = false;
+    }
+
+    /// Takes the room for writing, where this connection has none.
+    fn borrow_output(&mut self) {
+        if self.output.capacity() == 0 {
+            self.output = self.floor.lent.output.take();
+        }
     }
 
     /// Does what the session wants done; requests are gathered in `asked`.
-    fn act(&mut self, received: Instant, asked: &mut Vec<Waiting>) {
+    fn act(&mut self, asked: &mut Vec<Waiting>) {
         let mut actions = std::mem::take(&mut self.actions);
         for action in actions.drain(..) {
             match action {
                 Action::Ask(ticket, request) => {
-                    let deadline = self.line.listener.deadline;
+                    let (received, deadline) = (self.now, self.line.listener.deadline);
                     let slip = Slip {
                         thread: self.floor.thread,
                         connection: self.id,
@@ -321,14 +425,6 @@ impl Connection<'_> {
                         fetches: 0,
                     });
                 }
-                Action::Send(frame) => {
-                    let framing = &self.line.listener.framing;
-                    let put = framing.put(&frame.header, &frame.body, &mut self.output);
-                    if let Err(error) = put {
-                        // The framing of this link cannot say how long the answer is.
-                        self.metrics.borrow().rejected(error.cause());
-                    }
-                }
                 Action::Close(_) => self.end(End::Close("closed by the session")),
             }
         }
@@ -337,42 +433,49 @@ impl Connection<'_> {
 
     fn take_outcomes(&mut self, inbox: &Inbox) {
         let outcomes = std::mem::take(&mut *inbox.outcomes.borrow_mut());
-        for (outcome, names) in outcomes {
-            self.tell(&outcome, &names);
+        let now = self.floor.clock.at(self.now);
+        self.borrow_output();
+        for (outcome, names) in &outcomes {
+            self.tell(outcome, names, now);
         }
+        self.told(outcomes.len());
     }
 
     /// Encodes an answer, or forgets the request where silence is the answer.
-    fn tell(&mut self, outcome: &Outcome, names: &Names) {
-        let slip = &outcome.slip;
-        self.in_flight = self.in_flight.saturating_sub(1);
-        {
-            let mut metrics = self.metrics.borrow_mut();
-            metrics.in_flight.decrement(1.0);
-            metrics.answered(outcome);
-        }
+    fn tell(&mut self, outcome: &Outcome, names: &Names, now: Moment) {
+        self.metrics.borrow_mut().answered(outcome, self.now);
         let answer = Answer::Told(&outcome.told, names);
-        let now = self.floor.clock.now();
         self.session
-            .answered(slip.ticket, answer, now, &mut self.actions);
-        // An answer asks nothing.
-        self.act(slip.received, &mut Vec::new());
+            .answered(outcome.slip.ticket, answer, now, &mut self.output);
+    }
+
+    /// So many that were in flight were told, or met with silence.
+    fn told(&mut self, count: usize) {
+        self.in_flight = self.in_flight.saturating_sub(count);
+        self.metrics.borrow().in_flight.decrement(count as f64);
     }
 
     /// Writes as much as goes without waiting.
-    fn write(&mut self) -> std::io::Result<()> {
-        while !self.output.is_empty() {
+    fn write(&mut self) -> io::Result<()> {
+        let mut sent = 0;
+        while sent < self.output.len() {
             self.metrics.borrow().writes.increment(1);
-            match self.stream.try_write(&self.output) {
+            match self.stream.try_write(&self.output[sent..]) {
                 Ok(count) => {
-                    self.output.advance(count);
-                    self.last_activity = Instant::now();
+                    sent += count;
+                    self.last_activity = self.now;
                 }
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.output.advance(sent);
+                    return Ok(());
+                }
                 Err(error) => return Err(error),
             }
         }
-        self.output = BytesMut::new();
+        if self.output.capacity() > 0 {
+            self.output.clear();
+            self.floor.lent.output.set(std::mem::take(&mut self.output));
+        }
         Ok(())
     }
 
@@ -386,7 +489,7 @@ impl Connection<'_> {
     }
 
     fn check_times(&mut self) {
-        let now = Instant::now();
+        let now = self.now;
         let limits = &self.line.listener;
         let since = |at: Instant| now.saturating_duration_since(at);
         if self.ending.is_none()
@@ -438,16 +541,6 @@ impl Connection<'_> {
             }
         };
         let _ = tokio::time::timeout(LINGER, gone).await;
-    }
-}
-
-async fn ready(
-    stream: &TcpStream,
-    interest: Option<Interest>,
-) -> std::io::Result<tokio::io::Ready> {
-    match interest {
-        Some(interest) => stream.ready(interest).await,
-        None => std::future::pending().await,
     }
 }
 

@@ -1,9 +1,10 @@
 //! The link threads, one a core with a runtime of its own, and the listeners that hand them connections in turn.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, RawFd};
+use std::panic::resume_unwind;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -18,7 +19,7 @@ use super::clock::Clock;
 use super::committer::{Outlet, Outlets};
 use super::door::Door;
 use super::guard;
-use super::link::{self, Arrival, Floor, Line};
+use super::link::{self, Arrival, Floor, Lent, Line};
 use crate::keys::TokenKey;
 use crate::terms::Map;
 
@@ -72,12 +73,17 @@ impl Links {
                     clock,
                     key,
                     no_names: Arc::default(),
-                    drain,
+                    draining: Cell::new(false),
+                    lent: Lent::default(),
                     inboxes: RefCell::new(Map::default()),
                     metrics: RefCell::new(Map::default()),
                 });
                 let local = tokio::task::LocalSet::new();
-                local.block_on(&runtime, run(floor, arrivals, &outlet, leave));
+                // A task of its own, so that it is not woken whenever a connection is.
+                let running = local.spawn_local(run(floor, arrivals, outlet, drain, leave));
+                if let Err(error) = local.block_on(&runtime, running) {
+                    resume_unwind(error.into_panic());
+                }
             };
             links.arrivals.push(arrive);
             links
@@ -107,7 +113,8 @@ impl Links {
 async fn run(
     floor: Rc<Floor>,
     mut arrivals: mpsc::Receiver<Arrival>,
-    outlet: &Outlet,
+    outlet: Arc<Outlet>,
+    mut drain: watch::Receiver<bool>,
     mut leave: watch::Receiver<bool>,
 ) {
     let mut connections = tokio::task::JoinSet::new();
@@ -137,6 +144,10 @@ async fn run(
                 if let Err(error) = ended {
                     tracing::error!("a connection ended by a panic: {error}");
                 }
+            }
+            () = drained(&mut drain), if !floor.draining.get() => {
+                floor.draining.set(true);
+                floor.inboxes.borrow().values().for_each(|inbox| inbox.wake());
             }
             // A peer that never reads would hold the end up for as long as it likes.
             () = drained(&mut leave) => return,

@@ -2,7 +2,7 @@
 //! No label holds a card, member, terminal, shop or reference.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use metrics::{
     Counter, Gauge, Histogram, counter, describe_counter, describe_gauge, describe_histogram,
@@ -157,8 +157,8 @@ impl LinkMetrics {
         }
     }
 
-    /// A request was answered.
-    pub(super) fn answered(&mut self, outcome: &Outcome) {
+    /// A request was answered, at `now`.
+    pub(super) fn answered(&mut self, outcome: &Outcome, now: Instant) {
         let (link, dialect) = (&self.link, &self.dialect);
         let slip = &outcome.slip;
         let verdict = outcome.told.verdict;
@@ -185,7 +185,7 @@ impl LinkMetrics {
         self.durations
             .entry(slip.function)
             .or_insert_with(|| histogram!(REQUEST_SECONDS, "link" => Arc::clone(link), "function" => slip.function.name()))
-            .record(slip.received.elapsed().as_secs_f64());
+            .record(now.saturating_duration_since(slip.received).as_secs_f64());
         match outcome.how {
             None | Some(How::New) => {}
             Some(How::Repeat) => self.replays.increment(1),
@@ -203,6 +203,9 @@ impl LinkMetrics {
         }
         if counts.late > 0 {
             counter!(LATE, "link" => Arc::clone(&self.link)).increment(counts.late);
+        }
+        for _ in 0..counts.unframed {
+            self.rejected("unframed");
         }
         for ((verdict, name), count) in Verdict::ALL.iter().zip(counts.refused) {
             if count > 0 {

@@ -94,9 +94,10 @@ impl Counter {
             body: sent.unwrap().body,
         };
         let key = TokenKey::new(&[7; 32]);
-        let mut actions = Vec::new();
+        let (mut out, mut actions) = (bytes::BytesMut::new(), Vec::new());
         let tokens = |kind, value: &[u8]| key.token(kind, value);
-        self.session.received(frame, now(), &tokens, &mut actions);
+        self.session
+            .received(frame, now(), &tokens, &mut out, &mut actions);
         match actions.pop() {
             Some(Action::Ask(_, request)) => *request,
             other => panic!("{other:?}"),

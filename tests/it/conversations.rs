@@ -223,12 +223,21 @@ impl Conversation {
                 body: self.body(line),
             },
         };
-        let mut actions = Vec::new();
+        let (mut out, mut actions) = (BytesMut::new(), Vec::new());
         let key = self.key.clone();
         let tokens = move |kind, value: &[u8]| key.token(kind, value);
         self.session
-            .received(frame, self.now, &tokens, &mut actions);
+            .received(frame, self.now, &tokens, &mut out, &mut actions);
+        self.hear(out);
         self.act(actions);
+    }
+
+    /// Takes the answers out of their frames.
+    fn hear(&mut self, mut out: BytesMut) {
+        while let Some(frame) = self.link.framing.take(&mut out).unwrap() {
+            self.sent.push_back(frame.body);
+        }
+        assert!(out.is_empty(), "half a frame was sent");
     }
 
     fn body(&mut self, line: &str) -> Bytes {
@@ -273,7 +282,6 @@ impl Conversation {
     fn act(&mut self, actions: Vec<Action>) {
         for action in actions {
             match action {
-                Action::Send(frame) => self.sent.push_back(frame.body),
                 Action::Close(why) => {
                     self.closed.push_back(format!("{why:?}").to_lowercase());
                 }
@@ -285,10 +293,10 @@ impl Conversation {
                         };
                         engine.take_group();
                         let names = engine.names();
-                        let mut more = Vec::new();
+                        let mut out = BytesMut::new();
                         let answer = Answer::Told(&told, &names);
-                        self.session.answered(ticket, answer, self.now, &mut more);
-                        self.act(more);
+                        self.session.answered(ticket, answer, self.now, &mut out);
+                        self.hear(out);
                     }
                     None => {
                         self.unseen
@@ -315,10 +323,9 @@ impl Conversation {
             Some(_) => Answer::Told(&told, &names),
             None => Answer::Silence,
         };
-        let mut actions = Vec::new();
-        self.session
-            .answered(ticket, answer, self.now, &mut actions);
-        self.act(actions);
+        let mut out = BytesMut::new();
+        self.session.answered(ticket, answer, self.now, &mut out);
+        self.hear(out);
     }
 
     fn expect_sent(&mut self, wanted: &str) {
@@ -493,7 +500,7 @@ fn check_noise(dialect: &str, line: &str) {
     let dialect = format!("dialect={dialect}");
     let mut conversation = Conversation::new(&["in-flight=100000", &dialect]);
     let whole = conversation.body(line);
-    let mut actions = Vec::new();
+    let (mut out, mut actions) = (BytesMut::new(), Vec::new());
     for _ in 0..20_000 {
         let mut body = BytesMut::from(&whole[..]);
         for _ in 0..1 + random() % 4 {
@@ -513,11 +520,9 @@ fn check_noise(dialect: &str, line: &str) {
         let tokens = |kind, value: &[u8]| key.token(kind, value);
         conversation
             .session
-            .received(frame, conversation.now, &tokens, &mut actions);
-        for action in actions.drain(..) {
-            let Action::Send(frame) = action else {
-                continue;
-            };
+            .received(frame, conversation.now, &tokens, &mut out, &mut actions);
+        actions.clear();
+        while let Some(frame) = conversation.link.framing.take(&mut out).unwrap() {
             Message::decode(conversation.link.dialect.spec(), frame.body).unwrap();
         }
     }
