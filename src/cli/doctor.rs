@@ -531,6 +531,9 @@ fn examine<'s>(spec: &'s Spec, split: &Split, at: usize) -> Finding<'s> {
             ),
         });
     }
+    if spec.framing().is_some() && spec.framing() == framing.as_ref().map(Framing::name) {
+        marks.good(10, "framing of the dialect");
+    }
     if spec.is_unverified() {
         score -= 5;
         marks.tell("this dialect is unverified".to_owned());
@@ -620,7 +623,7 @@ fn weigh(spec: &Spec, message: &Message, marks: &mut Marks) {
     marks.score += message.fields().count().min(20) as i32 * 5;
     let unknown = message
         .fields()
-        .filter(|n| spec.field(*n).is_none())
+        .filter(|n| spec.unknown(*n).is_some())
         .count();
     if unknown > 0 {
         marks.bad(
@@ -676,10 +679,9 @@ fn weigh(spec: &Spec, message: &Message, marks: &mut Marks) {
             );
         }
     }
-    let dates = ["transmitted", "time", "date", "expiry"];
-    let dates: Vec<bool> = dates
-        .iter()
-        .filter_map(|role| Some(is_real(role, &at(role)?)))
+    let dates: Vec<bool> = message
+        .fields()
+        .filter_map(|n| is_real(spec, message, n))
         .collect();
     if !dates.is_empty() {
         let (real, all) = (dates.iter().filter(|real| **real).count(), dates.len());
@@ -719,25 +721,12 @@ fn is_luhn(digits: &[u8]) -> bool {
     digits.iter().all(u8::is_ascii_digit) && sum.is_multiple_of(10)
 }
 
-/// Whether a date or time exists, in one calendar or another.
-fn is_real(role: &str, text: &str) -> bool {
-    let pairs: Option<Vec<u32>> = (0..text.len() / 2)
-        .map(|at| text.get(2 * at..2 * at + 2)?.parse().ok())
-        .collect();
-    let Some(pairs) = pairs else {
-        return false;
-    };
-    let day = |month: u32, day: u32| (1..=12).contains(&month) && (1..=31).contains(&day);
-    let time = |h: u32, m: u32, s: u32| h < 24 && m < 60 && s < 60;
-    match (role, &pairs[..]) {
-        ("expiry", &[_, month]) => month <= 12,
-        (_, &[month, d, h, m, s]) => day(month, d) && time(h, m, s),
-        (_, &[_, month, d, h, m, s]) => day(month, d) && time(h, m, s),
-        ("time", &[h, m, s]) => time(h, m, s),
-        (_, &[_, month, d]) => day(month, d),
-        (_, &[month, d]) => day(month, d),
-        _ => false,
-    }
+/// Whether the date or time of a field exists; `None` for a field that has none. Zeros stand for none.
+fn is_real(spec: &Spec, message: &Message, n: usize) -> Option<bool> {
+    let dated = spec.field(n)?.dated.as_ref()?;
+    let text = message.text(spec, n)?;
+    let is_none = text.bytes().all(|c| c == b'0');
+    (!is_none).then(|| dated.words(&text).is_some())
 }
 
 /// ISO 4217, numeric codes.
@@ -752,23 +741,6 @@ const CURRENCIES: &str = "008 012 032 036 044 048 050 051 052 060 064 068 072 08
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn check_date(role: &str, text: &str, real: bool) {
-        assert_eq!(is_real(role, text), real, "{role} {text}");
-    }
-
-    #[test]
-    fn dates_are_real_in_some_calendar() {
-        check_date("transmitted", "1121101500", true);
-        check_date("transmitted", "1321101500", false);
-        check_date("time", "235959", true);
-        check_date("time", "240000", false);
-        check_date("time", "261121101500", true);
-        check_date("date", "0631", true);
-        check_date("date", "0032", false);
-        check_date("expiry", "2912", true);
-        check_date("expiry", "2913", false);
-    }
 
     #[test]
     fn the_sum_of_luhn_is_told() {

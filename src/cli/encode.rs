@@ -8,8 +8,8 @@ use serde_json::{Deserializer, Value};
 use crate::cli::dialects::{self, FrameArgs, Out};
 use crate::cli::{Failure, capture};
 use crate::config::Config;
-use crate::message::{MessageBuilder, Mti};
-use crate::spec::{Secret, Spec};
+use crate::message::make;
+use crate::spec::{Path, Secret, Spec};
 use crate::wire::coding::{from_hex, to_hex};
 use crate::wire::framing::Framing;
 
@@ -159,8 +159,10 @@ fn message(spec: &Spec, value: &Value) -> Result<Bytes, String> {
     let whole = value
         .as_object()
         .ok_or("an object with mti and fields wanted")?;
-    let strange =
-        |key: &&String| !["mti", "fields"].contains(&&key[..]) && !BESIDE.contains(&&key[..]);
+    let strange = |key: &&String| {
+        let known = ["mti", "fields"].iter().chain(&BESIDE);
+        !known.into_iter().any(|known| known == key)
+    };
     match whole.keys().find(strange) {
         Some(key) if key == "error" => {
             return Err("this is what could be read of a faulty message".to_owned());
@@ -168,22 +170,14 @@ fn message(spec: &Spec, value: &Value) -> Result<Bytes, String> {
         Some(_) => return Err("nothing beside mti and fields wanted".to_owned()),
         None => {}
     }
-    let mti = value["mti"]
-        .as_str()
-        .and_then(|mti| Mti::from_digits(mti.as_bytes()));
-    let mti = mti.ok_or("mti: a string of four digits wanted")?;
-    let fields = value["fields"]
-        .as_object()
-        .ok_or("fields: an object wanted")?;
-    let mut builder = MessageBuilder::new(spec, mti);
-    for (n, value) in fields {
-        let number: usize = n
-            .parse()
-            .ok()
-            .filter(|n| (2..=192).contains(n))
-            .ok_or("fields: numbers from 2 to 192 wanted")?;
-        give(spec, &mut builder, number, value)?;
+    let fields = whole.get("fields").and_then(Value::as_object);
+    for (n, value) in fields.ok_or("fields: an object wanted")? {
+        if let Some(path) = n.parse().ok().and_then(|path| masked(spec, path, value)) {
+            let cure = "describe --show-secrets shows what is wanted here";
+            return Err(format!("field {path}: it is masked; {cure}"));
+        }
     }
+    let builder = make::from_json(spec, value).map_err(|error| error.to_string())?;
     let mut out = BytesMut::new();
     builder
         .encode(&mut out)
@@ -191,46 +185,30 @@ fn message(spec: &Spec, value: &Value) -> Result<Bytes, String> {
     Ok(out.freeze())
 }
 
-/// Sets a field: a text, or an object of tags.
-fn give(
-    spec: &Spec,
-    builder: &mut MessageBuilder<'_>,
-    n: usize,
-    value: &Value,
-) -> Result<(), String> {
-    let secret = spec
-        .field(n)
-        .is_some_and(|field| field.secret != Secret::Open);
+/// Where a value was masked when it was shown.
+fn masked(spec: &Spec, path: Path, value: &Value) -> Option<Path> {
     match value {
-        Value::String(text) if secret && text.contains('*') => return Err(masked(&format!("{n}"))),
         Value::String(text) => {
-            builder.set(n, text);
+            // What the dialect does not name is masked too.
+            let is_open = spec
+                .at(&path)
+                .is_some_and(|field| field.secret == Secret::Open);
+            (!is_open && is_starred(text)).then_some(path)
         }
-        Value::Object(tags) => {
-            for (tag, value) in tags {
-                let path = format!("{n}.{tag}");
-                let one = std::slice::from_ref(value);
-                for value in value.as_array().map_or(one, Vec::as_slice) {
-                    let text = value
-                        .as_str()
-                        .ok_or_else(|| format!("field {path}: a string wanted"))?;
-                    if is_masked(text) {
-                        return Err(masked(&path));
-                    }
-                    builder.tag(n, tag, text);
-                }
-            }
+        Value::Array(values) => {
+            let mut values = values.iter();
+            values.find_map(|value| masked(spec, path.clone(), value))
         }
-        _ => return Err(format!("field {n}: a string or an object of tags wanted")),
+        Value::Object(pieces) => pieces.iter().find_map(|(label, value)| {
+            let mut below = path.clone();
+            below.inside.push(label.clone());
+            masked(spec, below, value)
+        }),
+        _ => None,
     }
-    Ok(())
-}
-
-fn masked(path: &str) -> String {
-    format!("field {path}: it is masked; describe --show-secrets shows what is wanted here")
 }
 
 /// Whether a text looks as masking leaves it: nothing but stars, or three at least between other characters.
-fn is_masked(text: &str) -> bool {
+fn is_starred(text: &str) -> bool {
     text.contains("***") || !text.is_empty() && text.bytes().all(|c| c == b'*')
 }
