@@ -22,6 +22,8 @@ const MESSAGES_MAX: usize = 8;
 const HEADER_BYTES_MAX: usize = 32;
 const TPDU_BYTES: usize = 5;
 const ISO_BYTES: usize = 12;
+/// What decodes whole and scores less does so by chance.
+const CHANCE: i32 = 900;
 /// Rows that are shown without `--all`; where nothing fits, fewer.
 const SHOWN: usize = 5;
 const NEAREST: usize = 3;
@@ -500,7 +502,11 @@ fn examine<'s>(spec: &'s Spec, split: &Split, at: usize) -> Finding<'s> {
         }
         Err(error) => {
             let far = error.at_byte.min(length);
-            score += (400 * far / length) as i32;
+            // What stands before the fault counts, not where the message ran out.
+            let read = error.read.as_deref();
+            score += read.map_or(0, |read| {
+                (400 * covered(spec, read).min(length) / length) as i32
+            });
             let name = spec.name_of(&error.path).unwrap_or("not in this dialect");
             let (path, wanted) = (&error.path, &error.wanted);
             marks.tell(match path.field {
@@ -509,9 +515,8 @@ fn examine<'s>(spec: &'s Spec, split: &Split, at: usize) -> Finding<'s> {
                     "stops at field {path} ({name}): {wanted} wanted at byte {far} of {length}"
                 ),
             });
-            if let Some(mti) = mti_at(first, at, spec.mti_coding()).filter(|mti| is_plausible(*mti))
-            {
-                marks.good(20, format!("type {mti}: {}", mti.words()));
+            if let Some(read) = read {
+                weigh(spec, read, &mut marks);
             }
         }
     }
@@ -539,6 +544,10 @@ fn examine<'s>(spec: &'s Spec, split: &Split, at: usize) -> Finding<'s> {
         marks.tell("this dialect is unverified".to_owned());
     }
     score += marks.score;
+    if fields.is_some() && score < CHANCE {
+        (fields, score) = (None, score - 1000);
+        marks.tell("by chance: too much is against it".to_owned());
+    }
     let mut why = marks.whys();
     why.extend(split.why.iter().cloned());
     why.extend(header_why);
@@ -551,6 +560,12 @@ fn examine<'s>(spec: &'s Spec, split: &Split, at: usize) -> Finding<'s> {
         fields,
         why,
     }
+}
+
+/// Bytes of the fields that could be read.
+fn covered(spec: &Spec, message: &Message) -> usize {
+    let raw = message.fields().filter_map(|n| message.raw(spec, n));
+    raw.map(<[u8]>::len).sum()
 }
 
 /// The framing with the header that was found; with a TPDU in it, the one that has it in its name.
@@ -616,7 +631,7 @@ impl Marks {
     }
 }
 
-/// What speaks for and against a message that decodes whole.
+/// What speaks for and against a message, or what could be read of it.
 fn weigh(spec: &Spec, message: &Message, marks: &mut Marks) {
     let mti = message.mti();
     let at = |role: &str| message.at(spec, spec.role(role)?);

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use clubswitch::message::{MessageBuilder, Mti};
-use clubswitch::spec::{SHIPPED, Spec, shipped};
+use clubswitch::spec::{SHIPPED, Spec, load_text, shipped};
 use clubswitch::wire::coding::{from_hex, to_hex};
 use clubswitch::wire::framing::{FrameError, Framing};
 use serde_json::Value;
@@ -211,6 +211,38 @@ fn every_dialect_is_found_under_every_framing() {
     assert!(
         found >= 24 && unframeable < found / 2,
         "{found} {unframeable}"
+    );
+}
+
+#[test]
+fn dialects_of_the_configured_folder_are_tried_too() {
+    let desk = Desk::new();
+    let file = |name: &str, text: &str| fs::write(desk.0.path().join(name), text).unwrap();
+    fs::create_dir(desk.0.path().join("own")).unwrap();
+    let link = "[[listener]]\nname = \"pos\"\nbind = \"127.0.0.1:0\"\ndialect = \"iso87-ascii\"\nacquirer = \"581672031\"\n";
+    file(
+        "switch.toml",
+        &format!("data = \"var\"\nspecs = \"own\"\n{link}"),
+    );
+    let text = "title = \"a bank\"\nextends = \"iso87-bcd\"\n[coding]\nlength = \"binary\"\n";
+    file("own/bank.toml", text);
+    file(
+        "own/broken.toml",
+        "title = \"broken\"\nextends = \"nothing\"\n",
+    );
+    let body = sample(&load_text("bank", text).unwrap());
+    let words = [
+        "describe",
+        "--dialect",
+        "auto",
+        "--config",
+        "switch.toml",
+        "capture",
+    ];
+    let told = desk.put(framed("nac", &[&body]).unwrap()).run(&words);
+    told.check(
+        0,
+        &[" 1. bank ", "nac", "broken is left out", "clubswitch check"],
     );
 }
 
