@@ -225,6 +225,13 @@ fn dialect(value: Value<'_>, specs: Option<&PathBuf>) -> Option<Arc<Spec>> {
         None => Ok(spec::shipped(name)),
     };
     match found {
+        Ok(Some(spec)) if spec.functions().is_empty() => {
+            let title =
+                format!("the dialect \"{name}\" is for describing messages, not for a link");
+            let fault = value.fault(LANGUAGE.form, title);
+            value.report(fault.mend("name one that has functions"));
+            None
+        }
         Ok(Some(spec)) => Some(Arc::new(spec)),
         Ok(None) => {
             let known = spec::SHIPPED.iter().map(|(name, _)| *name);

@@ -64,7 +64,7 @@ impl Dialect {
     /// Type, echoed fields, amount, references and response code.
     fn head(&self, request: &Message, told: &Told) -> MessageBuilder<'_> {
         let at = &self.at;
-        let mut answer = MessageBuilder::new(&self.spec, request.mti().response());
+        let mut answer = MessageBuilder::new(&self.spec, self.spec.answer_type(request.mti()));
         answer.copy(request, at.processing);
         match told.pays {
             Some(pays) => {
@@ -356,7 +356,7 @@ mod tests {
     #[test]
     fn secrets_and_chip_data_are_not_echoed() {
         let request = format!(
-            "{PURCHASE} 14=2912 35=9999120000001234=29121010 37=000000000009 45=B9999 52=0102030405060708 55=9F02"
+            "{PURCHASE} 14=2912 35=9999120000001234=29121010 37=000000000009 45=B9999 52=0102030405060708 55=9F3602002A"
         );
         let answer = answer(&request, &example());
         for field in [2, 14, 35, 45, 52, 55] {

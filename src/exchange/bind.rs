@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use crate::ledger::{Function, Verdict};
 use crate::message::{Message, Mti};
-use crate::spec::{Function as FunctionRow, Inside, Length, Path, Spec};
+use crate::spec::{Calendar, FieldSpec, Function as FunctionRow, Inside, Length, Path, Spec};
 use crate::wire::tlv::TlvForm;
 
 use super::read::Network;
@@ -106,6 +106,26 @@ pub enum BindFault {
         /// What it names.
         outcome: String,
     },
+    /// A time that the switch reckons with is told in a calendar whose year it would have to guess.
+    #[error(
+        "dialect {dialect}: the role {role} is at {at}, a Jalali date; the switch reads Gregorian dates there: say calendar = \"gregorian\" for that field"
+    )]
+    Jalali {
+        /// The dialect.
+        dialect: String,
+        /// The role.
+        role: &'static str,
+        /// Where it stands.
+        at: Path,
+    },
+    /// It is for files and captures.
+    #[error(
+        "dialect {dialect}: it has no functions, so it is for describing messages, not for a link"
+    )]
+    ForDescribing {
+        /// The dialect.
+        dialect: String,
+    },
     /// A function cannot be asked for.
     #[error("dialect {dialect}: no message asks for the function {function}")]
     NoFunction {
@@ -202,6 +222,11 @@ roles! {
 /// Everything that the dialect lacks.
 pub fn bind(spec: &Spec) -> Result<Dialect, Vec<BindFault>> {
     let mut faults = Vec::new();
+    if spec.functions().is_empty() {
+        let dialect = spec.name().to_owned();
+        return Err(vec![BindFault::ForDescribing { dialect }]);
+    }
+    gregorian(spec, &mut faults);
     let at = Fields::find(|role| field(spec, role, &mut faults));
     let also = Also::find(|role| match spec.role(role) {
         Some(_) => field(spec, role, &mut faults).map(Some),
@@ -354,6 +379,25 @@ fn tag(
         _ => {
             faults.push(misplaced(spec, role, at, "a tag of the private field"));
             None
+        }
+    }
+}
+
+/// Times are kept, compared and echoed as they stand; without a year a Jalali day cannot be told as one of ours.
+fn gregorian(spec: &Spec, faults: &mut Vec<BindFault>) {
+    for role in ["transmitted", "time", "date", "original"] {
+        let Some(at) = spec.role(role) else { continue };
+        let is_jalali = |field: &FieldSpec| {
+            let dated = field.dated.as_ref();
+            dated.is_some_and(|dated| dated.calendar == Calendar::Jalali && dated.has_day())
+        };
+        let Some(field) = spec.at(at) else { continue };
+        if is_jalali(field) || field.inside.specs().iter().any(|(_, part)| is_jalali(part)) {
+            faults.push(BindFault::Jalali {
+                dialect: spec.name().to_owned(),
+                role,
+                at: at.clone(),
+            });
         }
     }
 }
@@ -585,6 +629,44 @@ mod tests {
             "name = \"echo\"",
             "name = \"ping\"",
             &["dialect broken: no message asks for the function echo"],
+        );
+    }
+
+    #[test]
+    fn a_time_of_the_switch_is_not_jalali() {
+        let fault = |role: &str, at: &str| {
+            format!(
+                "dialect broken: the role {role} is at {at}, a Jalali date; the switch reads Gregorian dates there: \
+                 say calendar = \"gregorian\" for that field"
+            )
+        };
+        check(
+            "\ncounts = \"units\"",
+            "\ncounts = \"units\"\ncalendar = \"jalali\"",
+            &[
+                &fault("transmitted", "7"),
+                &fault("date", "13"),
+                &fault("original", "90"),
+            ],
+        );
+        // The expiry of a card is not reckoned with.
+        let (_, text) = SHIPPED.iter().find(|(n, _)| *n == "iso87-ascii").unwrap();
+        let jalali = text.replace("date = \"YYMM\"", "date = \"YYMM\", calendar = \"jalali\"");
+        assert_ne!(&jalali, text);
+        assert!(bind(&load_text("own", &jalali).unwrap()).is_ok());
+    }
+
+    #[test]
+    fn a_dialect_without_functions_is_for_describing() {
+        let text = "title = \"files\"\n[coding]\nmti = \"ascii\"\nbitmap = \"hex\"\nnumber = \"ascii\"\n\
+                    text = \"ascii\"\ntrack = \"ascii\"\nbinary = \"hex\"\nlength = \"ascii\"\n";
+        let faults = bind(&load_text("files", text).unwrap()).err().unwrap();
+        let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            [
+                "dialect files: it has no functions, so it is for describing messages, not for a link"
+            ]
         );
     }
 }

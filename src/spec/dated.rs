@@ -76,6 +76,11 @@ impl Dated {
         (rest.is_empty() && !seen.is_empty()).then_some(Dated { form, calendar })
     }
 
+    /// Whether it tells a day, and not only a month or a time of day.
+    pub fn has_day(&self) -> bool {
+        self.form.contains("DD")
+    }
+
     /// What the digits stand for: `23 November, 06:45:00`. `None` where there is no such day or time.
     pub fn words(&self, value: &str) -> Option<String> {
         let read = self.read(value)?;

@@ -312,7 +312,7 @@ impl FieldDraft {
             let dated = Dated::new(form, self.calendar.unwrap_or(known.calendar));
             let wrong = match &dated {
                 None => Some(format!("\"{form}\" is not the form of a date")),
-                Some(_) if length != Length::Fixed(form.len()) => {
+                Some(_) if !length.is_always(form.len()) => {
                     Some(format!("{what} does not have the length of its date"))
                 }
                 Some(_) => None,
@@ -399,7 +399,11 @@ impl InsideDraft {
         let fault = |title: String, mend: &str| {
             log.add(Fault::error(FIELD, place.clone(), title).mend(mend));
         };
-        let known = known.within(field.class, field.coding);
+        let mut known = known.within(field.class, field.coding);
+        if matches!(self.kind, Some(Kind::Ber)) {
+            // Chips have bytes, and text in ASCII, whatever stands around them.
+            (known.binary, known.text) = (Coding::Binary, Coding::Ascii);
+        }
         let unknown = self.unknown.unwrap_or(Policy::Keep);
         let default_class = match self.kind {
             Some(Kind::Ber) => Class::B,

@@ -50,6 +50,16 @@ pub enum Length {
     },
 }
 
+impl Length {
+    /// Whether there are never more or fewer units than these.
+    pub fn is_always(self, units: usize) -> bool {
+        match self {
+            Length::Fixed(fixed) => fixed == units,
+            Length::Var { min, max, .. } => min == units && max == units,
+        }
+    }
+}
+
 /// What the length before a value counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Counts {
