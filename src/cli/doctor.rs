@@ -51,6 +51,8 @@ pub(super) struct Finding<'s> {
 struct Header {
     bytes: usize,
     has_tpdu: bool,
+    /// Whether there is nothing to know it by but the message type behind it.
+    is_guessed: bool,
     /// A literal one that is known by its looks.
     literal: Option<String>,
 }
@@ -476,6 +478,7 @@ fn header(body: &[u8], bytes: usize) -> (Header, i32, Vec<String>) {
     let header = Header {
         bytes,
         has_tpdu,
+        is_guessed: !left.is_empty(),
         literal,
     };
     (header, score, why)
@@ -504,6 +507,9 @@ fn examine<'s>(spec: &'s Spec, split: &Split, at: usize) -> Finding<'s> {
             let far = error.at_byte.min(length);
             // What stands before the fault counts, not where the message ran out.
             let read = error.read.as_deref();
+            if header.is_guessed {
+                score -= 150;
+            }
             score += read.map_or(0, |read| {
                 (400 * covered(spec, read).min(length) / length) as i32
             });
