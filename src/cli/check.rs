@@ -68,6 +68,10 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         Some(path) => path.display().to_string(),
         None => "built in".to_owned(),
     };
+    for listener in &config.listeners {
+        let (dialect, framing) = (listener.dialect.name(), listener.framing.name());
+        anstream::println!("link {}: {dialect}, {framing}", listener.name);
+    }
     anstream::println!(
         "no fault: configuration ({}), {dialects} dialects, rules ({}) of {clubs} club{}",
         name(&config.file),

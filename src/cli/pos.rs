@@ -59,15 +59,9 @@ struct Seat {
         default_value = "127.0.0.1:8583"
     )]
     connect: String,
-    /// How the length of a message is told
-    #[arg(
-        long,
-        global = true,
-        value_name = "NAME",
-        default_value = "len2-be",
-        value_parser = Framing::NAMES
-    )]
-    framing: String,
+    /// How the length of a message is told; left out: as usual for the dialect
+    #[arg(long, global = true, value_name = "NAME", value_parser = Framing::NAMES)]
+    framing: Option<String>,
     /// What messages look like
     #[arg(
         long,
@@ -353,7 +347,10 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let seat = &args.seat;
     let language = Language::named(&seat.lang).unwrap_or_default();
     let dialect = Arc::new(dialect(&seat.dialect, seat.specs.as_deref())?);
-    let framing = Framing::named(&seat.framing).expect("no other name was let in");
+    let framing = match &seat.framing {
+        Some(name) => Framing::named(name).expect("no other name was let in"),
+        None => dialect.spec().framing(),
+    };
     let zone = Zone::named(ZONE).expect("the zone of Tehran is built in");
     let now = match seat.at {
         Some(local) => zone.moment(local),

@@ -35,7 +35,10 @@ const LISTENER: Shape = Shape {
     keys: &[
         ("name", "its name in logs and metrics, \"bank-a-pos\""),
         ("bind", "address and port, \"127.0.0.1:8583\""),
-        ("framing", "how a message's length is told, \"len2-be\""),
+        (
+            "framing",
+            "how a message's length is told, where it is not as usual for the dialect",
+        ),
         ("header", "text that stands after every length"),
         (
             "header_bytes",
@@ -146,8 +149,8 @@ fn listener(value: Value<'_>, specs: Option<&PathBuf>) -> Option<Listener> {
     let table = value.table(&LISTENER)?;
     let name = table.required("name", Value::name);
     let bind = table.required("bind", address);
-    let framing = framing(&table);
     let dialect = table.required("dialect", |value| dialect(value, specs));
+    let framing = framing(&table, dialect.as_deref());
     let acquirer = table.required("acquirer", acquirer);
     table.optional("authorised", |v| v.one_of(&[("elsewhere", ())], &["here"]));
     let number = |key, usual, most| {
@@ -189,13 +192,13 @@ fn names_differ(listeners: Value<'_>) {
     }
 }
 
-fn framing(table: &Table<'_>) -> Option<Framing> {
+fn framing(table: &Table<'_>, dialect: Option<&Spec>) -> Option<Framing> {
     let framing = match table.get("framing") {
         Some(value) => {
             let names = Framing::NAMES.map(|name| (name, name));
             Framing::named(value.one_of(&names, &[])?)?
         }
-        None => Framing::named("len2-be")?,
+        None => dialect.map(Spec::framing).unwrap_or_default(),
     };
     let most = table.optional("max_frame_bytes", |v| v.integer(64, 65_536));
     let framing = match most.and_then(|bytes| usize::try_from(bytes).ok()) {

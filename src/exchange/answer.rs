@@ -451,6 +451,8 @@ mod tests {
             ("iso87-ascii", PURCHASE),
             ("iso87-ascii-binmap", PURCHASE),
             ("iso87-bcd", PURCHASE),
+            ("iso87-ebcdic", PURCHASE),
+            ("pos-nac-bcd", PURCHASE),
             ("iso93-ascii", PURCHASE_93),
             ("iso93-bcd", PURCHASE_93),
         ] {

@@ -1066,7 +1066,12 @@ mod tests {
     fn the_other_dialects_say_the_same() {
         let line = changed("48.21=max 48.31=bill-7 37=000000000042 32=581672031");
         let wanted = ask(&line);
-        for name in ["iso87-ascii-binmap", "iso87-bcd"] {
+        for name in [
+            "iso87-ascii-binmap",
+            "iso87-bcd",
+            "iso87-ebcdic",
+            "pos-nac-bcd",
+        ] {
             let dialect = dialect(name);
             match dialect.read(&message(&dialect, &line), &link(), &token) {
                 Read::Ask(request) => assert_eq!(*request, wanted, "{name}"),

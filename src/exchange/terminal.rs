@@ -824,12 +824,14 @@ mod tests {
         }
     }
 
-    const DIALECTS: [&str; 5] = [
+    const DIALECTS: [&str; 7] = [
         "iso87-ascii",
         "iso87-ascii-binmap",
         "iso87-bcd",
         "iso93-ascii",
         "iso93-bcd",
+        "iso87-ebcdic",
+        "pos-nac-bcd",
     ];
 
     #[test]

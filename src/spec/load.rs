@@ -22,15 +22,20 @@ use crate::wire::coding::Coding;
 use crate::wire::framing::Framing;
 
 /// The dialects inside the program: name and text.
-pub const SHIPPED: [(&str, &str); 5] = [
+pub const SHIPPED: [(&str, &str); 7] = [
     ("iso87-ascii", include_str!("../../specs/iso87-ascii.toml")),
     (
         "iso87-ascii-binmap",
         include_str!("../../specs/iso87-ascii-binmap.toml"),
     ),
     ("iso87-bcd", include_str!("../../specs/iso87-bcd.toml")),
+    (
+        "iso87-ebcdic",
+        include_str!("../../specs/iso87-ebcdic.toml"),
+    ),
     ("iso93-ascii", include_str!("../../specs/iso93-ascii.toml")),
     ("iso93-bcd", include_str!("../../specs/iso93-bcd.toml")),
+    ("pos-nac-bcd", include_str!("../../specs/pos-nac-bcd.toml")),
 ];
 
 /// A dialect that is inside the program; `None` for a name that is not.

@@ -28,6 +28,7 @@ pub use wanted::{Inner, Wanted};
 
 use crate::wire::bitmap::BitmapForm;
 use crate::wire::coding::Coding;
+use crate::wire::framing::Framing;
 
 /// The highest field number.
 pub const FIELDS: usize = 192;
@@ -144,9 +145,10 @@ impl Spec {
         self.unverified
     }
 
-    /// The framing of a link that names none.
-    pub fn framing(&self) -> Option<&str> {
-        self.framing.as_deref()
+    /// The framing of a link that names none: the dialect's own, else `len2-be`.
+    pub fn framing(&self) -> Framing {
+        let named = self.framing.as_deref().and_then(Framing::named);
+        named.unwrap_or_default()
     }
 
     /// The coding of the message type.

@@ -238,6 +238,17 @@ impl Count {
     }
 }
 
+/// `len2-be`, without header, with the default limit.
+impl Default for Framing {
+    fn default() -> Framing {
+        Framing {
+            form: &FORMS[0],
+            header: Header::None,
+            body_bytes_max: Framing::BODY_BYTES_MAX,
+        }
+    }
+}
+
 impl Framing {
     /// The names that [`Framing::named`] knows.
     pub const NAMES: [&str; FORMS.len()] = {

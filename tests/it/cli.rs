@@ -30,15 +30,19 @@ impl House {
         House::with_links(&[("iso87-ascii", "len2-be")])
     }
 
-    /// The same with a link for each of these dialects and framings; its terminal is at the first.
+    /// The same with a link for each of these dialects and framings, where none is named that of the dialect; its
+    /// terminal is at the first.
     pub(crate) fn with_links(links: &[(&'static str, &'static str)]) -> House {
         let dir = tempfile::tempdir().unwrap();
         let mut text = "data = \"var\"\n[admin]\nhttp = \"127.0.0.1:0\"\n[clock]\nstart = \"1405/09/02 10:15\"\n".to_owned();
         for (at, (dialect, framing)) in links.iter().enumerate() {
             text.push_str(&format!(
-                "[[listener]]\nname = \"pos-{at}\"\nbind = \"127.0.0.1:0\"\nframing = \"{framing}\"\n\
+                "[[listener]]\nname = \"pos-{at}\"\nbind = \"127.0.0.1:0\"\n\
                  dialect = \"{dialect}\"\nacquirer = \"581672031\"\n"
             ));
+            if !framing.is_empty() {
+                text.push_str(&format!("framing = \"{framing}\"\n"));
+            }
         }
         fs::write(dir.path().join("clubswitch.toml"), text).unwrap();
         let links = links
@@ -110,7 +114,10 @@ impl House {
     pub(crate) fn pos(&self, words: &[&str]) -> Output {
         let (dialect, framing, address) = &self.links[self.at];
         let mut all = vec!["pos", "--connect", address, "--at", "1405/09/02 10:15"];
-        all.extend(["--dialect", dialect, "--framing", framing]);
+        all.extend(["--dialect", dialect]);
+        if !framing.is_empty() {
+            all.extend(["--framing", framing]);
+        }
         all.extend(words);
         run(self.dir.path(), &all)
     }

@@ -89,6 +89,19 @@ fn all_faults_are_told_at_once() {
     assert_eq!(found.errors(), 2, "{found}");
 }
 
+fn check_framing(rows: &str, wanted: &str) {
+    let link = format!("[[listener]]\nname='a'\nbind='127.0.0.1:0'\nacquirer='1'\n{rows}\n");
+    let config = Config::parse("c.toml", &link).unwrap();
+    assert_eq!(config.listeners[0].framing.name(), wanted, "{rows}");
+}
+
+#[test]
+fn a_link_that_names_no_framing_has_the_one_of_its_dialect() {
+    check_framing("dialect='iso87-ascii'", "len2-be");
+    check_framing("dialect='pos-nac-bcd'", "nac");
+    check_framing("dialect='pos-nac-bcd'\nframing='len4-ascii'", "len4-ascii");
+}
+
 #[test]
 fn two_listeners_have_two_names() {
     let one = "[[listener]]\nname='a'\nbind='127.0.0.1:0'\ndialect='iso87-ascii'\nacquirer='1'\n";

@@ -461,7 +461,13 @@ fn conversations_go_as_they_are_written() {
         let dialects: &[&str] = if name.starts_with("1993") {
             &["iso93-ascii", "iso93-bcd"]
         } else {
-            &["iso87-ascii", "iso87-ascii-binmap", "iso87-bcd"]
+            &[
+                "iso87-ascii",
+                "iso87-ascii-binmap",
+                "iso87-bcd",
+                "iso87-ebcdic",
+                "pos-nac-bcd",
+            ]
         };
         for dialect in if bytes { &dialects[..1] } else { dialects } {
             let name = format!("{name} in {dialect}");

@@ -7,12 +7,14 @@ use serde_json::{Value, json};
 
 use crate::cli::House;
 
-const LINKS: [(&str, &str); 5] = [
+const LINKS: [(&str, &str); 7] = [
     ("iso87-ascii", "len2-be"),
     ("iso87-ascii-binmap", "len4-ascii"),
     ("iso87-bcd", "nac"),
     ("iso93-ascii", "len2-be"),
     ("iso93-bcd", "nac"),
+    ("iso87-ebcdic", "len2-be-incl"),
+    ("pos-nac-bcd", ""),
 ];
 
 #[test]
@@ -25,7 +27,7 @@ fn a_terminal_asks_everything_over_every_link() {
     }
     // What was bought over one link is undone over another.
     let card = "9999120000009999";
-    for (stan, (from, to)) in [(0, 4), (3, 2)].into_iter().enumerate() {
+    for (stan, (from, to)) in [(0, 4), (3, 2), (6, 5)].into_iter().enumerate() {
         let stan = format!("{}", 1 + stan);
         house.terminal_at(from);
         let sale = [

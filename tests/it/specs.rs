@@ -225,7 +225,7 @@ fn a_dialect_cannot_extend_what_is_not_there_or_itself() {
     check(
         "title = \"mine\"\nextends = \"iso87-asci\"\n",
         &[
-            "mine.toml:2:11: \"iso87-asci\" is not a dialect; those inside the program are iso87-ascii, iso87-ascii-binmap, iso87-bcd, iso93-ascii, iso93-bcd; did you mean \"iso87-ascii\"?",
+            "mine.toml:2:11: \"iso87-asci\" is not a dialect; those inside the program are iso87-ascii, iso87-ascii-binmap, iso87-bcd, iso87-ebcdic, iso93-ascii, iso93-bcd, pos-nac-bcd; did you mean \"iso87-ascii\"?",
         ],
     );
     let folder = tempfile::tempdir().unwrap();

@@ -33,6 +33,16 @@ fn it_does_so_in_bcd_behind_a_tpdu() {
     check_example("iso87-bcd", "nac", "00");
 }
 
+#[test]
+fn it_does_so_in_ebcdic() {
+    check_example("iso87-ebcdic", "len2-be", "00");
+}
+
+#[test]
+fn it_does_so_from_a_card_reader_whose_dialect_tells_its_framing() {
+    check_example("pos-nac-bcd", "", "00");
+}
+
 fn check_example(dialect: &'static str, framing: &'static str, approved: &str) {
     let mut house = House::with_links(&[(dialect, framing)]);
     house.start();
