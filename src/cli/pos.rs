@@ -349,7 +349,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let dialect = Arc::new(dialect(&seat.dialect, seat.specs.as_deref())?);
     let framing = match &seat.framing {
         Some(name) => Framing::named(name).expect("no other name was let in"),
-        None => dialect.spec().framing(),
+        None => dialect.spec().usual_framing(),
     };
     let zone = Zone::named(ZONE).expect("the zone of Tehran is built in");
     let now = match seat.at {

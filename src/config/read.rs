@@ -198,7 +198,7 @@ fn framing(table: &Table<'_>, dialect: Option<&Spec>) -> Option<Framing> {
             let names = Framing::NAMES.map(|name| (name, name));
             Framing::named(value.one_of(&names, &[])?)?
         }
-        None => dialect.map(Spec::framing).unwrap_or_default(),
+        None => dialect.map(Spec::usual_framing).unwrap_or_default(),
     };
     let most = table.optional("max_frame_bytes", |v| v.integer(64, 65_536));
     let framing = match most.and_then(|bytes| usize::try_from(bytes).ok()) {

@@ -21,6 +21,8 @@ pub enum Class {
     B,
     /// A sign C or D and digits.
     Xn,
+    /// Another sign and digits: C, D, +, -, a blank, or 0 where there is none.
+    Sn,
     /// Text in the charset of the link: anything but control characters.
     Text,
     /// Anything.
@@ -29,7 +31,7 @@ pub enum Class {
 
 impl Class {
     /// Every class with its name in a dialect file.
-    pub const TABLE: [(&str, Class); 11] = [
+    pub const TABLE: [(&str, Class); 12] = [
         ("n", Class::N),
         ("a", Class::A),
         ("an", Class::An),
@@ -39,6 +41,7 @@ impl Class {
         ("z", Class::Z),
         ("b", Class::B),
         ("x+n", Class::Xn),
+        ("s+n", Class::Sn),
         ("text", Class::Text),
         ("free", Class::Free),
     ];
@@ -61,6 +64,7 @@ impl Class {
             Class::Z => "track 2 characters",
             Class::B => "bytes",
             Class::Xn => "C or D and digits",
+            Class::Sn => "a sign and digits",
             Class::Text => "text",
             Class::Free => "anything",
         }
@@ -71,12 +75,13 @@ impl Class {
     pub fn allows(self, at: usize, character: u8) -> bool {
         match self {
             Class::Xn if at == 0 => matches!(character, b'C' | b'D'),
-            Class::Xn => character.is_ascii_digit(),
+            Class::Sn if at == 0 => matches!(character, b'C' | b'D' | b'+' | b'-' | b' ' | b'0'),
+            Class::Xn | Class::Sn => character.is_ascii_digit(),
             _ => ALLOWED[usize::from(character)] & self.bit() != 0,
         }
     }
 
-    /// Whether all of `value` is of this class, where its places do not differ (all but x+n).
+    /// Whether all of `value` is of this class, where its places do not differ (all but x+n and s+n).
     #[inline]
     pub fn holds(self, value: &[u8]) -> bool {
         match self {
@@ -99,7 +104,7 @@ impl Class {
     /// The first place where `value` (in characters) is not of this class.
     #[inline]
     pub fn fault(self, value: &[u8]) -> Option<usize> {
-        if self != Class::Xn && self.holds(value) {
+        if !self.is_signed() && self.holds(value) {
             return None;
         }
         let mut places = value.iter().enumerate();
@@ -108,7 +113,12 @@ impl Class {
 
     /// Whether a fixed value is filled up on its left, as numbers are.
     pub fn is_numeric(self) -> bool {
-        matches!(self, Class::N | Class::Xn)
+        self == Class::N || self.is_signed()
+    }
+
+    /// Whether its first character is a sign, which stands before the digits whatever their coding.
+    pub fn is_signed(self) -> bool {
+        matches!(self, Class::Xn | Class::Sn)
     }
 
     const fn bit(self) -> u16 {
@@ -239,7 +249,7 @@ mod tests {
                     assert_eq!(all_digits(&value), byte.is_ascii_digit(), "{byte:#x}");
                     let printable = (0x20..0x7f).contains(&byte);
                     assert_eq!(all_printable(&value), printable, "{byte:#x}");
-                    for (_, class) in Class::TABLE.iter().filter(|(_, c)| *c != Class::Xn) {
+                    for (_, class) in Class::TABLE.iter().filter(|(_, c)| !c.is_signed()) {
                         let one = value.iter().all(|c| class.allows(0, *c));
                         assert_eq!(class.holds(&value), one, "{} {byte:#x}", class.name());
                     }
@@ -275,6 +285,9 @@ mod tests {
         check(Class::Xn, "C00000012", None);
         check(Class::Xn, "X00000012", Some(0));
         check(Class::Xn, "C0000001C", Some(8));
+        check(Class::Sn, "000000012", None);
+        check(Class::Sn, "-00000012", None);
+        check(Class::Sn, "F00000012", Some(0));
         check(Class::Text, "شهر ۱", None);
         check(Class::Text, "a\tb", Some(1));
     }

@@ -221,14 +221,14 @@ impl FieldDraft {
         }
         let (name, class, length) = (self.name.clone()?, self.class?, length?);
         let coding = self.coding.unwrap_or(match class {
-            Class::N | Class::Xn => known.number,
+            Class::N | Class::Xn | Class::Sn => known.number,
             Class::Z => known.track,
             Class::B => known.binary,
             _ => known.text,
         });
         let fits = match coding {
             Coding::Hex | Coding::HexEbcdic | Coding::Binary => class == Class::B,
-            Coding::Bcd(_) => matches!(class, Class::N | Class::Xn | Class::Z),
+            Coding::Bcd(_) => class.is_numeric() || class == Class::Z,
             _ => class != Class::B,
         };
         if !fits {
@@ -285,7 +285,11 @@ impl FieldDraft {
             }
             (length, _) => length,
         };
-        let counts = self.counts.unwrap_or(known.counts);
+        let counts = match self.counts.unwrap_or(known.counts) {
+            // Elsewhere a character is a byte, or a digit.
+            Counts::Characters if coding != Coding::Ascii => Counts::Units,
+            counts => counts,
+        };
         if let Length::Var {
             digits: digits @ 1..,
             max,

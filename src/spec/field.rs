@@ -37,7 +37,7 @@ pub struct FieldSpec {
 /// Units are characters, digits, or (class `b`) bytes of content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Length {
-    /// Always so many units.
+    /// Always so many units, or characters where those are counted.
     Fixed(usize),
     /// A length of so many digits stands before the value.
     Var {
@@ -162,8 +162,10 @@ impl FieldSpec {
     /// Bytes on the wire of so many units.
     pub fn wire_bytes(&self, units: usize) -> usize {
         match (self.class, self.coding) {
-            // The sign of x+n is a character before the digits, whatever their coding.
-            (Class::Xn, Coding::Bcd(_)) if units > 0 => 1 + self.coding.wire_bytes(units - 1),
+            // A sign is a character before the digits, whatever their coding.
+            (class, Coding::Bcd(_)) if class.is_signed() && units > 0 => {
+                1 + self.coding.wire_bytes(units - 1)
+            }
             _ => self.coding.wire_bytes(units),
         }
     }
@@ -175,6 +177,12 @@ impl FieldSpec {
     pub fn find(&self, wire: &[u8]) -> Result<Found, (usize, Wanted)> {
         let short = |wanted: usize| Err((wire.len(), Wanted::Bytes(wanted - wire.len())));
         let (prefix, bytes, units) = match self.length {
+            Length::Fixed(count) if self.counts == Counts::Characters => {
+                match characters(wire, count) {
+                    Some(bytes) => (0, bytes, bytes),
+                    None => return short(wire.len() + 1),
+                }
+            }
             Length::Fixed(units) => (0, self.wire_bytes(units), units),
             Length::Var { digits: 0, .. } => (0, wire.len(), self.units_of(wire)),
             Length::Var { digits, min, max } => {
@@ -232,7 +240,7 @@ impl FieldSpec {
         let most = match self.length {
             Length::Fixed(units) | Length::Var { max: units, .. } => units,
         };
-        let sign = usize::from(self.class == Class::Xn);
+        let sign = usize::from(self.class.is_signed());
         let units = self.coding.units(wire.len()).saturating_sub(sign);
         let filled = match (fill, wire) {
             (Fill::LeftF, [first, ..]) => first >> 4 == 0xf,
@@ -247,6 +255,7 @@ impl FieldSpec {
     pub fn plan(&self) -> Plan {
         let plain = self.coding == Coding::Ascii || self.coding == Coding::Binary;
         let (shape, prefix, min, max) = match self.length {
+            Length::Fixed(_) if self.counts == Counts::Characters => (Shape::Other, 0, 0, 0),
             Length::Fixed(units) => (Shape::Fixed, 0, 0, self.wire_bytes(units)),
             Length::Var { digits, min, max } => {
                 let shape = match (digits, self.length_coding) {
@@ -268,7 +277,7 @@ impl FieldSpec {
             }
             (Inside::Nothing, Class::N, Coding::Ascii) => Check::Digits,
             (Inside::Nothing, Class::Ans, Coding::Ascii) => Check::Printable,
-            (Inside::Nothing, Class::Xn, _) => Check::Other,
+            (Inside::Nothing, class, _) if class.is_signed() => Check::Other,
             (Inside::Nothing, class, Coding::Ascii) => Check::Class(class),
             _ => Check::Other,
         };
@@ -315,9 +324,9 @@ impl FieldSpec {
             }
             Coding::Binary => None,
             Coding::Bcd(fill) => {
-                let (sign, digits) = if self.class == Class::Xn {
+                let (sign, digits) = if self.class.is_signed() {
                     let (sign, digits) = wire.split_first()?;
-                    if !matches!(sign, b'C' | b'D') {
+                    if !self.class.allows(0, *sign) {
                         return here(0, class);
                     }
                     (1, digits)
@@ -369,7 +378,7 @@ impl FieldSpec {
     pub fn read(&self, wire: &[u8], units: usize) -> Vec<u8> {
         match (self.class, self.coding) {
             (Class::B, Coding::Binary) => to_hex(wire).into_bytes(),
-            (Class::Xn, Coding::Bcd(_)) if !wire.is_empty() => {
+            (class, Coding::Bcd(_)) if class.is_signed() && !wire.is_empty() => {
                 let mut read = vec![wire[0]];
                 self.coding
                     .read(&wire[1..], units.saturating_sub(1), &mut read);

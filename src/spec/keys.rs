@@ -68,7 +68,7 @@ pub(super) static CODING: Shape = Shape {
         ("bitmap_bytes", "most bytes of the bitmap: 8, 16 or 24"),
         ("bitmap_fixed", "true: all of its bytes are always there"),
         ("bitmap_marked", "true: bits 1 and 65 are set even so"),
-        ("number", "of n and x+n"),
+        ("number", "of n, x+n and s+n"),
         ("text", "of a, an, anp, ans, ns, text and free"),
         ("track", "of z"),
         ("binary", "of b"),

@@ -145,10 +145,14 @@ impl Spec {
         self.unverified
     }
 
-    /// The framing of a link that names none: the dialect's own, else `len2-be`.
-    pub fn framing(&self) -> Framing {
-        let named = self.framing.as_deref().and_then(Framing::named);
-        named.unwrap_or_default()
+    /// The framing that the dialect names.
+    pub fn framing(&self) -> Option<&str> {
+        self.framing.as_deref()
+    }
+
+    /// The framing of a link that names none: the dialect's, else `len2-be`.
+    pub fn usual_framing(&self) -> Framing {
+        self.framing().and_then(Framing::named).unwrap_or_default()
     }
 
     /// The coding of the message type.

@@ -52,10 +52,17 @@ impl FieldSpec {
         let begin = self.make_room(out);
         let units = self.content_units(value);
         let (units, written) = match (self.length, self.pad) {
+            (Length::Fixed(wanted), Some(pad)) if self.counts == Counts::Characters => {
+                let missing = wanted.saturating_sub(self.told(units, value));
+                let mut filled = value.to_vec();
+                let at = if pad.left { 0 } else { value.len() };
+                filled.splice(at..at, std::iter::repeat_n(pad.with, missing));
+                (filled.len(), self.write(&filled, out))
+            }
             (Length::Fixed(wanted), Some(pad)) if units < wanted => {
                 let mut filled = vec![pad.with; wanted];
-                // The sign of x+n stays in front of the zeros that fill up its digits.
-                let sign = usize::from(self.class == Class::Xn).min(value.len());
+                // A sign stays in front of the zeros that fill up its digits.
+                let sign = usize::from(self.class.is_signed()).min(value.len());
                 filled[..sign].copy_from_slice(&value[..sign]);
                 let at = if pad.left {
                     wanted - value.len() + sign
@@ -140,7 +147,7 @@ impl FieldSpec {
                     content.len().is_multiple_of(2) && content.iter().all(|c| nibble(*c) < 16);
                 hex && self.coding.write(content, out)
             }
-            (Class::Xn, Coding::Bcd(_)) => match content.split_first() {
+            (class, Coding::Bcd(_)) if class.is_signed() => match content.split_first() {
                 Some((sign, digits)) => {
                     out.push(*sign);
                     self.coding.write(digits, out)

@@ -348,10 +348,11 @@ impl Conversation {
         let mut fields = BTreeMap::new();
         for n in message.fields() {
             if n == 48 {
-                for item in message.tags(spec, n) {
-                    let tag = format!("48.{}", String::from_utf8_lossy(item.tag));
-                    let value = String::from_utf8_lossy(item.value).replace('\n', "|");
-                    fields.insert(tag, value.replace(' ', "_"));
+                let inside = &spec.field(n).unwrap().inside;
+                for piece in inside.pieces(message.value(n).unwrap()) {
+                    let piece = piece.unwrap();
+                    let value = piece.text().replace('\n', "|").replace(' ', "_");
+                    fields.insert(format!("48.{}", piece.label), value);
                 }
             } else {
                 let value = message.text(spec, n).unwrap();

@@ -24,4 +24,5 @@ mod specs;
 mod storm;
 mod switch;
 mod tidy;
+mod vectors;
 mod worked_example;
