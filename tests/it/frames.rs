@@ -97,7 +97,7 @@ pub(crate) fn copied(spec: &Spec, message: &Message) -> Bytes {
 #[test]
 fn every_frame_is_read_as_its_file_says_and_made_again() {
     let cases = cases();
-    assert!(cases.len() >= 28, "only {} cases", cases.len());
+    assert!(cases.len() >= 52, "only {} cases", cases.len());
     for Case {
         name,
         spec,
