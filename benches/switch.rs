@@ -34,8 +34,7 @@ use clubswitch::terms::{Pan, Rials};
 use switch::Switch;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
-use tokio::runtime;
-use tokio::task::LocalSet;
+use tokio::runtime::{self, LocalOptions, LocalRuntime};
 
 /// Where things stand in the frames of a bench.
 #[derive(Clone, Copy)]
@@ -454,13 +453,8 @@ fn drive(
     talk: Talk,
     shared: &Arc<Shared>,
 ) -> (Vec<Desk>, Vec<u32>) {
-    let runtime = runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    let tasks = LocalSet::new();
     let latencies_us = Rc::new(RefCell::new(Vec::with_capacity(1 << 20)));
-    let desks = tasks.block_on(&runtime, async {
+    let desks = local().block_on(async {
         let all: Vec<_> = desks
             .into_iter()
             .map(|desk| {
@@ -480,6 +474,14 @@ fn drive(
         desks
     });
     (desks, latencies_us.take())
+}
+
+fn local() -> LocalRuntime {
+    let mut builder = runtime::Builder::new_current_thread();
+    builder
+        .enable_all()
+        .build_local(LocalOptions::default())
+        .unwrap()
 }
 
 /// Keeps so many in flight: each read is followed by one write of as many new frames as answers came.
@@ -612,11 +614,7 @@ fn echo_server(framing: bool) {
             let (tell, arrivals) = channel::<std::net::TcpStream>();
             let (wake, mut woken) = tokio::sync::mpsc::unbounded_channel::<()>();
             thread::spawn(move || {
-                let runtime = runtime::Builder::new_current_thread()
-                    .enable_all()
-                    .build()
-                    .unwrap();
-                LocalSet::new().block_on(&runtime, async move {
+                local().block_on(async move {
                     while woken.recv().await.is_some() {
                         for stream in arrivals.try_iter() {
                             tokio::task::spawn_local(echo(stream, framing));

@@ -18,7 +18,7 @@ pub use peek::Peek;
 
 pub use crate::spec::{Mti, Wanted};
 
-use crate::spec::{Function, Inside, Path, Spec};
+use crate::spec::{Check, Function, Inside, Path, Spec};
 use crate::wire::bitmap::Bitmap;
 use crate::wire::tlv::{Tagged, TlvForm};
 
@@ -92,6 +92,10 @@ impl Message {
     /// A value as text: characters, digits, or hex digits of bytes. What is not UTF-8 is replaced.
     pub fn text(&self, spec: &Spec, n: usize) -> Option<Cow<'_, str>> {
         let value = self.value(n)?;
+        // What was checked as ASCII stands there as it reads.
+        if let Check::Digits | Check::Printable = spec.plan(n).check {
+            return std::str::from_utf8(value).ok().map(Cow::Borrowed);
+        }
         let field = spec.field(n)?;
         Some(field.text(value, self.units(spec, n)?))
     }

@@ -4,7 +4,6 @@ use std::cell::{Cell, RefCell};
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, RawFd};
-use std::panic::resume_unwind;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -13,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
+use tokio::runtime::LocalOptions;
 use tokio::sync::{mpsc, watch};
 
 use super::clock::Clock;
@@ -62,11 +62,18 @@ impl Links {
             let (arrive, arrivals) = mpsc::channel(ARRIVALS_MOST);
             let (outlet, door, clock) = (outlets.of(index), door.clone(), Arc::clone(clock));
             let (key, drain, leave) = (key.clone(), drain.clone(), links.leave.subscribe());
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_io()
-                .enable_time()
-                .build()?;
             let work = move || {
+                // Only the thread that built it can run it.
+                let runtime = tokio::runtime::Builder::new_current_thread()
+                    .enable_io()
+                    .enable_time()
+                    .build_local(LocalOptions::default());
+                let runtime = match runtime {
+                    Ok(runtime) => runtime,
+                    Err(error) => {
+                        guard::end(|| tracing::error!("link thread {index} cannot begin: {error}"))
+                    }
+                };
                 let floor = Rc::new(Floor {
                     thread: index,
                     door,
@@ -78,12 +85,7 @@ impl Links {
                     inboxes: RefCell::new(Map::default()),
                     metrics: RefCell::new(Map::default()),
                 });
-                let local = tokio::task::LocalSet::new();
-                // A task of its own, so that it is not woken whenever a connection is.
-                let running = local.spawn_local(run(floor, arrivals, outlet, drain, leave));
-                if let Err(error) = local.block_on(&runtime, running) {
-                    resume_unwind(error.into_panic());
-                }
+                runtime.block_on(run(floor, arrivals, &outlet, drain, leave));
             };
             links.arrivals.push(arrive);
             links
@@ -113,7 +115,7 @@ impl Links {
 async fn run(
     floor: Rc<Floor>,
     mut arrivals: mpsc::Receiver<Arrival>,
-    outlet: Arc<Outlet>,
+    outlet: &Outlet,
     mut drain: watch::Receiver<bool>,
     mut leave: watch::Receiver<bool>,
 ) {
