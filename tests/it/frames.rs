@@ -501,14 +501,56 @@ pub(crate) fn seed() -> u64 {
     })
 }
 
+/// Those inside the program, and those of the vectors.
+fn all_dialects() -> Vec<Spec> {
+    let own = crate::vectors::dialects();
+    SHIPPED
+        .iter()
+        .map(|(name, _)| shipped(name).unwrap())
+        .chain(own)
+        .collect()
+}
+
+/// Whether a value of no length is one: not where the dialect wants parts or a bitmap inside, or more.
+fn may_be_empty(field: &FieldSpec) -> bool {
+    let whole = match &field.inside {
+        Inside::Parts { repeats, short, .. } => *repeats || *short,
+        Inside::Bitmap { .. } | Inside::Prefixed { .. } => false,
+        _ => true,
+    };
+    whole && !field.class.is_signed() && matches!(field.length, Length::Var { min: 0, .. })
+}
+
+#[test]
+fn every_variable_field_may_be_empty() {
+    for spec in all_dialects() {
+        let fields = spec.fields().filter(|(_, field)| may_be_empty(field));
+        let empty: Vec<usize> = fields.map(|(n, _)| n).collect();
+        let mut builder = MessageBuilder::new(&spec, Mti(0x200));
+        for n in &empty {
+            builder.set(*n, "");
+        }
+        let mut out = BytesMut::new();
+        builder.encode(&mut out).unwrap();
+        let message = Message::decode(&spec, out.freeze())
+            .unwrap_or_else(|error| panic!("{}: {error}", spec.name()));
+        assert_eq!(message.fields().collect::<Vec<_>>(), empty);
+        for n in empty {
+            assert_eq!(message.text(&spec, n).unwrap(), "", "{} {n}", spec.name());
+        }
+        let again = from_json(&spec, &json(&spec, &message, Secrets::Shown));
+        assert_eq!(again, message.bytes(), "{}", spec.name());
+    }
+}
+
 #[test]
 fn random_messages_come_back_as_they_were_and_broken_ones_do_no_harm() {
     let seed = seed();
     println!("SEED=0x{seed:x}");
     let mut random = Random(seed);
-    for (name, _) in SHIPPED {
-        let spec = shipped(name).unwrap();
-        for _ in 0..400 {
+    for spec in all_dialects() {
+        let name = spec.name();
+        for _ in 0..300 {
             let (bytes, wanted) = random.message(&spec, Mti(0x200));
             let message = Message::decode(&spec, bytes.clone())
                 .unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -588,6 +630,21 @@ fn other_codings_are_a_matter_of_the_file() {
         &format!("{bcd}2 = {{ coding = \"bcd-right-f\", counts = \"bytes\" }}"),
         &[(2, "999912000000019"), (28, "C00000123")],
         "0200 4000001000000000 08 999912000000019F 43 00000123",
+    );
+    check_own(
+        &format!("{bcd}28 = {{ class = \"s+n\" }}\n29 = {{ class = \"s+n\" }}"),
+        &[(28, "-00000123"), (29, "000000123")],
+        "0200 0000001800000000 2D 00000123 30 00000123",
+    );
+    check_own(
+        &format!("{bcd}97 = {{ length = \"LL..17\" }}\n99 = {{ coding = \"bcd-left-f\" }}"),
+        &[(97, "D1234"), (99, "58167")],
+        "0200 8000000000000000 00000000A0000000 05 44 1234 05 F58167",
+    );
+    check_own(
+        "extends = \"iso87-ascii\"\n[fields]\n43 = { length = 5, counts = \"characters\" }\n44 = { counts = \"bytes\" }",
+        &[(43, "قم 1 "), (44, "قم")],
+        "30323030 30303030303030303030333030303030 D982D9852031 20 3034D982D985",
     );
     check_own(
         &format!("{bcd}35 = {{ coding = \"bcd-right\", length_coding = \"binary\" }}"),

@@ -158,6 +158,22 @@ fn all_faults_are_told_at_once_with_their_places() {
 }
 
 #[test]
+fn a_field_that_no_bit_can_announce_is_a_fault() {
+    check(
+        &format!("{HEAD}[fields]\n130 = {{ name = \"x\", class = \"n\", length = 3 }}\n"),
+        &[
+            "mine.toml:4:1: the bitmap has no bit for field 130; see `bitmap_bytes` of [coding]; bits 1 and 65 announce more of it",
+        ],
+    );
+    check(
+        &format!("{HEAD}[coding]\nbitmap_bytes = 24\n[fields]\n65 = {{ length = 4 }}\n"),
+        &[
+            "mine.toml:6:1: the bitmap has no bit for field 65; see `bitmap_bytes` of [coding]; bits 1 and 65 announce more of it",
+        ],
+    );
+}
+
+#[test]
 fn what_does_not_fit_together_is_a_fault() {
     check(
         &format!(
