@@ -1,12 +1,15 @@
-//! Decode and encode of a purchase of 220 bytes and 18 fields, beside the same by hand in the same run.
+//! Decode, encode and peek of a purchase of 220 bytes and 18 fields, beside the same by hand, turn by turn in one run.
+//!
+//! `cargo bench --bench codec` gives medians; `cargo bench --bench codec -- instructions` counts instructions with
+//! valgrind, which do not depend on what else the machine does.
 
 use std::hint::black_box;
+use std::process::Command;
 use std::time::Instant;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use clubswitch::message::{Message, MessageBuilder, Mti};
-use clubswitch::spec::{Spec, shipped};
-use criterion::{Criterion, criterion_group, criterion_main};
+use clubswitch::spec::{Spec, all_digits, all_printable, all_track, shipped};
 
 /// Field and value of the message, in order.
 const VALUES: [(usize, &str); 18] = [
@@ -73,9 +76,19 @@ const HAND: [Hand; 65] = {
     table
 };
 
-/// The lower bound: the same walk with the fields of this message in the program, with or without
-/// a look at every byte.
-fn by_hand(bytes: &[u8], checked: bool, table: &mut [(u16, u16); 65]) -> Option<usize> {
+/// How much the walk by hand looks at.
+#[derive(Clone, Copy, PartialEq)]
+enum Look {
+    /// Lengths only.
+    Lengths,
+    /// Every byte, one by one.
+    Bytes,
+    /// Every byte, eight at a time, as fast as the dialects' own checks are.
+    Eights,
+}
+
+/// The lower bound: the same walk with the fields of this message in the program.
+fn by_hand(bytes: &[u8], look: Look, table: &mut [(u16, u16); 65]) -> Option<usize> {
     let mti = bytes.get(..4)?;
     if !mti.iter().all(u8::is_ascii_digit) {
         return None;
@@ -107,12 +120,15 @@ fn by_hand(bytes: &[u8], checked: bool, table: &mut [(u16, u16); 65]) -> Option<
             Hand::None => return None,
         };
         let value = bytes.get(from..from + length)?;
-        let good = !checked
-            || match HAND[n] {
-                Hand::Digits(_) | Hand::LlDigits => value.iter().all(u8::is_ascii_digit),
-                Hand::Printable(_) => value.iter().all(|c| (0x20..0x7f).contains(c)),
-                _ => value.iter().all(|c| c.is_ascii_digit() || *c == b'='),
-            };
+        let good = match look {
+            Look::Lengths => true,
+            Look::Bytes => holds(HAND[n], value),
+            Look::Eights => match HAND[n] {
+                Hand::Digits(_) | Hand::LlDigits => all_digits(value),
+                Hand::Printable(_) => all_printable(value),
+                _ => all_track(value),
+            },
+        };
         if !good {
             return None;
         }
@@ -120,6 +136,14 @@ fn by_hand(bytes: &[u8], checked: bool, table: &mut [(u16, u16); 65]) -> Option<
         at = from + length;
     }
     (at == bytes.len()).then_some(at)
+}
+
+fn holds(hand: Hand, value: &[u8]) -> bool {
+    match hand {
+        Hand::Digits(_) | Hand::LlDigits => value.iter().all(u8::is_ascii_digit),
+        Hand::Printable(_) => value.iter().all(|c| (0x20..0x7f).contains(c)),
+        _ => value.iter().all(|c| c.is_ascii_digit() || *c == b'='),
+    }
 }
 
 /// The lower bound of encoding: every value copied to its place, checked, into room that is there.
@@ -130,9 +154,9 @@ fn put_by_hand(out: &mut BytesMut) -> bool {
     for (n, value) in VALUES {
         let value = black_box(value).as_bytes();
         good &= match HAND[n] {
-            Hand::Digits(_) | Hand::LlDigits => value.iter().all(u8::is_ascii_digit),
-            Hand::Printable(_) => value.iter().all(|c| (0x20..0x7f).contains(c)),
-            _ => value.iter().all(|c| c.is_ascii_digit() || *c == b'='),
+            Hand::Digits(_) | Hand::LlDigits => all_digits(value),
+            Hand::Printable(_) => all_printable(value),
+            _ => all_track(value),
         };
         if matches!(HAND[n], Hand::LlDigits | Hand::LlTrack) {
             let length = value.len() as u8;
@@ -143,103 +167,181 @@ fn put_by_hand(out: &mut BytesMut) -> bool {
     good
 }
 
-fn codec(c: &mut Criterion) {
-    let spec = shipped("iso87-ascii").expect("the default dialect");
-    let bytes = encoded(&spec);
-    let mut table = [(0, 0); 65];
-    assert_eq!(by_hand(&bytes, true, &mut table), Some(bytes.len()));
+/// What is measured, and its name.
+const NAMES: [&str; 10] = [
+    "walk, lengths only",
+    "walk, byte by byte",
+    "walk, eight at a time",
+    "decode",
+    "decode, bcd",
+    "decode, 1993 ascii",
+    "put by hand",
+    "encode",
+    "peek",
+    "peek, bcd",
+];
 
-    let mut group = c.benchmark_group("decode");
-    group.bench_function("by hand, lengths only", |b| {
-        b.iter(|| by_hand(black_box(&bytes), false, &mut table));
-    });
-    group.bench_function("by hand, checked", |b| {
-        b.iter(|| by_hand(black_box(&bytes), true, &mut table));
-    });
-    group.bench_function("by dialect, checked", |b| {
-        b.iter(|| Message::decode(&spec, black_box(&bytes).clone()));
-    });
-    let bcd = shipped("iso87-bcd").expect("the BCD dialect");
-    let packed = encoded(&bcd);
-    group.bench_function("by dialect, checked, bcd", |b| {
-        b.iter(|| Message::decode(&bcd, black_box(&packed).clone()));
-    });
-    group.finish();
-
-    let mut group = c.benchmark_group("encode");
-    let mut out = BytesMut::with_capacity(1024);
-    group.bench_function("by hand, checked", |b| {
-        b.iter(|| {
-            out.clear();
-            put_by_hand(&mut out)
-        });
-    });
-    assert_eq!(out, bytes);
-    let mut builder = MessageBuilder::new(&spec, Mti(0x200));
-    group.bench_function("by dialect, checked", |b| {
-        b.iter(|| {
-            out.clear();
-            builder.restart(Mti(0x200));
-            for (n, value) in VALUES {
-                builder.set(n, black_box(value));
-            }
-            builder.encode(&mut out)
-        });
-    });
-    assert_eq!(out, bytes);
-    group.finish();
-    ratios(&spec, &bytes);
+struct Bench {
+    ascii: Spec,
+    bcd: Spec,
+    later: Spec,
+    bytes: Bytes,
+    packed: Bytes,
+    newer: Bytes,
 }
 
-/// The ratios that are to be held, from medians taken turn by turn, so that both sides see the
-/// same machine.
-fn ratios(spec: &Spec, bytes: &Bytes) {
-    let mut table = [(0, 0); 65];
-    let mut out = BytesMut::with_capacity(1024);
-    let mut builder = MessageBuilder::new(spec, Mti(0x200));
-    let mut rounds = [const { Vec::new() }; 5];
-    for _ in 0..300 {
-        rounds[0].push(time(|| by_hand(black_box(bytes), false, &mut table)));
-        rounds[1].push(time(|| by_hand(black_box(bytes), true, &mut table)));
-        rounds[2].push(time(|| Message::decode(spec, black_box(bytes).clone())));
-        rounds[3].push(time(|| {
-            out.clear();
-            put_by_hand(&mut out)
-        }));
-        rounds[4].push(time(|| {
-            out.clear();
-            builder.restart(Mti(0x200));
-            for (n, value) in VALUES {
-                builder.set(n, black_box(value));
-            }
-            builder.encode(&mut out)
-        }));
+impl Bench {
+    fn new() -> Bench {
+        let spec = |name| shipped(name).expect("a shipped dialect");
+        let (ascii, bcd, later) = (spec("iso87-ascii"), spec("iso87-bcd"), spec("iso93-ascii"));
+        let mut newer = MessageBuilder::new(&later, Mti(0x1200));
+        for (n, value) in VALUES {
+            match n {
+                12 => newer.set(12, "261121101500"),
+                13 | 18 | 25 => &mut newer,
+                22 => newer.set(22, "510101511344"),
+                _ => newer.set(n, value),
+            };
+        }
+        let mut out = BytesMut::new();
+        newer.encode(&mut out).expect("the values are good");
+        Bench {
+            bytes: encoded(&ascii),
+            packed: encoded(&bcd),
+            newer: out.freeze(),
+            ascii,
+            bcd,
+            later,
+        }
     }
-    let [lengths, checked, decode, put, encode] = rounds.map(|mut round| {
+
+    /// Runs one of the things so many times; gives nanoseconds in all.
+    fn run(&self, what: usize, times: u32) -> u128 {
+        let mut table = [(0, 0); 65];
+        let mut out = BytesMut::with_capacity(1024);
+        let mut builder = MessageBuilder::new(&self.ascii, Mti(0x200));
+        let looks = [Look::Lengths, Look::Bytes, Look::Eights];
+        match what {
+            0..=2 => time(times, || {
+                by_hand(black_box(&self.bytes), looks[what], &mut table)
+            }),
+            3 => time(times, || {
+                Message::decode(&self.ascii, black_box(&self.bytes).clone())
+            }),
+            4 => time(times, || {
+                Message::decode(&self.bcd, black_box(&self.packed).clone())
+            }),
+            5 => time(times, || {
+                Message::decode(&self.later, black_box(&self.newer).clone())
+            }),
+            6 => time(times, || {
+                out.clear();
+                put_by_hand(&mut out)
+            }),
+            7 => time(times, || {
+                out.clear();
+                builder.restart(Mti(0x200));
+                for (n, value) in VALUES {
+                    builder.set(n, black_box(value));
+                }
+                builder.encode(&mut out)
+            }),
+            8 => time(times, || Message::peek(&self.ascii, black_box(&self.bytes))),
+            _ => time(times, || Message::peek(&self.bcd, black_box(&self.packed))),
+        }
+    }
+}
+
+fn time<T>(times: u32, mut work: impl FnMut() -> T) -> u128 {
+    let begun = Instant::now();
+    for _ in 0..times {
+        black_box(work());
+    }
+    begun.elapsed().as_nanos()
+}
+
+/// All of them in turn, round after round, so that each sees the same machine.
+fn medians(bench: &Bench) {
+    let mut rounds = [const { Vec::new() }; NAMES.len()];
+    for _ in 0..400 {
+        for (what, round) in rounds.iter_mut().enumerate() {
+            round.push(bench.run(what, 1000));
+        }
+    }
+    // Picoseconds of one.
+    let medians = rounds.map(|mut round| {
         round.sort_unstable();
         round[round.len() / 2]
     });
-    let ratio = |of: u128, to: u128| format!("{}.{:02}", of / to, of * 100 / to % 100);
     println!(
-        "{} bytes, medians in ns: walk {lengths}, checked walk {checked}, decode {decode}, put {put}, encode {encode}",
-        bytes.len()
+        "{} bytes, 18 fields; {} in bcd",
+        bench.bytes.len(),
+        bench.packed.len()
     );
-    println!(
-        "decode is {} x the walk, {} x the checked walk; encode is {} x its bound",
-        ratio(decode, lengths),
-        ratio(decode, checked),
-        ratio(encode, put)
-    );
-}
-
-/// Nanoseconds of one run of `work`, over a thousand runs.
-fn time<T>(mut work: impl FnMut() -> T) -> u128 {
-    let begun = Instant::now();
-    for _ in 0..1000 {
-        black_box(work());
+    for (name, median) in NAMES.iter().zip(medians) {
+        println!("{name:<24}{:>7}.{} ns", median / 1000, median / 100 % 10);
     }
-    begun.elapsed().as_nanos() / 1000
+    let ratio = |of: usize, to: usize| {
+        let hundredths = medians[of] * 100 / medians[to];
+        format!("{}.{:02}", hundredths / 100, hundredths % 100)
+    };
+    println!("decode is {} x the walk eight at a time", ratio(3, 2));
+    println!("decode is {} x the walk byte by byte", ratio(3, 1));
+    println!(
+        "decode is {} x the walk that looks at lengths only",
+        ratio(3, 0)
+    );
+    println!("decode in bcd is {} x in ascii", ratio(4, 3));
+    println!("encode is {} x put by hand", ratio(7, 6));
 }
 
-criterion_group!(benches, codec);
-criterion_main!(benches);
+/// Instructions of one run of each, by valgrind: twice with different counts, so that the start falls out.
+fn instructions() {
+    let me = std::env::current_exe().expect("this program");
+    for (what, name) in NAMES.iter().enumerate() {
+        let count = |times: u32| -> u64 {
+            let run = Command::new("valgrind")
+                .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+                .arg(&me)
+                .args(["run", &what.to_string(), &times.to_string()])
+                .output()
+                .expect("valgrind is installed");
+            let told = String::from_utf8_lossy(&run.stderr).into_owned();
+            let line = told.lines().find(|line| line.contains("Collected"));
+            let digits = line.and_then(|line| line.split(": ").nth(1));
+            let digits = digits.unwrap_or_else(|| panic!("no count in {told}"));
+            digits.trim().parse().expect("a number")
+        };
+        println!(
+            "{name:<24}{:>7} instructions",
+            (count(3000) - count(1000)) / 2000
+        );
+    }
+}
+
+fn main() {
+    let bench = Bench::new();
+    let mut table = [(0, 0); 65];
+    for look in [Look::Lengths, Look::Bytes, Look::Eights] {
+        assert_eq!(
+            by_hand(&bench.bytes, look, &mut table),
+            Some(bench.bytes.len())
+        );
+    }
+    let mut out = BytesMut::new();
+    assert!(put_by_hand(&mut out));
+    assert_eq!(out, bench.bytes);
+    let arguments: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|a| !a.starts_with("--"))
+        .collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words[..] {
+        ["instructions"] => instructions(),
+        ["run", what, times] => {
+            let number = |text: &str| text.parse().expect("a number");
+            bench.run(number(what) as usize, number(times));
+        }
+        _ => medians(&bench),
+    }
+}

@@ -253,7 +253,7 @@ impl<'s> MessageBuilder<'s> {
             Check::Digits => all_digits(value),
             Check::Printable => all_printable(value),
             Check::Class(class) => class.holds(value),
-            Check::Other => false,
+            Check::Other | Check::Packed | Check::PackedTrack => false,
         };
         match plan.shape {
             Shape::Fixed if clean && value.len() == max => {}

@@ -1,6 +1,7 @@
 //! One ISO 8583 message: decode without copying, encode, describe with secrets masked.
 
 mod build;
+mod careful;
 mod decode;
 pub mod describe;
 mod fault;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::Message;
-use super::decode::{head, length_of};
+use super::decode::{head, measure};
 use crate::spec::{Mti, Routing, Spec};
 
 /// What routing asks of a message; values stand in the message as it came.
@@ -25,7 +25,7 @@ impl Message {
         let mut values = [None; Routing::COUNT];
         let routing = spec.routing();
         let last = usize::from(routing.last);
-        let mut rest = bytes.get(from..)?;
+        let mut at = from;
         'words: for word in 0..3 {
             let mut left = map.word(word);
             while left != 0 {
@@ -35,12 +35,11 @@ impl Message {
                 if n > last {
                     break 'words;
                 }
-                let (prefix, length) = length_of(spec, n, rest)?;
-                let after = rest.get(prefix..)?;
-                let value = after.get(..length)?;
-                rest = &after[length..];
+                let (prefix, length, _) = measure(spec, spec.plan(n), n, bytes, at)?;
+                let begin = at + prefix;
+                at = begin + length;
                 if let Some(place) = values.get_mut(usize::from(routing.place(n))) {
-                    *place = Some(value);
+                    *place = Some(bytes.get(begin..at)?);
                 }
             }
         }

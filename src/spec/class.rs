@@ -208,7 +208,7 @@ fn all_text(value: &[u8]) -> bool {
 
 /// Whether all bytes are of the track alphabet from `0` to `?`, eight at a time.
 #[inline]
-fn all_track(value: &[u8]) -> bool {
+pub fn all_track(value: &[u8]) -> bool {
     eight_by_eight(value, |x| (x & (ONES * 0xf0)) ^ (ONES * 0x30))
 }
 

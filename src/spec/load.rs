@@ -303,7 +303,10 @@ impl Draft {
             (None, Some(unknown)) => unknown.field.plan(),
             (None, None) => Plan::UNKNOWN,
         };
-        let plans = fields.iter().map(plan).collect();
+        let mut plans = Box::new([Plan::UNKNOWN; FIELDS + 1]);
+        for (to, field) in plans.iter_mut().zip(&fields) {
+            *to = plan(field);
+        }
         let mut spec = Spec {
             name: name.to_owned(),
             title: self.title.unwrap_or_default(),

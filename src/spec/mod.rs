@@ -16,7 +16,7 @@ mod wanted;
 
 use std::collections::BTreeMap;
 
-pub use class::{Class, all_digits, all_printable};
+pub use class::{Class, all_bcd, all_digits, all_printable, all_track};
 pub use dated::{Calendar, Dated};
 pub use field::{Check, Counts, FieldSpec, Found, Length, Pad, Plan, Secret, Shape};
 pub use inside::{Inside, Label, Piece, Pieces, Policy};
@@ -43,7 +43,7 @@ pub struct Spec {
     mti: Coding,
     bitmap: BitmapForm,
     fields: Vec<Option<FieldSpec>>,
-    plans: Vec<Plan>,
+    plans: Box<[Plan; FIELDS + 1]>,
     unknown: Option<Unknown>,
     answers: BTreeMap<Mti, Mti>,
     net: Option<Net>,

@@ -84,29 +84,18 @@ impl Bitmap {
         let mut at = 0;
         for word in 0..form.words_max {
             let bits = if form.coding.is_hex() {
-                let Some(digits) = wire.get(at..at + 16) else {
+                let digits = wire.get(at..).and_then(|wire| wire.first_chunk::<16>());
+                let Some(digits) = digits else {
                     return Err(ended(wire, at + 16));
                 };
-                let (mut bits, mut seen) = (0_u64, 0_u8);
-                let table = if form.coding == Coding::Hex {
-                    &NIBBLES
-                } else {
-                    &NIBBLES_EBCDIC
-                };
-                for digit in digits {
-                    let value = table[usize::from(*digit)];
-                    seen |= value;
-                    bits = bits << 4 | u64::from(value & 15);
-                }
-                if seen > 15 {
-                    let bad = digits
-                        .iter()
-                        .position(|digit| table[usize::from(*digit)] > 15);
+                let Some(bits) = hex_word(digits, form.coding) else {
+                    let mut read = digits.iter().map(|digit| form.coding.character(*digit));
+                    let bad = read.position(|digit| nibble(digit) > 15);
                     return Err(BadBitmap {
                         at: at + bad.unwrap_or(0),
                         short: 0,
                     });
-                }
+                };
                 at += 16;
                 bits
             } else {
@@ -169,31 +158,34 @@ fn ended(wire: &[u8], wanted: usize) -> BadBitmap {
 
 const FIRST: u64 = 1 << 63;
 
-static NIBBLES: [u8; 256] = {
-    let mut table = [0xff; 256];
-    let mut at = 0;
-    while at < 256 {
-        table[at] = nibble(at as u8);
-        at += 1;
+/// Sixteen hex digits as a word; `None` where one is none.
+#[inline]
+fn hex_word(digits: &[u8; 16], coding: Coding) -> Option<u64> {
+    let mut ascii = *digits;
+    if coding != Coding::Hex {
+        ascii = ascii.map(|digit| coding.character(digit));
     }
-    table
-};
+    let (halves, _) = ascii.as_chunks::<8>();
+    Some(eight_digits(halves[0])? << 32 | eight_digits(halves[1])?)
+}
 
-static NIBBLES_EBCDIC: [u8; 256] = {
-    let mut table = [0xff; 256];
-    let mut digit = 0;
-    while digit < 16 {
-        // 0 to 9 stand at F0, A to F at C1 and a to f at 81.
-        if digit < 10 {
-            table[0xf0 + digit] = digit as u8;
-        } else {
-            table[0xc1 + digit - 10] = digit as u8;
-            table[0x81 + digit - 10] = digit as u8;
-        }
-        digit += 1;
+/// Eight hex digits in ASCII, all at once.
+#[inline]
+fn eight_digits(digits: [u8; 8]) -> Option<u64> {
+    const ONES: u64 = u64::MAX / 255;
+    let x = u64::from_be_bytes(digits);
+    // A letter has bit 6. Its value is its low nibble and 9; it may stand in either case.
+    let letters = x >> 6 & ONES;
+    let values = (x & (ONES * 15)) + letters * 9;
+    // What these values are written as must be what stood there; no byte runs over into the next.
+    let tens = (values + ONES * 6) >> 4 & ONES;
+    if values + ONES * 0x30 + tens * 7 != x & !(letters << 5) {
+        return None;
     }
-    table
-};
+    let pairs = (values | values >> 4) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs | pairs >> 8) & 0x0000_ffff_0000_ffff;
+    Some((fours | fours >> 16) & 0xffff_ffff)
+}
 
 fn bit(n: usize) -> u64 {
     FIRST >> ((n - 1) % 64)
@@ -256,6 +248,21 @@ mod tests {
         };
         let wide = [b"\xf0\xc5".as_slice(), &[0xf0; 14]].concat();
         check(ebcdic, &[5, 6, 7], &wide);
+    }
+
+    #[test]
+    fn hex_digits_are_those_of_the_slow_way() {
+        for at in 0..8 {
+            for byte in 0..=255 {
+                let mut digits = *b"0aF93bC7";
+                digits[at] = byte;
+                let slow = digits.iter().try_fold(0, |word, digit| {
+                    let value = u64::from(nibble(*digit));
+                    (value < 16).then_some(word << 4 | value)
+                });
+                assert_eq!(eight_digits(digits), slow, "{byte:#x} at {at}");
+            }
+        }
     }
 
     #[test]
