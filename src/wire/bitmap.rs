@@ -179,7 +179,8 @@ fn eight_digits(digits: [u8; 8]) -> Option<u64> {
     let values = (x & (ONES * 15)) + letters * 9;
     // What these values are written as must be what stood there; no byte runs over into the next.
     let tens = (values + ONES * 6) >> 4 & ONES;
-    if values + ONES * 0x30 + tens * 7 != x & !(letters << 5) {
+    let written = values + ONES * 0x30 + tens * 7;
+    if written != x & !(letters << 5) || values & (ONES * 0xf0) != 0 {
         return None;
     }
     let pairs = (values | values >> 4) & 0x00ff_00ff_00ff_00ff;

@@ -13,6 +13,7 @@ mod decisions;
 mod doctor;
 mod frames;
 mod framings;
+mod frugal;
 mod kill;
 mod layers;
 mod links;
