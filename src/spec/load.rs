@@ -22,7 +22,7 @@ use crate::wire::coding::Coding;
 use crate::wire::framing::Framing;
 
 /// The dialects inside the program: name and text.
-pub const SHIPPED: [(&str, &str); 7] = [
+pub const SHIPPED: [(&str, &str); 9] = [
     ("iso87-ascii", include_str!("../../specs/iso87-ascii.toml")),
     (
         "iso87-ascii-binmap",
@@ -36,6 +36,8 @@ pub const SHIPPED: [(&str, &str); 7] = [
     ("iso93-ascii", include_str!("../../specs/iso93-ascii.toml")),
     ("iso93-bcd", include_str!("../../specs/iso93-bcd.toml")),
     ("pos-nac-bcd", include_str!("../../specs/pos-nac-bcd.toml")),
+    ("shetab7-87", include_str!("../../specs/shetab7-87.toml")),
+    ("shetab7-93", include_str!("../../specs/shetab7-93.toml")),
 ];
 
 /// A dialect that is inside the program; `None` for a name that is not.

@@ -346,13 +346,14 @@ impl Conversation {
         let message = Message::decode(spec, body.clone()).unwrap();
         self.last_out = body;
         let mut fields = BTreeMap::new();
+        let private = spec.role("private").unwrap().field;
         for n in message.fields() {
-            if n == 48 {
+            if n == usize::from(private) {
                 let inside = &spec.field(n).unwrap().inside;
                 for piece in inside.pieces(message.value(n).unwrap()) {
                     let piece = piece.unwrap();
                     let value = piece.text().replace('\n', "|").replace(' ', "_");
-                    fields.insert(format!("48.{}", piece.label), value);
+                    fields.insert(format!("{n}.{}", piece.label), value);
                 }
             } else {
                 let value = message.text(spec, n).unwrap();
