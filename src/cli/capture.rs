@@ -463,6 +463,24 @@ fn unread(line: usize, column: usize, wanted: &'static str) -> Unreadable {
     }
 }
 
+/// Bytes of a block of a clearing file, and how many of them are of the stream.
+const BLOCK: (usize, usize) = (1014, 1012);
+
+/// The stream of a file that is cut into blocks.
+pub(super) fn unblocked(given: &[u8]) -> Result<Vec<u8>, Failure> {
+    let (whole, used) = BLOCK;
+    match given.len() % whole {
+        0 => Ok(given
+            .chunks(whole)
+            .flat_map(|block| &block[..used])
+            .copied()
+            .collect()),
+        left => Err(Failure::Off(format!(
+            "whole blocks of {whole} bytes wanted, the last has {left}"
+        ))),
+    }
+}
+
 /// As `hexdump -C` prints bytes.
 pub(super) fn dumped(bytes: &[u8]) -> String {
     use std::fmt::Write;
@@ -537,6 +555,17 @@ mod tests {
             format!("{:08x}: {:<39}  {text}\n", at * 16, groups.join(" "))
         };
         bytes.chunks(16).enumerate().map(row).collect()
+    }
+
+    #[test]
+    fn blocks_give_their_stream() {
+        let mut file = vec![7; 1012];
+        file.extend([0x40; 2]);
+        file.extend([8; 1014]);
+        let stream = unblocked(&file).ok().unwrap();
+        assert_eq!(stream, [vec![7; 1012], vec![8; 1012]].concat());
+        assert!(unblocked(&file[..1015]).is_err());
+        assert!(unblocked(&[]).is_ok_and(|stream| stream.is_empty()));
     }
 
     #[test]

@@ -31,6 +31,7 @@ use crate::wire::framing::Framing;
   clubswitch describe --dialect auto capture.bin
   hexdump -C capture.bin | clubswitch describe --dialect iso87-bcd --framing nac -
   clubswitch describe --framing len2-be --brief stream.bin
+  clubswitch describe --dialect mastercard-ipm --framing len4-be --blocked clearing.ipm
   clubswitch describe --lines --show-secrets messages.hex | clubswitch encode --lines -
 
 Exit status: 0 a message, 1 not one, 2 a fault in the command.")]
@@ -46,6 +47,9 @@ pub(super) struct Args {
     input: Option<Form>,
     #[command(flatten)]
     frames: FrameArgs,
+    /// The stream is cut into blocks of 1014 bytes, the last two of each without meaning, as clearing files are
+    #[arg(long, requires = "framing")]
+    blocked: bool,
     /// Every line is a message in hex; each gives a line of JSON, or with --brief of text
     #[arg(long, conflicts_with_all = ["framing", "input"])]
     lines: bool,
@@ -89,7 +93,10 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     if args.lines {
         return show.lines(args, argument);
     }
-    let bytes = Bytes::from(capture::read(argument, args.input, true)?.bytes);
+    let mut bytes = Bytes::from(capture::read(argument, args.input, true)?.bytes);
+    if args.blocked {
+        bytes = capture::unblocked(&bytes)?.into();
+    }
     let shown = match args.frames.framing()? {
         Some(framing) => show.stream(&framing, bytes),
         None => show.only(args.frames.behind_header(bytes)?),
@@ -114,7 +121,10 @@ fn find(args: &Args, config: &Config, argument: &str) -> Result<(), Failure> {
             "--lines wants the name of a dialect; --dialect auto on one of the lines finds it";
         return Err(Failure::Usage(wanted.to_owned()));
     }
-    let capture = capture::read(argument, args.input, false)?;
+    let mut capture = capture::read(argument, args.input, false)?;
+    if args.blocked {
+        capture.bytes = capture::unblocked(&capture.bytes)?;
+    }
     let slip = capture.fault;
     let specs = doctor::dialects(config);
     let framing = args.frames.framing()?;
@@ -216,6 +226,10 @@ impl<'s> Show<'s> {
         let rest = loop {
             let at = cutter.at();
             match cutter.take() {
+                // A file ends with a frame of nothing; what fills up its last block comes after.
+                Ok(Some(framed)) if framed.body.is_empty() && self.is_file() => {
+                    break cutter.is_filled_up(at);
+                }
                 Ok(Some(framed)) if framed.body.is_empty() => silent += 1,
                 Ok(Some(framed)) => {
                     self.silent(std::mem::take(&mut silent), at)?;
@@ -248,6 +262,11 @@ impl<'s> Show<'s> {
             true => Ok(()),
             false => Err(Failure::Off(faults.join("; "))),
         }
+    }
+
+    /// Whether the dialect is one of files, which no link speaks.
+    fn is_file(&self) -> bool {
+        self.spec.functions().is_empty()
     }
 
     /// Frames without a message, before a byte of the stream.

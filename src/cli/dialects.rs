@@ -133,6 +133,15 @@ impl<'f> Cutter<'f> {
         self.left.len()
     }
 
+    /// What is wrong with the rest behind the frame at byte `end`, which ends a file: only blanks of EBCDIC may follow.
+    pub fn is_filled_up(&self, end: usize) -> Option<String> {
+        let other = self.left.iter().position(|byte| *byte != 0x40)?;
+        let at = self.at() + other;
+        Some(format!(
+            "the frame at byte {end} ends the file; at byte {at} there is more"
+        ))
+    }
+
     /// The next message; `None` where the rest is no whole one.
     pub fn take(&mut self) -> Result<Option<Framed>, FrameError> {
         let Some(frame) = self.framing.take(&mut self.left)? else {

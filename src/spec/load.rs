@@ -22,7 +22,7 @@ use crate::wire::coding::Coding;
 use crate::wire::framing::Framing;
 
 /// The dialects inside the program: name and text.
-pub const SHIPPED: [(&str, &str); 9] = [
+pub const SHIPPED: [(&str, &str); 10] = [
     ("iso87-ascii", include_str!("../../specs/iso87-ascii.toml")),
     (
         "iso87-ascii-binmap",
@@ -35,6 +35,10 @@ pub const SHIPPED: [(&str, &str); 9] = [
     ),
     ("iso93-ascii", include_str!("../../specs/iso93-ascii.toml")),
     ("iso93-bcd", include_str!("../../specs/iso93-bcd.toml")),
+    (
+        "mastercard-ipm",
+        include_str!("../../specs/mastercard-ipm.toml"),
+    ),
     ("pos-nac-bcd", include_str!("../../specs/pos-nac-bcd.toml")),
     ("shetab7-87", include_str!("../../specs/shetab7-87.toml")),
     ("shetab7-93", include_str!("../../specs/shetab7-93.toml")),

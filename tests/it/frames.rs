@@ -458,7 +458,12 @@ impl Random {
                     if name.parse() != Ok(pieces.len() + 1) {
                         break;
                     }
-                    pieces.push((name.clone(), self.given(spec)));
+                    let mut given = self.given(spec);
+                    if let Given::Text(text) = &mut given {
+                        // All of them must fit into the field.
+                        text.truncate(20);
+                    }
+                    pieces.push((name.clone(), given));
                 }
             }
             _ => {
