@@ -424,6 +424,29 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_before_the_tags_is_left_blank() {
+        let text = "title = \"own\"\nextends = \"iso87-ascii\"\n[inside.48]\n\
+                    prefix = [{ name = \"reserved\", class = \"ans\", length = 16 }]\n";
+        let dialect = super::super::bind(&crate::spec::load_text("own", text).unwrap()).unwrap();
+        let request = message(&dialect, &format!("{PURCHASE} 48.21=200000"));
+        assert_eq!(
+            request
+                .at(dialect.spec(), &"48.p1".parse().unwrap())
+                .unwrap(),
+            " ".repeat(16)
+        );
+        let mut told = example();
+        told.split = vec![(Party::MerchantMarketer, Rials(1)); 40];
+        let mut out = BytesMut::new();
+        dialect.answer(&request, &told, &names(), &mut out);
+        let answer = Message::decode(dialect.spec(), out.freeze()).unwrap();
+        let private = answer.value(48).unwrap();
+        assert!(private.starts_with(&[b' '; 16]) && private.len() <= 999);
+        assert_eq!(answer.tag(dialect.spec(), 48, "74").unwrap(), b"137777");
+        assert!(answer.tag(dialect.spec(), 48, "79").is_some());
+    }
+
+    #[test]
     fn the_field_at_fault_is_told_under_test_only() {
         let dialect = dialect("iso87-ascii");
         let refusal = Refusal {

@@ -236,19 +236,19 @@ pub fn bind(spec: &Spec) -> Result<Dialect, Vec<BindFault>> {
     let tags = Tags::find(|role| tag(spec, role, private, &mut faults));
     let codes = codes(spec, &mut faults);
     let meanings = meanings(spec, &mut faults);
-    let form = match spec.field(usize::from(private)).map(|field| &field.inside) {
-        Some(Inside::Tlv { form, .. }) => Some(*form),
-        Some(_) => {
+    let inside = spec.field(usize::from(private)).map(|field| &field.inside);
+    let form = inside.and_then(|inside| {
+        let form = tagged(inside);
+        if form.is_none() {
             faults.push(BindFault::Misplaced {
                 dialect: spec.name().to_owned(),
                 role: "private",
                 at: Path::field(usize::from(private)),
-                wanted: "a field with tags inside",
+                wanted: "a field with tags inside, and before them only what can be left blank",
             });
-            None
         }
-        None => None,
-    };
+        form
+    });
     if let (Some(at), Some(also)) = (&at, &also) {
         time_and_date(spec, at.time, also.date, &mut faults);
     }
@@ -256,9 +256,11 @@ pub fn bind(spec: &Spec) -> Result<Dialect, Vec<BindFault>> {
         .as_ref()
         .and_then(|at| original_form(spec, at.original, &mut faults));
     match (at, also, tags, form, original) {
-        (Some(at), Some(also), Some(tags), Some(form), Some(original)) if faults.is_empty() => {
+        (Some(at), Some(also), Some(tags), Some((form, before)), Some(original))
+            if faults.is_empty() =>
+        {
             Ok(Dialect {
-                private_bytes_max: longest(spec, at.private),
+                private_bytes_max: longest(spec, at.private).saturating_sub(before),
                 spec: spec.clone(),
                 at,
                 also,
@@ -427,6 +429,22 @@ fn original_form(spec: &Spec, n: usize, faults: &mut Vec<BindFault>) -> Option<O
             faults.push(misplaced(spec, "original", &Path::field(n), wanted));
             None
         }
+    }
+}
+
+/// The shape of tagged values, and how many bytes stand before them where those are left blank.
+fn tagged(inside: &Inside) -> Option<(TlvForm, usize)> {
+    match inside {
+        Inside::Tlv { form, .. } => Some((*form, 0)),
+        Inside::Prefixed { parts, rest } => {
+            let mut blank = Vec::new();
+            let all = parts
+                .iter()
+                .all(|part| part.put_text(b"", &mut blank).is_ok());
+            let (form, before) = tagged(rest).filter(|_| all)?;
+            Some((form, blank.len() + before))
+        }
+        _ => None,
     }
 }
 
