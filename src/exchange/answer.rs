@@ -213,7 +213,7 @@ impl Dialect {
         });
         let parts = &mut parts[..count];
         parts.sort_unstable_by_key(|(tag, _)| *tag);
-        let head = self.form.tag_chars + self.form.length_digits;
+        let head = self.form.head_bytes();
         let value_max = self.form.value_bytes_max();
         let mut whole: usize = parts.iter().map(|(_, range)| head + range.len()).sum();
         let mut shed = |tag: &str, always: bool| {

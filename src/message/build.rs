@@ -315,7 +315,7 @@ impl<'s> MessageBuilder<'s> {
         else {
             return Err(wrong(Wanted::Tag));
         };
-        if tag.len() != form.tag_chars || !tag.bytes().all(|c| c.is_ascii_alphanumeric()) {
+        if !form.allows(tag) {
             return Err(wrong(Wanted::Tag));
         }
         match tags.get(tag) {
@@ -366,7 +366,7 @@ impl<'s> MessageBuilder<'s> {
         let bytes = self.wire.len() - begin;
         if bytes > max {
             self.wire.truncate(end);
-            let taken = end - begin + form.tag_chars + form.length_digits;
+            let taken = end - begin + form.head_bytes();
             return Err(wrong(Wanted::Between(0, max.saturating_sub(taken))));
         }
         self.put_length(field, from, begin);

@@ -100,6 +100,8 @@ enum Kind {
     Tlv {
         tag_chars: usize,
         length_digits: usize,
+        tag_coding: Option<Coding>,
+        length_coding: Option<Coding>,
     },
     Ber,
     List {
@@ -486,16 +488,32 @@ impl InsideDraft {
             Some(Kind::Tlv {
                 tag_chars,
                 length_digits,
+                tag_coding,
+                length_coding,
             }) => {
-                if !field.coding.is_text() || matches!(field.length, Length::Fixed(_)) {
+                let is_raw = field.coding == Coding::Binary;
+                if !field.coding.is_text() && !is_raw || matches!(field.length, Length::Fixed(_)) {
                     let title = format!("{what} cannot hold this");
-                    fault(title, "tags need a variable field of text");
+                    fault(title, "tags need a variable field of text, or of bytes");
+                }
+                let coding = tag_coding.unwrap_or(known.text);
+                let length_coding = length_coding.unwrap_or(known.text);
+                if !is_raw && (coding != known.text || length_coding != known.text) {
+                    let title =
+                        format!("tags of {what} have another coding than what they stand in");
+                    let mend = "give what they stand in the class b, and a length in bytes";
+                    fault(title, mend);
+                }
+                if coding == Coding::Binary && tag_chars % 2 == 1 {
+                    let title = format!("tags of {what} have half a byte");
+                    fault(title, "an even number of hex digits");
                 }
                 Inside::Tlv {
                     form: TlvForm {
                         tag_chars,
                         length_digits,
-                        coding: known.text,
+                        coding,
+                        length_coding,
                     },
                     tags,
                     unknown,
@@ -551,6 +569,15 @@ impl Kind {
             Kind::Tlv { tag_chars, .. } if name.len() != *tag_chars => {
                 Some(format!("\"{name}\" is not a tag of {tag_chars} characters"))
             }
+            Kind::Tlv {
+                tag_coding: Some(Coding::Binary),
+                ..
+            } if name
+                .bytes()
+                .any(|c| !matches!(c, b'0'..=b'9' | b'A'..=b'F')) =>
+            {
+                Some(format!("\"{name}\" is not a tag in upper-case hex digits"))
+            }
             Kind::Ber => {
                 let bytes = crate::wire::coding::from_hex(name.as_bytes());
                 let whole = bytes.is_some_and(|bytes| {
@@ -592,9 +619,15 @@ fn read_kind(table: &Table<'_>, what: &str) -> Option<Kind> {
         "tag_chars" => {
             let tag_chars = table.required("tag_chars", |v| v.integer(1, 8));
             let length_digits = table.required("length_digits", |v| v.integer(1, 5));
+            let plain = |c: Coding| c.is_text() || c == Coding::Binary;
+            let coding = |v| keys::coding_where(v, plain);
+            let tag_coding = table.optional("tag_coding", coding);
+            let length_coding = table.optional("length_coding", keys::length_coding);
             Some(Kind::Tlv {
                 tag_chars: tag_chars? as usize,
                 length_digits: length_digits? as usize,
+                tag_coding,
+                length_coding,
             })
         }
         "ber" => table.required("ber", Value::boolean)?.then_some(Kind::Ber),

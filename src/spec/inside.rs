@@ -233,19 +233,32 @@ impl<'a> Piece<'a> {
         match (self.spec, self.label) {
             (Some(spec), _) => Some(&spec.inside).filter(|inside| **inside != Inside::Nothing),
             (None, Label::Hex(tag)) => {
+                let mut around = around;
+                while let Inside::Prefixed { rest, .. } = around {
+                    around = rest;
+                }
+                let ber = matches!(around, Inside::Ber { .. });
                 let constructed = tag.first().is_some_and(|first| first & 0x20 != 0);
                 let whole = || {
                     let mut items = ber::items(self.value).peekable();
                     items.peek().is_some() && items.all(|item| item.is_ok())
                 };
-                (constructed && whole()).then_some(around)
+                (ber && constructed && whole()).then_some(around)
             }
             (None, _) => None,
         }
     }
 }
 
-impl Label<'_> {
+impl<'a> Label<'a> {
+    /// That of a tagged value.
+    fn of(form: TlvForm, tag: &'a [u8]) -> Label<'a> {
+        match form.coding {
+            Coding::Binary => Label::Hex(tag),
+            coding => Label::Text(tag, coding),
+        }
+    }
+
     /// Whether it is this name.
     pub fn is(&self, name: &str) -> bool {
         match self {
@@ -411,16 +424,17 @@ impl<'a> Pieces<'a> {
         let Tagged { tag, value, at } = item.map_err(|bad| {
             let inner = Inner::at(bad.at, bad.wanted.into());
             // Once its tag is read, what is wrong is told as of the tag.
-            let tag = self.content.get(self.at..self.at + form.tag_chars);
-            match tag.filter(|_| bad.at >= form.tag_chars) {
-                Some(tag) => inner.under(Label::Text(tag, form.coding).to_string(), self.at),
+            let bytes = form.tag_bytes();
+            let tag = self.content.get(self.at..self.at + bytes);
+            match tag.filter(|_| bad.at >= bytes) {
+                Some(tag) => inner.under(Label::of(form, tag).to_string(), self.at),
                 None => Inner {
                     at: inner.at + self.at,
                     ..inner
                 },
             }
         })?;
-        let label = Label::Text(tag, form.coding);
+        let label = Label::of(form, tag);
         let at = self.at + at;
         self.at = at + value.len();
         self.known(label, tags, at, value, (unknown, form.coding))

@@ -150,6 +150,11 @@ pub(super) static INSIDE: Shape = Shape {
         ("short", "true: the last parts may be missing"),
         ("tag_chars", "characters of a tag"),
         ("length_digits", "digits of the length behind a tag"),
+        (
+            "tag_coding",
+            "of a tag; binary: tag_chars are hex digits, two a byte",
+        ),
+        ("length_coding", "of the length behind a tag"),
         ("ber", "true: tags and lengths are those of BER"),
         ("separator", "the sign between two values"),
         ("assign", "the sign between a name and its value"),

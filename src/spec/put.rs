@@ -208,8 +208,7 @@ impl Inside {
             Inside::Tlv { form, tags, .. } => {
                 for (name, given) in pieces {
                     let value = self.value(tags.get(name), name, given)?;
-                    let characters = name.bytes().all(|c| c.is_ascii_alphanumeric());
-                    if name.len() != form.tag_chars || !characters {
+                    if !form.allows(name) {
                         return Err(wrong(name, Wanted::Tag));
                     }
                     if !form.put(name, &value, out) {
@@ -293,6 +292,11 @@ impl Inside {
                     _ => Coding::Ascii,
                 };
                 match coding {
+                    Coding::Binary => {
+                        let bytes = from_hex(text.as_bytes());
+                        let wrong = || Inner::at(0, Wanted::Hex).under(name.to_owned(), 0);
+                        value = bytes.ok_or_else(wrong)?;
+                    }
                     Coding::Cp037 | Coding::Cp500 => {
                         value = text.chars().map(|c| coding.byte(c as u8)).collect();
                     }

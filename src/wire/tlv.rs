@@ -1,18 +1,20 @@
-//! Values behind a tag and a length in characters, such as the `TT LLL value` of private fields.
+//! Values behind a tag and a length of so many characters or bytes each, such as the `TT LLL value` of private fields.
 
-use super::coding::Coding;
+use super::coding::{Coding, from_hex, hex_pair};
 use nom::bytes::complete::take;
 use nom::{IResult, Parser};
 
 /// The shape of a list of tagged values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TlvForm {
-    /// Characters of a tag.
+    /// Characters of a tag; hex digits, two a byte, where it is binary.
     pub tag_chars: usize,
     /// Digits of a length; it counts the bytes of the value.
     pub length_digits: usize,
-    /// The text coding of tag and length: ASCII or EBCDIC.
+    /// The coding of tags: ASCII, EBCDIC or binary.
     pub coding: Coding,
+    /// The coding of lengths.
+    pub length_coding: Coding,
 }
 
 /// What was wanted where a list is broken.
@@ -73,8 +75,34 @@ impl TlvForm {
             .map(|item| item.value)
     }
 
+    /// Bytes of a tag.
+    pub fn tag_bytes(self) -> usize {
+        match self.coding {
+            Coding::Binary => self.tag_chars / 2,
+            _ => self.tag_chars,
+        }
+    }
+
+    /// Bytes of tag and length.
+    pub fn head_bytes(self) -> usize {
+        self.tag_bytes() + self.length_coding.length_bytes(self.length_digits)
+    }
+
+    /// Whether this may be a tag: so many letters and digits, or upper-case hex digits.
+    pub fn allows(self, tag: &str) -> bool {
+        let hex = self.coding == Coding::Binary;
+        let fits = |c: u8| match hex {
+            true => c.is_ascii_digit() || (b'A'..=b'F').contains(&c),
+            false => c.is_ascii_alphanumeric(),
+        };
+        tag.len() == self.tag_chars && tag.bytes().all(fits)
+    }
+
     /// Whether a tag of the wire is this one (given in ASCII).
     pub fn is(self, wire: &[u8], tag: &str) -> bool {
+        if self.coding == Coding::Binary {
+            return wire.iter().flat_map(|byte| hex_pair(*byte)).eq(tag.bytes());
+        }
         wire.len() == tag.len()
             && wire
                 .iter()
@@ -84,7 +112,7 @@ impl TlvForm {
 
     /// Most bytes of one value.
     pub fn value_bytes_max(self) -> usize {
-        10_usize.pow(self.length_digits as u32) - 1
+        self.length_coding.length_max(self.length_digits)
     }
 
     /// Appends one value. False, and nothing appended, when tag or value do not fit the form.
@@ -92,10 +120,16 @@ impl TlvForm {
         if tag.len() != self.tag_chars || value.len() > self.value_bytes_max() {
             return false;
         }
-        out.extend(tag.bytes().map(|c| self.coding.byte(c)));
+        match self.coding {
+            Coding::Binary => match from_hex(tag.as_bytes()) {
+                Some(tag) => out.extend(tag),
+                None => return false,
+            },
+            coding => out.extend(tag.bytes().map(|c| coding.byte(c))),
+        }
         let at = out.len();
-        out.resize(at + self.length_digits, 0);
-        self.coding.write_length(value.len(), &mut out[at..]);
+        out.resize(at + self.length_coding.length_bytes(self.length_digits), 0);
+        self.length_coding.write_length(value.len(), &mut out[at..]);
         out.extend_from_slice(value);
         true
     }
@@ -160,19 +194,17 @@ fn item(form: TlvForm, list: &[u8]) -> IResult<&[u8], TagAndValue<'_>, Fault> {
             wanted,
         })
     };
-    let (after, tag) = take(form.tag_chars)
+    let (after, tag) = take(form.tag_bytes())
         .parse(list)
         .map_err(wanted(TlvWanted::Tag, list))?;
-    if !tag
-        .iter()
-        .all(|c| form.coding.character(*c).is_ascii_alphanumeric())
-    {
+    let alphanumeric = |c: &u8| form.coding.character(*c).is_ascii_alphanumeric();
+    if form.coding != Coding::Binary && !tag.iter().all(alphanumeric) {
         return Err(refused(TlvWanted::Tag, list));
     }
-    let (behind, digits) = take(form.length_digits)
+    let (behind, digits) = take(form.length_coding.length_bytes(form.length_digits))
         .parse(after)
         .map_err(wanted(TlvWanted::Length, after))?;
-    let Some(length) = form.coding.read_length(digits) else {
+    let Some(length) = form.length_coding.read_length(digits) else {
         return Err(refused(TlvWanted::Length, after));
     };
     let (rest, value) = take(length).parse(behind)?;
@@ -187,6 +219,7 @@ mod tests {
         tag_chars: 2,
         length_digits: 3,
         coding: Coding::Ascii,
+        length_coding: Coding::Ascii,
     };
 
     #[test]
@@ -201,6 +234,24 @@ mod tests {
         assert_eq!(FORM.find(&list, "99"), None);
         assert!(!FORM.put("1", b"", &mut list));
         assert!(!FORM.put("10", &[b'x'; 1000], &mut list));
+    }
+
+    #[test]
+    fn tags_and_lengths_may_be_bytes() {
+        let form = TlvForm {
+            tag_chars: 4,
+            length_digits: 2,
+            coding: Coding::Binary,
+            length_coding: Coding::Binary,
+        };
+        let mut list = Vec::new();
+        assert!(form.put("DF0A", &[7; 200], &mut list));
+        assert!(form.put("0001", b"x", &mut list));
+        assert_eq!(list[..3], [0xdf, 0x0a, 200]);
+        assert_eq!(form.find(&list, "0001"), Some(&b"x"[..]));
+        assert!(!form.put("00", b"", &mut list));
+        assert!(!form.put("00xx", b"", &mut list));
+        assert!(form.allows("00AF") && !form.allows("00af") && FORM.allows("aZ"));
     }
 
     fn check_broken(list: &[u8], at: usize, wanted: TlvWanted) {

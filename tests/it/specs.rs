@@ -158,6 +158,19 @@ fn all_faults_are_told_at_once_with_their_places() {
 }
 
 #[test]
+fn tags_in_bytes_need_a_field_of_bytes() {
+    let tags = "tag_chars = 3\nlength_digits = 2\ntag_coding = \"binary\"\ntags = { abc = { name = \"x\" } }";
+    check(
+        &format!("{HEAD}[inside.47]\n{tags}\n"),
+        &[
+            "mine.toml:3:1: tags of field 47 have another coding than what they stand in; give what they stand in the class b, and a length in bytes",
+            "mine.toml:3:1: tags of field 47 have half a byte; an even number of hex digits",
+            "mine.toml:7:10: \"abc\" is not a tag in upper-case hex digits",
+        ],
+    );
+}
+
+#[test]
 fn a_field_that_no_bit_can_announce_is_a_fault() {
     check(
         &format!("{HEAD}[fields]\n130 = {{ name = \"x\", class = \"n\", length = 3 }}\n"),
