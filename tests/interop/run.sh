@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# An independent client against a running switch: run.sh [CLUBSWITCH]
+# Independent packages against the switch: clearing files, and a client against it running. run.sh [CLUBSWITCH]
 # Skips where there is no python3 with pip; fails where there is one and anything is wrong.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -39,10 +39,14 @@ fail() {
 PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
     --target "$dir/python" -r "$here/requirements.txt"
 
+export PYTHONPATH="$dir/python" PYTHONDONTWRITEBYTECODE=1
+mkdir "$dir/ipm"
+: >"$dir/log"   # it is read before the switch has written to it
+python3 "$here/ipm.py" "$switch" "$dir/ipm" || fail "clearing files are not read as they were written"
+
 cp "$here/conf.toml" "$dir/clubswitch.toml"
 cp -r "$root/conf/rules" "$dir/rules"
 sed -i 's|^data = .*|&\nrules = "rules"|' "$dir/clubswitch.toml"
-: >"$dir/log"   # it is read before the switch has written to it
 # exec: the process that is stopped below is the switch itself.
 (cd "$dir" && exec "$switch" serve --config clubswitch.toml 2>log) &
 daemon=$!
@@ -64,7 +68,7 @@ PY
 done
 [ -n "$ready" ] || fail "the switch is not ready after 30 s"
 
-PYTHONPATH="$dir/python" PYTHONDONTWRITEBYTECODE=1 python3 "$here/client.py" "$link" || fail "the client is not content"
+python3 "$here/client.py" "$link" || fail "the client is not content"
 
 kill -TERM "$daemon"
 status=0

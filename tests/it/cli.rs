@@ -7,6 +7,8 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use bytes::BytesMut;
+use clubswitch::message::{MessageBuilder, Mti};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -550,6 +552,77 @@ fn a_small_demo_adds_up() {
     );
     let again = run(dir.path(), &["demo", "--keep", "day"]);
     assert_eq!(again.status.code(), Some(2), "{}", err(&again));
+}
+
+#[test]
+fn a_dialect_of_files_is_refused_on_a_link_by_check() {
+    let dir = tempfile::tempdir().unwrap();
+    let conf = include_str!("../../conf/clubswitch.toml");
+    let conf = conf.replace("\"iso87-ascii\"", "\"mastercard-ipm\"");
+    fs::write(dir.path().join("files.toml"), conf).unwrap();
+    let output = run(dir.path(), &["check", "--config", "files.toml"]);
+    assert_eq!(output.status.code(), Some(2));
+    let told = err(&output);
+    assert!(
+        told.contains("is for describing messages, not for a link"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_clearing_file_is_read_to_its_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let spec = clubswitch::spec::shipped("mastercard-ipm").unwrap();
+    let mut file = Vec::new();
+    for number in ["00000001", "00000002"] {
+        let mut builder = MessageBuilder::new(&spec, Mti(0x1240));
+        builder.set(24, "200").set(71, number);
+        let mut body = BytesMut::new();
+        builder.encode(&mut body).unwrap();
+        file.extend((body.len() as u32).to_be_bytes());
+        file.extend(body);
+    }
+    file.extend([0; 4]);
+    let described = |bytes: &[u8], blocked: bool| {
+        fs::write(dir.path().join("file.ipm"), bytes).unwrap();
+        let mut args = vec!["describe", "--dialect", "mastercard-ipm", "--framing"];
+        args.extend(["len4-be", "--input", "binary", "--json", "file.ipm"]);
+        args.extend(blocked.then_some("--blocked"));
+        let output = run(dir.path(), &args);
+        let read = out(&output).lines().count();
+        (output.status.code(), read, err(&output))
+    };
+    assert_eq!(described(&file, false), (Some(0), 2, String::new()));
+    let mut block = file.clone();
+    block.resize(1014, 0x40);
+    assert_eq!(described(&block, true), (Some(0), 2, String::new()));
+    // Cut in two, something behind the end, a message that is not whole.
+    let cut = described(&block[..1000], true);
+    assert!(cut.2.contains("whole blocks of 1014 bytes"), "{cut:?}");
+    let more = described(&[&file[..], b"x"].concat(), false);
+    assert_eq!((more.0, more.1), (Some(1), 2));
+    let end = file.len() - 4;
+    let wanted = format!(
+        "the frame at byte {end} ends the file; at byte {} there is more",
+        end + 4
+    );
+    assert!(more.2.contains(&wanted), "{more:?}");
+    let short = described(&file[..end - 1], false);
+    assert_eq!((short.0, short.1), (Some(1), 1), "{short:?}");
+}
+
+#[test]
+fn the_dialects_of_shetab_are_told_as_unverified_by_check() {
+    for name in ["shetab7-87", "shetab7-93"] {
+        let dir = tempfile::tempdir().unwrap();
+        let conf = include_str!("../../conf/clubswitch.toml");
+        let conf = conf.replace("\"iso87-ascii\"", &format!("{name:?}"));
+        fs::write(dir.path().join("shetab.toml"), conf).unwrap();
+        let output = run(dir.path(), &["check", "--config", "shetab.toml"]);
+        let told = format!("{}{}", out(&output), err(&output));
+        assert_eq!(output.status.code(), Some(0), "{told}");
+        assert!(told.contains("D11"), "{told}");
+    }
 }
 
 #[test]

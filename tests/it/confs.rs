@@ -59,6 +59,11 @@ fn a_fault_has_its_place_and_its_cure() {
     check("[admin]", "[admim]", "`admim` is not a key");
     check("127.0.0.1:8583", "localhost", "\"localhost\" is no address");
     check("581672031", "58167x031", "is no acquirer");
+    check(
+        "\"iso87-ascii\"",
+        "\"mastercard-ipm\"",
+        "the dialect \"mastercard-ipm\" is for describing messages, not for a link; name one that has functions",
+    );
     check("\"8d\"", "\"7d\"", "duplicate_window = \"8d\" or more");
     check("\"5m\"", "\"0s\"", "above zero");
     check("\"human\"", "\"xml\"", "`format` cannot be \"xml\"");

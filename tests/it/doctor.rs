@@ -39,8 +39,10 @@ const SAMPLE: [(&str, &str); 13] = [
 /// A purchase in a dialect.
 fn sample(spec: &Spec) -> Vec<u8> {
     let purchase = spec.functions().iter().find(|f| f.name == "purchase");
-    let function = purchase.or(spec.functions().first()).unwrap();
-    let mut builder = MessageBuilder::new(spec, function.mti[0]);
+    // A dialect of files has no functions; there it is a presentment.
+    let function = purchase.or(spec.functions().first());
+    let mti = function.map_or(Mti(0x1240), |function| function.mti[0]);
+    let mut builder = MessageBuilder::new(spec, mti);
     for (role, value) in SAMPLE {
         let Some(path) = spec.role(role) else {
             continue;
