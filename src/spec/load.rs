@@ -289,12 +289,11 @@ impl Draft {
             fields[n] = draft.finished(&codings, Role::Field, log);
             // A bitmap of three words keeps bit 65 for itself, one of fewer has no bits behind its end.
             let words = codings.bitmap.words_max;
-            if (words == 3 && n == 65 || n > 64 * words) && fields[n].take().is_some() {
-                if at.source.name == place.source.name {
-                    let title = format!("the bitmap has no bit for field {n}");
-                    let mend = "see `bitmap_bytes` of [coding]; bits 1 and 65 announce more of it";
-                    log.add(Fault::error(FIELD, at, title).mend(mend));
-                }
+            let no_bit = words == 3 && n == 65 || n > 64 * words;
+            if no_bit && fields[n].take().is_some() && at.source.name == place.source.name {
+                let title = format!("the bitmap has no bit for field {n}");
+                let mend = "see `bitmap_bytes` of [coding]; bits 1 and 65 announce more of it";
+                log.add(Fault::error(FIELD, at, title).mend(mend));
             }
         }
         let unknown = match self.unknown {
