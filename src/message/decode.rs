@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use super::careful;
 use super::{DecodeError, Message, Span, Table, Wanted};
-use crate::spec::{Check, Mti, Path, Plan, Shape, Spec};
+use crate::spec::{Check, Mti, Path, Plan, Run, Shape, Spec};
 use crate::spec::{all_bcd, all_digits, all_printable};
 use crate::wire::bitmap::Bitmap;
 use crate::wire::coding::{Coding, bcd_nibble};
@@ -75,7 +75,7 @@ pub(super) fn head(spec: &Spec, bytes: &[u8]) -> Result<Head, (usize, usize, Wan
 #[inline]
 fn stride(spec: &Spec, bytes: &[u8], head: usize, map: Bitmap, table: &mut Table) -> Option<()> {
     let mut at = head;
-    let (mut run, mut run_from) = (Check::Nothing, head);
+    let (mut run, mut run_from) = (Run::None, head);
     for word in 0..3 {
         let mut left = map.word(word);
         while left != 0 {
@@ -83,11 +83,11 @@ fn stride(spec: &Spec, bytes: &[u8], head: usize, map: Bitmap, table: &mut Table
             left &= !(1 << 63 >> lead);
             let n = word * 64 + lead as usize + 1;
             let plan = spec.plan(n);
-            if plan.check != run {
+            if plan.run != run {
                 if !run_holds(run, bytes.get(run_from..at)?) {
                     return None;
                 }
-                (run, run_from) = (plan.check, at);
+                (run, run_from) = (plan.run, at);
             }
             let (prefix, length, units) = measure(spec, plan, n, bytes, at)?;
             let from = at + prefix;
@@ -114,11 +114,11 @@ fn stride(spec: &Spec, bytes: &[u8], head: usize, map: Bitmap, table: &mut Table
 
 /// Whether fields of one kind, with the lengths between them, hold what they should.
 #[inline]
-fn run_holds(run: Check, bytes: &[u8]) -> bool {
+fn run_holds(run: Run, bytes: &[u8]) -> bool {
     match run {
-        Check::Digits => all_digits(bytes),
-        Check::Packed => all_bcd(bytes),
-        _ => true,
+        Run::Digits => all_digits(bytes),
+        Run::Packed => all_bcd(bytes),
+        Run::None => true,
     }
 }
 

@@ -91,13 +91,15 @@ pub enum Secret {
     Hidden,
 }
 
-/// How to walk over a field fast: all that decoding needs, in ten bytes.
+/// How to walk over a field fast: all that decoding needs, in twelve bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Plan {
     /// How its bytes are found.
     pub shape: Shape,
     /// How its content is checked.
     pub check: Check,
+    /// With which of its neighbours it is checked together.
+    pub run: Run,
     /// Bytes of the length before the value.
     pub prefix: u8,
     /// Whether its units are digits, two a byte.
@@ -113,6 +115,7 @@ impl Plan {
     pub const UNKNOWN: Plan = Plan {
         shape: Shape::Unknown,
         check: Check::Nothing,
+        run: Run::None,
         prefix: 0,
         packed: false,
         min: 0,
@@ -137,6 +140,17 @@ pub enum Shape {
     Bcd4,
     /// Any other length: by [`FieldSpec::find`].
     Other,
+}
+
+/// Fields that are checked together, with the lengths between them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Run {
+    /// Each by itself.
+    None,
+    /// ASCII digits.
+    Digits,
+    /// BCD digits.
+    Packed,
 }
 
 /// How the content of a field is checked.
@@ -302,9 +316,15 @@ impl FieldSpec {
             (class, Coding::Ascii) => Check::Class(class),
             _ => Check::Other,
         };
+        let run = match check {
+            Check::Digits => Run::Digits,
+            Check::Packed => Run::Packed,
+            _ => Run::None,
+        };
         Plan {
             shape,
             check,
+            run,
             prefix: prefix as u8,
             packed,
             min: min as u16,

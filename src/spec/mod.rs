@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 
 pub use class::{Class, all_bcd, all_digits, all_printable, all_track};
 pub use dated::{Calendar, Dated};
-pub use field::{Check, Counts, FieldSpec, Found, Length, Pad, Plan, Secret, Shape};
+pub use field::{Check, Counts, FieldSpec, Found, Length, Pad, Plan, Run, Secret, Shape};
 pub use inside::{Inside, Label, Piece, Pieces, Policy};
 pub use load::{SHIPPED, load, load_text, shipped};
 pub use mti::Mti;
