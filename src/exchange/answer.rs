@@ -7,7 +7,7 @@ use bytes::BytesMut;
 
 use crate::ledger::told::{PurseAmount, ToldBalance};
 use crate::ledger::{Names, PurseKind, Told, Verdict};
-use crate::message::{Message, MessageBuilder};
+use crate::message::{Message, MessageBuilder, Scratch};
 use crate::terms::{PurseId, Rials};
 use crate::words::Language;
 use crate::words::number::{put_digits, put_pointed};
@@ -21,9 +21,16 @@ use super::read::Refusal;
 const BALANCES_MAX: usize = 6;
 
 impl Dialect {
-    /// Appends the answer to a request.
-    pub fn answer(&self, request: &Message, told: &Told, names: &Names, out: &mut BytesMut) {
-        let mut answer = self.head(request, told);
+    /// Appends the answer to a request; `scratch` is the memory of the last one.
+    pub fn answer(
+        &self,
+        request: &Message,
+        told: &Told,
+        names: &Names,
+        scratch: &mut Scratch,
+        out: &mut BytesMut,
+    ) {
+        let mut answer = self.head(request, told, scratch);
         let mut balances = [0; BALANCES_MAX * 20];
         let mut left = Vec::new();
         let used = self.balances(request, told, names, &mut balances, &mut left);
@@ -35,36 +42,46 @@ impl Dialect {
         }
         if answer.encode(out).is_err() {
             // Names that the dialect cannot write never hide what was decided.
-            let mut bare = self.head(request, told);
+            let mut bare = self.head(request, told, &mut answer.leave());
             self.put_text(&mut bare, told.verdict);
             bare.copy(request, self.at.currency);
-            self.put(&bare, out);
+            self.put(bare, scratch, out);
+            return;
         }
+        *scratch = answer.leave();
     }
 
     /// Appends a refusal that needed no book. The field at fault is told to terminals under test only.
-    pub fn refuse(&self, request: &Message, refusal: &Refusal, test: bool, out: &mut BytesMut) {
-        let mut answer = self.head(request, &Told::only(refusal.verdict));
+    pub fn refuse(
+        &self,
+        request: &Message,
+        refusal: &Refusal,
+        test: bool,
+        scratch: &mut Scratch,
+        out: &mut BytesMut,
+    ) {
+        let mut answer = self.head(request, &Told::only(refusal.verdict), scratch);
         self.put_text(&mut answer, refusal.verdict);
         if let Some(field) = refusal.field.as_ref().filter(|_| test) {
             let tag = &self.tags.field_at_fault;
             answer.tag(self.at.private, tag, field.to_string());
         }
         answer.copy(request, self.at.currency);
-        self.put(&answer, out);
+        self.put(answer, scratch, out);
     }
 
     /// Appends the answer to a network message.
-    pub fn answer_network(&self, request: &Message, out: &mut BytesMut) {
-        let mut answer = self.head(request, &Told::only(Verdict::Approved));
+    pub fn answer_network(&self, request: &Message, scratch: &mut Scratch, out: &mut BytesMut) {
+        let mut answer = self.head(request, &Told::only(Verdict::Approved), scratch);
         answer.copy(request, self.at.network);
-        self.put(&answer, out);
+        self.put(answer, scratch, out);
     }
 
     /// Type, echoed fields, amount, references and response code.
-    fn head(&self, request: &Message, told: &Told) -> MessageBuilder<'_> {
+    fn head(&self, request: &Message, told: &Told, scratch: &mut Scratch) -> MessageBuilder<'_> {
         let at = &self.at;
-        let mut answer = MessageBuilder::new(&self.spec, self.spec.answer_type(request.mti()));
+        let mti = self.spec.answer_type(request.mti());
+        let mut answer = MessageBuilder::within(&self.spec, mti, std::mem::take(scratch));
         answer.copy(request, at.processing);
         match told.pays {
             Some(pays) => {
@@ -99,9 +116,10 @@ impl Dialect {
     }
 
     /// Encodes what cannot fail: copied fields, codes that were checked when the dialect was bound.
-    fn put(&self, answer: &MessageBuilder<'_>, out: &mut BytesMut) {
+    fn put(&self, answer: MessageBuilder<'_>, scratch: &mut Scratch, out: &mut BytesMut) {
         let whole = answer.encode(out);
         debug_assert!(whole.is_ok(), "{whole:?}");
+        *scratch = answer.leave();
     }
 
     /// Writes the groups of the balances field; what it has no room for is left in `left` as `purse=amount`.
@@ -317,7 +335,13 @@ mod tests {
     fn answer(request: &str, told: &Told) -> Message {
         let dialect = dialect("iso87-ascii");
         let mut out = BytesMut::new();
-        dialect.answer(&message(&dialect, request), told, &names(), &mut out);
+        dialect.answer(
+            &message(&dialect, request),
+            told,
+            &names(),
+            &mut Scratch::default(),
+            &mut out,
+        );
         Message::decode(dialect.spec(), out.freeze()).unwrap()
     }
 
@@ -438,7 +462,7 @@ mod tests {
         let mut told = example();
         told.split = vec![(Party::MerchantMarketer, Rials(1)); 40];
         let mut out = BytesMut::new();
-        dialect.answer(&request, &told, &names(), &mut out);
+        dialect.answer(&request, &told, &names(), &mut Scratch::default(), &mut out);
         let answer = Message::decode(dialect.spec(), out.freeze()).unwrap();
         let private = answer.value(48).unwrap();
         assert!(private.starts_with(&[b' '; 16]) && private.len() <= 999);
@@ -462,7 +486,7 @@ mod tests {
         ] {
             let mut out = BytesMut::new();
             let request = message(&dialect, "0200 11=000007");
-            dialect.refuse(&request, &refusal, test, &mut out);
+            dialect.refuse(&request, &refusal, test, &mut Scratch::default(), &mut out);
             let answer = Message::decode(dialect.spec(), out.freeze()).unwrap();
             assert_eq!(line(&dialect, &answer), wanted);
         }
@@ -482,7 +506,13 @@ mod tests {
             let dialect = dialect(name);
             let bytes = || {
                 let mut out = BytesMut::new();
-                dialect.answer(&message(&dialect, request), &example(), &names(), &mut out);
+                dialect.answer(
+                    &message(&dialect, request),
+                    &example(),
+                    &names(),
+                    &mut Scratch::default(),
+                    &mut out,
+                );
                 out
             };
             assert_eq!(bytes(), bytes());
@@ -510,7 +540,13 @@ mod tests {
         ] {
             let mut out = BytesMut::new();
             let request = message(&dialect, &changed(PURCHASE_93, changes));
-            dialect.answer(&request, &Told::only(verdict), &names(), &mut out);
+            dialect.answer(
+                &request,
+                &Told::only(verdict),
+                &names(),
+                &mut Scratch::default(),
+                &mut out,
+            );
             let answer = Message::decode(dialect.spec(), out.freeze()).unwrap();
             let echoed = "3=000000 4=000002755555 7=1123064500 11=000007 12=261123101500";
             let wanted = wanted.replacen("..", echoed, 1);
@@ -522,7 +558,7 @@ mod tests {
             &dialect,
             "1804 7=1123064500 11=000001 12=261123101500 24=831",
         );
-        dialect.answer_network(&request, &mut out);
+        dialect.answer_network(&request, &mut Scratch::default(), &mut out);
         let answer = Message::decode(dialect.spec(), out.freeze()).unwrap();
         assert_eq!(
             line(&dialect, &answer),

@@ -1,5 +1,7 @@
 //! What a dialect means to the book: its roles, outcomes and functions looked up once, by name.
 
+use std::collections::BTreeMap;
+
 use thiserror::Error;
 
 use crate::ledger::{Function, Verdict};
@@ -27,6 +29,8 @@ pub struct Dialect {
     codes: [Vec<String>; CLASSES.len() + 1],
     /// What each function of the dialect means, in its order.
     meanings: Vec<Meaning>,
+    /// The functions that come with each type of message, in their order.
+    by_type: BTreeMap<Mti, Vec<usize>>,
 }
 
 /// What a function of a dialect means here.
@@ -269,6 +273,7 @@ pub fn bind(spec: &Spec) -> Result<Dialect, Vec<BindFault>> {
                 form,
                 codes,
                 meanings,
+                by_type: by_type(spec),
             })
         }
         _ => Err(faults),
@@ -322,16 +327,14 @@ impl Dialect {
     pub(super) fn meaning(&self, message: &Message) -> Meaning {
         let mti = message.mti().first();
         let mut meaning = Meaning::NotBuilt;
-        for (function, meant) in self.spec.functions().iter().zip(&self.meanings) {
-            if !function.mti.contains(&mti) {
-                continue;
-            }
+        for row in self.by_type.get(&mti).into_iter().flatten() {
+            let (function, meant) = (&self.spec.functions()[*row], self.meanings[*row]);
             let mut misfits = function.when.iter().filter(|(path, pattern)| {
                 let value = message.at(&self.spec, path);
                 !value.is_some_and(|value| pattern.fits(value.as_bytes()))
             });
             let Some((missing, _)) = misfits.next() else {
-                return *meant;
+                return meant;
             };
             let lacks = |path: &Path| !message.has(usize::from(path.field));
             if lacks(missing) && misfits.all(|(path, _)| lacks(path)) {
@@ -505,6 +508,16 @@ fn meanings(spec: &Spec, faults: &mut Vec<BindFault>) -> Vec<Meaning> {
         }
     }
     meanings
+}
+
+fn by_type(spec: &Spec) -> BTreeMap<Mti, Vec<usize>> {
+    let mut by_type: BTreeMap<Mti, Vec<usize>> = BTreeMap::new();
+    for (row, function) in spec.functions().iter().enumerate() {
+        for mti in &function.mti {
+            by_type.entry(*mti).or_default().push(row);
+        }
+    }
+    by_type
 }
 
 fn meaning_of(name: &str) -> Meaning {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 
 use crate::ledger::{Names, Request, Told, Verdict};
-use crate::message::Message;
+use crate::message::{Message, Scratch};
 use crate::terms::{Map, Moment, Token, TokenKind};
 use crate::wire::framing::{Frame, Framing};
 
@@ -108,6 +108,8 @@ struct Talk {
     counts: Counts,
     /// An answer before it is framed; empty between two.
     answer: BytesMut,
+    /// What answers are made in.
+    scratch: Scratch,
 }
 
 impl Session {
@@ -120,6 +122,7 @@ impl Session {
             heard: now,
             counts: Counts::default(),
             answer: BytesMut::new(),
+            scratch: Scratch::default(),
         };
         Session { link, talk }
     }
@@ -201,7 +204,8 @@ impl Session {
         }
         talk.counts.answered += 1;
         let dialect = &link.dialect;
-        dialect.answer(&waiting.message, told, names, &mut talk.answer);
+        let (scratch, answer) = (&mut talk.scratch, &mut talk.answer);
+        dialect.answer(&waiting.message, told, names, scratch, answer);
         talk.send(link, &waiting.header, out);
     }
 
@@ -274,7 +278,8 @@ impl Talk {
                     Network::Echo => {}
                 }
                 self.counts.network += 1;
-                link.dialect.answer_network(message, &mut self.answer);
+                let (scratch, answer) = (&mut self.scratch, &mut self.answer);
+                link.dialect.answer_network(message, scratch, answer);
                 self.send(link, header, out);
             }
             Read::Refuse(refusal) => {
@@ -284,8 +289,9 @@ impl Talk {
                 }
                 self.counts.refused[refusal.verdict as usize] += 1;
                 let test = link.terms.test;
+                let (scratch, answer) = (&mut self.scratch, &mut self.answer);
                 link.dialect
-                    .refuse(message, &refusal, test, &mut self.answer);
+                    .refuse(message, &refusal, test, scratch, answer);
                 self.send(link, header, out);
             }
             Read::Drop(cause) => self.drop(cause),

@@ -789,7 +789,13 @@ mod tests {
         let mut out = BytesMut::new();
         let told = example();
         let dialect = Arc::clone(&terminal.dialect);
-        dialect.answer(&decoded(&terminal, &sent), &told, &names(), &mut out);
+        dialect.answer(
+            &decoded(&terminal, &sent),
+            &told,
+            &names(),
+            &mut crate::message::Scratch::default(),
+            &mut out,
+        );
         let answer = Message::decode(dialect.spec(), out.freeze()).unwrap();
         let receipt = terminal.receipt(&answer);
         assert!(receipt.is_approved());

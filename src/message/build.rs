@@ -25,6 +25,13 @@ pub struct MessageBuilder<'s> {
     fault: Option<EncodeError>,
 }
 
+/// The memory of a builder, to be used by the next one.
+#[derive(Default)]
+pub struct Scratch {
+    wire: Vec<u8>,
+    places: Vec<Place>,
+}
+
 /// Where a field stands in what was written so far, with the length before it.
 #[derive(Clone, Copy)]
 struct Place {
@@ -36,15 +43,34 @@ struct Place {
 impl<'s> MessageBuilder<'s> {
     /// A message without fields.
     pub fn new(spec: &'s Spec, mti: Mti) -> MessageBuilder<'s> {
+        MessageBuilder::within(spec, mti, Scratch::default())
+    }
+
+    /// The same in the memory of an earlier one.
+    pub fn within(spec: &'s Spec, mti: Mti, scratch: Scratch) -> MessageBuilder<'s> {
+        let Scratch {
+            mut wire,
+            mut places,
+        } = scratch;
+        wire.clear();
+        wire.reserve(512);
+        places.clear();
+        places.reserve(24);
         MessageBuilder {
             spec,
             mti,
-            wire: Vec::with_capacity(512),
-            places: Vec::with_capacity(24),
+            wire,
+            places,
             top: 0,
             copied: None,
             fault: None,
         }
+    }
+
+    /// Gives its memory to the next one.
+    pub fn leave(self) -> Scratch {
+        let (wire, places) = (self.wire, self.places);
+        Scratch { wire, places }
     }
 
     /// Begins another message in the same memory.
@@ -373,6 +399,13 @@ impl<'s> MessageBuilder<'s> {
         self.unset(n);
         self.note(n, from);
         Ok(())
+    }
+}
+
+/// Content is never shown: it held card data.
+impl std::fmt::Debug for Scratch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Scratch of {} bytes", self.wire.capacity())
     }
 }
 

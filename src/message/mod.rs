@@ -13,7 +13,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
-pub use build::MessageBuilder;
+pub use build::{MessageBuilder, Scratch};
 pub use fault::{DecodeError, EncodeError};
 pub use peek::Peek;
 

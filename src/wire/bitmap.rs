@@ -1,6 +1,6 @@
 //! Which fields a message has: up to 192 bits, in 8, 16 or 24 bytes, binary or hex.
 
-use super::coding::{Coding, hex_pair, nibble};
+use super::coding::{Coding, nibble};
 
 /// Bit `n` of the three words is field `n`; bits 1 and 65 tell that another word follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -133,14 +133,17 @@ impl Bitmap {
                 self.words[word + 1..].iter().any(|later| *later != 0)
             };
             let bits = self.words[word] | if more { FIRST } else { 0 };
-            for byte in bits.to_be_bytes() {
-                if form.coding.is_hex() {
-                    out[at..at + 2].copy_from_slice(&hex_pair(byte).map(|c| form.coding.byte(c)));
-                    at += 2;
-                } else {
-                    out[at] = byte;
-                    at += 1;
+            if form.coding.is_hex() {
+                let digits = hex_digits(bits);
+                let room = &mut out[at..at + 16];
+                room.copy_from_slice(&digits);
+                if form.coding != Coding::Hex {
+                    room.iter_mut().for_each(|c| *c = form.coding.byte(*c));
                 }
+                at += 16;
+            } else {
+                out[at..at + 8].copy_from_slice(&bits.to_be_bytes());
+                at += 8;
             }
         }
         at
@@ -167,6 +170,23 @@ fn hex_word(digits: &[u8; 16], coding: Coding) -> Option<u64> {
     }
     let (halves, _) = ascii.as_chunks::<8>();
     Some(eight_digits(halves[0])? << 32 | eight_digits(halves[1])?)
+}
+
+/// A word as sixteen upper-case hex digits, eight at once.
+#[inline]
+fn hex_digits(word: u64) -> [u8; 16] {
+    const ONES: u64 = u64::MAX / 255;
+    let eight = |half: u64| {
+        let fours = (half | half << 16) & 0x0000_ffff_0000_ffff;
+        let pairs = (fours | fours << 8) & 0x00ff_00ff_00ff_00ff;
+        let values = (pairs | pairs << 4) & 0x0f0f_0f0f_0f0f_0f0f;
+        let tens = (values + ONES * 6) >> 4 & ONES;
+        (values + ONES * 0x30 + tens * 7).to_be_bytes()
+    };
+    let mut digits = [0; 16];
+    digits[..8].copy_from_slice(&eight(word >> 32));
+    digits[8..].copy_from_slice(&eight(word & 0xffff_ffff));
+    digits
 }
 
 /// Eight hex digits in ASCII, all at once.
@@ -253,6 +273,9 @@ mod tests {
 
     #[test]
     fn hex_digits_are_those_of_the_slow_way() {
+        for word in [0, u64::MAX, 0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210] {
+            assert_eq!(&hex_digits(word), format!("{word:016X}").as_bytes());
+        }
         for at in 0..8 {
             for byte in 0..=255 {
                 let mut digits = *b"0aF93bC7";

@@ -16,7 +16,7 @@ use clubswitch::exchange::terminal::{Enrolment, Receipt, Sale, Sent, Who};
 use clubswitch::exchange::{Dialect, Terminal};
 use clubswitch::journal::{Reader, snapshot};
 use clubswitch::ledger::{Book, Input, Redeem, Told, Verdict};
-use clubswitch::message::Message;
+use clubswitch::message::{Message, Scratch};
 use clubswitch::serve::data;
 use clubswitch::terms::{Pan, Rials};
 
@@ -349,10 +349,10 @@ fn check(dir: &Path, shop: &[Asker]) {
             let told = found.remove(&key);
             let told = told.unwrap_or_else(|| panic!("{key:?} was answered and is not there"));
             let request = Message::decode(asker.dialect.spec(), asked.sent.body.clone()).unwrap();
-            let mut answer = BytesMut::new();
+            let (mut scratch, mut answer) = (Scratch::default(), BytesMut::new());
             asker
                 .dialect
-                .answer(&request, &told, book.names(), &mut answer);
+                .answer(&request, &told, book.names(), &mut scratch, &mut answer);
             let first = asked.answer.as_deref().unwrap_or_default();
             assert_eq!(text(&answer), text(first), "{key:?}");
         }
