@@ -688,6 +688,20 @@ mod tests {
     }
 
     #[test]
+    fn shetab_in_bytes_and_with_jalali_expiry_is_a_file_of_its_own() {
+        for parent in ["shetab7-87", "shetab7-93"] {
+            let text = format!(
+                "title = \"bytes\"\nextends = \"{parent}\"\n[coding]\nmti = \"bcd\"\nbitmap = \"binary\"\n\
+                 number = \"bcd\"\ntrack = \"bcd\"\nbinary = \"binary\"\nlength = \"bcd\"\n\
+                 [fields]\n14 = {{ calendar = \"jalali\" }}\n"
+            );
+            let dialect = bind(&load_text("bytes", &text).unwrap()).unwrap();
+            assert!(dialect.spec().is_unverified());
+            assert_eq!(dialect.at.private, 120);
+        }
+    }
+
+    #[test]
     fn a_dialect_without_functions_is_for_describing() {
         let text = "title = \"files\"\n[coding]\nmti = \"ascii\"\nbitmap = \"hex\"\nnumber = \"ascii\"\n\
                     text = \"ascii\"\ntrack = \"ascii\"\nbinary = \"hex\"\nlength = \"ascii\"\n";
