@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::cli::capture::{self, Form};
 use crate::cli::dialects::{self, Cutter, FrameArgs, Framed, Out};
-use crate::cli::{Failure, doctor};
+use crate::cli::{Failure, doctor, fields};
 use crate::config::Config;
 use crate::message::describe::{self, Secrets};
 use crate::message::{DecodeError, Message};
@@ -27,6 +27,7 @@ use crate::wire::framing::Framing;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   clubswitch describe --list
+  clubswitch describe --fields --dialect iso87-bcd
   clubswitch describe --dialect iso87-ascii 30383030383232303030303030303030303030303034303030303030303030303030303030313031303030303030303030303031333031
   clubswitch describe --dialect auto capture.bin
   hexdump -C capture.bin | clubswitch describe --dialect iso87-bcd --framing nac -
@@ -42,6 +43,9 @@ pub(super) struct Args {
     /// Name the dialects, one a line
     #[arg(long)]
     list: bool,
+    /// The fields of the dialect as a table, with what is inside them; with --json for other programs
+    #[arg(long, conflicts_with_all = ["list", "message", "lines", "brief"])]
+    fields: bool,
     /// What the input is; left out, it is told from its looks
     #[arg(long, value_name = "FORM")]
     input: Option<Form>,
@@ -69,7 +73,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// The message: hex digits, a file, or - for standard input
-    #[arg(value_name = "HEX|FILE|-", required_unless_present = "list")]
+    #[arg(value_name = "HEX|FILE|-", required_unless_present_any = ["list", "fields"])]
     message: Option<String>,
 }
 
@@ -85,6 +89,15 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     }
     let argument = args.message.as_deref().unwrap_or("-");
     let named = args.dialect.as_deref();
+    if args.fields {
+        let spec = dialects::dialect(&config, named.unwrap_or(dialects::DEFAULT))?;
+        let mut out = Out::new();
+        match args.json {
+            true => out.line(&fields::json(&spec))?,
+            false => out.put(fields::text(&spec))?,
+        }
+        return out.flush();
+    }
     if named == Some("auto") {
         return find(args, &config, argument);
     }

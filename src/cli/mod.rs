@@ -8,6 +8,7 @@ mod desk;
 mod dialects;
 mod doctor;
 mod encode;
+mod fields;
 mod ledger;
 mod line;
 mod pos;

@@ -180,6 +180,11 @@ impl Spec {
         }
     }
 
+    /// What becomes of the fields that the dialect does not name, where they are not refused.
+    pub fn unknown_fields(&self) -> Option<&Unknown> {
+        self.unknown.as_ref()
+    }
+
     /// All fields of the dialect with their numbers.
     pub fn fields(&self) -> impl Iterator<Item = (usize, &FieldSpec)> {
         let numbered = self.fields.iter().enumerate();
