@@ -210,6 +210,7 @@ impl<'s> Show<'s> {
     fn only(&mut self, bytes: Bytes) -> Result<(), Failure> {
         let read = Message::decode(self.spec, bytes);
         match &read {
+            Err(error) if self.brief => return Err(Failure::Off(brief_fault(self.spec, error))),
             Err(error) if !self.json => {
                 let text = describe::fault_text(self.spec, error, self.secrets);
                 return Err(Failure::Off(text));
@@ -312,9 +313,11 @@ impl<'s> Show<'s> {
         } else if self.brief {
             match &read {
                 Ok(message) => self.out.line(&brief(self.spec, message))?,
-                Err(error) => self
-                    .out
-                    .line(&format!("message {number} at byte {at}: {error}"))?,
+                Err(error) => {
+                    let told = brief_fault(self.spec, error);
+                    self.out
+                        .line(&format!("message {number} at byte {at}: {told}"))?;
+                }
             }
         } else {
             let header = match header.is_empty() {
@@ -356,7 +359,10 @@ impl<'s> Show<'s> {
             bad += usize::from(!matches!(&read, Ok(Ok(_))));
             match (read, self.brief) {
                 (Ok(Ok(message)), true) => self.out.line(&brief(self.spec, &message)),
-                (Ok(Err(error)), true) => self.out.line(&format!("line {number}: {error}")),
+                (Ok(Err(error)), true) => {
+                    let told = brief_fault(self.spec, &error);
+                    self.out.line(&format!("line {number}: {told}"))
+                }
                 (Err(error), true) => {
                     let wanted = error["wanted"].as_str().unwrap_or_default();
                     self.out.line(&format!("line {number}: {wanted} wanted"))
@@ -403,10 +409,8 @@ fn brief(spec: &Spec, message: &Message) -> String {
         line.push(' ');
         line.push_str(&function.name);
     }
-    for (label, role) in [("stan", "stan"), ("rrn", "rrn"), ("terminal", "terminal")] {
-        if let Some(value) = at(role) {
-            line.push_str(&format!(" {label}={}", plain(value.trim_end())));
-        }
+    for role in ["stan", "rrn", "terminal"] {
+        push(&mut line, role, at(role).as_deref());
     }
     let card = at("pan").and_then(|pan| Pan::new(pan.as_bytes()));
     let track = || Pan::from_track2(at("track2")?.as_bytes());
@@ -424,6 +428,39 @@ fn brief(spec: &Spec, message: &Message) -> String {
         line.push_str(&format!(" outcome={}", plain(&outcome)));
     }
     line
+}
+
+/// What is wrong with a message, and what of [`brief`] can be told even so: of the fields that are good, and behind a
+/// broken one by following the lengths.
+fn brief_fault(spec: &Spec, error: &DecodeError) -> String {
+    let Some(read) = &error.read else {
+        return error.to_string();
+    };
+    let mut line = format!("{error}; {}", brief(spec, read));
+    let Some(peek) = Message::peek(spec, read.bytes()) else {
+        return line;
+    };
+    for (role, value) in [
+        ("stan", peek.stan(spec)),
+        ("rrn", peek.rrn(spec)),
+        ("terminal", peek.terminal(spec)),
+    ] {
+        let path = spec.role(role).filter(|path| !read.has(path.field.into()));
+        let class = path.and_then(|path| spec.at(path)).map(|field| field.class);
+        let value = value.filter(|value| class.is_some_and(|class| class.holds(value.as_bytes())));
+        push(&mut line, role, value.as_deref());
+    }
+    if let Some(issuer) = peek.issuer(spec).filter(|_| !line.contains(" card=")) {
+        line.push_str(&format!(" issuer={issuer:06}"));
+    }
+    line
+}
+
+/// Appends ` label=value` where there is one.
+fn push(line: &mut String, label: &str, value: Option<&str>) {
+    if let Some(value) = value {
+        line.push_str(&format!(" {label}={}", plain(value.trim_end())));
+    }
 }
 
 /// One word of a line: nothing in it can break the line.

@@ -2,17 +2,19 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::spec::{Calendar, Counts, FieldSpec, Inside, Length, Pad, Policy, Secret, Spec};
+use crate::spec::{
+    BYTES_MAX, Calendar, Counts, FieldSpec, Inside, Length, Pad, Policy, Secret, Spec,
+};
 use crate::wire::bitmap::BitmapForm;
 
 /// A line a field: number, name, class, length, coding, and what else there is to know; below it what is inside.
 pub(super) fn text(spec: &Spec) -> String {
     let mut rows = Vec::new();
     for (n, field) in spec.fields() {
-        row(format!("{n:>3}"), field, 0, &mut rows);
+        row(&n.to_string(), 3, field, 0, &mut rows);
     }
     if let Some(unknown) = spec.unknown_fields() {
-        row("any".to_owned(), &unknown.field, 0, &mut rows);
+        row("any", 3, &unknown.field, 0, &mut rows);
     }
     let wide = |column: usize| {
         let all = rows.iter().map(|row: &Row| row[column].chars().count());
@@ -66,8 +68,8 @@ pub(super) fn json(spec: &Spec) -> Value {
 /// Label and name, class, length, coding, notes.
 type Row = [String; 5];
 
-/// A field, and what is inside it one step further right.
-fn row(label: String, field: &FieldSpec, depth: usize, rows: &mut Vec<Row>) {
+/// A field with its label, so many characters wide, and one step further right what is inside it.
+fn row(label: &str, wide: usize, field: &FieldSpec, depth: usize, rows: &mut Vec<Row>) {
     let mut coding = field.coding.name().to_owned();
     let length = match field.length {
         Length::Fixed(units) => units.to_string(),
@@ -77,10 +79,11 @@ fn row(label: String, field: &FieldSpec, depth: usize, rows: &mut Vec<Row>) {
                 coding.push_str(&format!(", length {}", field.length_coding.name()));
             }
             let digits = "L".repeat(digits);
-            match min {
-                0 => format!("{digits}..{max}"),
-                _ if counted => format!("{digits} {min}..{max}"),
-                _ => format!("{min}..{max}"),
+            match (min, max) {
+                (0, BYTES_MAX) if !counted => "any".to_owned(),
+                (0, _) => format!("{digits}..{max}"),
+                _ if min == max => format!("{digits} {max}").trim_start().to_owned(),
+                _ => format!("{digits} {min}..{max}").trim_start().to_owned(),
             }
         }
     };
@@ -99,13 +102,15 @@ fn row(label: String, field: &FieldSpec, depth: usize, rows: &mut Vec<Row>) {
         notes.push(format!("{}{of}", dated.form));
     }
     notes.extend(inside_words(&field.inside));
-    let indent = 4 * depth;
-    let name = format!("{:indent$}{label}  {}", "", field.name);
+    let indent = 5 * depth;
+    let name = format!("{:indent$}{label:>wide$}  {}", "", field.name);
     let class = field.class.name().to_owned();
     let notes = notes.join("; ");
     rows.push([name.trim_end().to_owned(), class, length, coding, notes]);
-    for (label, piece) in field.inside.specs() {
-        row(format!("{label:>3}"), piece, depth + 1, rows);
+    let pieces = field.inside.specs();
+    let wide = pieces.iter().map(|(label, _)| label.len()).max();
+    for (label, piece) in &pieces {
+        row(label, wide.unwrap_or(0), piece, depth + 1, rows);
     }
 }
 
@@ -171,7 +176,7 @@ fn field_json(field: &FieldSpec) -> Value {
         told["length_coding"] = field.length_coding.name().into();
         told["counts"] = counts(field.counts).into();
     }
-    if let Some(pad) = field.pad {
+    if let (Length::Fixed(_), Some(pad)) = (field.length, field.pad) {
         told["pad"] = pad_name(pad).into();
     }
     told["secret"] = secret(field.secret).into();

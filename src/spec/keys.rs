@@ -20,7 +20,7 @@ pub(super) const OUTCOME: &str = "D08";
 pub(super) const FUNCTION: &str = "D09";
 
 /// A message has at most so many bytes, and so has every value.
-pub(super) const BYTES_MAX: usize = 65_535;
+pub const BYTES_MAX: usize = 65_535;
 
 pub(super) static LANGUAGE: Language = Language {
     name: "the dialect language",

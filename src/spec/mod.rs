@@ -20,6 +20,7 @@ pub use class::{Class, all_bcd, all_digits, all_printable, all_track};
 pub use dated::{Calendar, Dated};
 pub use field::{Check, Counts, FieldSpec, Found, Length, Pad, Plan, Run, Secret, Shape};
 pub use inside::{Inside, Label, Piece, Pieces, Policy};
+pub use keys::BYTES_MAX;
 pub use load::{SHIPPED, load, load_text, shipped};
 pub use mti::Mti;
 pub use path::{NoPath, Path, Pattern};

@@ -496,6 +496,8 @@ class Dialect:
         mti = {**flat, "data_enc": "ascii", "max_len": 4} if self.hex_type else {**flat, "data_enc": "b", "max_len": 2}
         self.spec = {"h": {**flat, "data_enc": "b", "max_len": 0}, "t": mti, "p": word, "1": word}
         self.spec.update({str(n): field.entry for n, field in self.fields.items()})
+        # Broken bitmaps may have bit 65: what a third one announces is nothing to pyiso8583 then, and no KeyError.
+        self.spec.update({str(n): {**flat, "data_enc": "b", "max_len": 0} for n in range(129, 193)})
         self.maker, self.reader = Maker(self.rng), Reader()
         self.counts, self.kinds, self.broken = Counter(), Counter(), Counter()
         self.seconds = Counter()
@@ -539,6 +541,7 @@ class Dialect:
             if special is not None:
                 given[str(n)] = special
         data, parts = iso8583.encode(dict(values), self.spec)
+        data, place = bytes(data), None
         told = {}
         for n in names:
             told[str(n)] = self.reader.value(self.fields[n], values[str(n)], parts[str(n)]["data"])
@@ -547,16 +550,13 @@ class Dialect:
             text, like = self.maker.plain(field)
             kinds += like + ["field 65, put in by hand"]
             extra = bytes.fromhex(text) if field.coding == "binary" else text.encode()
-            at = self.place_of_65(parts)
-            data = self.with_bit_65(data[:at]) + extra + data[at:]
+            behind = sum(len(part["len"]) + len(part["data"]) for n, part in parts.items() if n.isdigit() and int(n) > 65)
+            place = behind, len(extra)
+            data = self.with_bit_65(data[:-behind]) + extra + data[-behind:]
             told["65"] = text
         self.kinds.update(kinds)
         self.counts["messages with a second bitmap" if "1" in parts else "messages with one bitmap"] += 1
-        return Made(values, told, {**told, **given}, bytes(data), by_hand, tells_all)
-
-    def place_of_65(self, parts):
-        before = ["t", "p", "1"] + [str(n) for n in range(2, 65)]
-        return sum(len(parts[n]["len"]) + len(parts[n]["data"]) for n in before if n in parts)
+        return Made(values, told, {**told, **given}, data, place, tells_all)
 
     def with_bit_65(self, data, sets=True):
         """The bytes with bit 65, or without it: the first of the second bitmap."""
@@ -620,14 +620,11 @@ class Dialect:
 
     def back(self, message, data):
         by_hand = {}
-        if message.by_hand:
-            _, parts = iso8583.encode(dict(message.values), self.spec)
-            size = len(message.data) - sum(len(part["len"]) + len(part["data"]) for part in parts.values())
-            at = self.place_of_65(parts)
-            text = data[at : at + size]
+        if message.place:
+            behind, size = message.place
+            text = data[-behind - size : -behind]
             by_hand["65"] = text.hex().upper() if self.fields[65].coding == "binary" else text.decode()
-            data = self.with_bit_65(data, False)
-            data = data[:at] + data[at + size :]
+            data = self.with_bit_65(data[: -behind - size] + data[-behind:], False)
         try:
             values, parts = iso8583.decode(data, self.spec)
             fields = self.fields_of(values, parts)
@@ -755,9 +752,11 @@ class Dialect:
 
 
 class Made:
-    def __init__(self, values, told, given, data, by_hand, tells_all):
+    """A message. `place`: bytes behind field 65 and of it, where it was put in; `tells_all`: JSON tells its order too."""
+
+    def __init__(self, values, told, given, data, place, tells_all):
         self.values, self.told, self.given, self.data = values, told, given, data
-        self.by_hand, self.tells_all = by_hand, tells_all
+        self.place, self.tells_all = place, tells_all
 
 
 def main(switch, names):

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Independent packages against the switch: clearing files, and a client against it running. run.sh [CLUBSWITCH]
+# Independent packages against the switch: clearing files, random messages, and a client against it running.
+# run.sh [CLUBSWITCH]; MESSAGES random messages of each dialect (2000), SEED to have the same again.
 # Skips where there is no python3 with pip; fails where there is one and anything is wrong.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -43,6 +44,8 @@ export PYTHONPATH="$dir/python" PYTHONDONTWRITEBYTECODE=1
 mkdir "$dir/ipm"
 : >"$dir/log"   # it is read before the switch has written to it
 python3 "$here/ipm.py" "$switch" "$dir/ipm" || fail "clearing files are not read as they were written"
+# MESSAGES=100000 and a release build for the full count.
+(cd "$dir" && python3 "$here/agree.py" "$switch" iso87-ascii iso87-bcd) || fail "pyiso8583 does not agree"
 
 cp "$here/conf.toml" "$dir/clubswitch.toml"
 cp -r "$root/conf/rules" "$dir/rules"

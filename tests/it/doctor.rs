@@ -615,6 +615,43 @@ fn lines_stream_and_a_bad_one_is_told() {
         .check(1, &["a shorter line", "\"0200\"", "1 of 2"]);
 }
 
+/// A purchase in which some characters are others, as `--brief` tells it.
+fn check_brief(from: &str, to: &str, says: &str) {
+    let text = String::from_utf8(purchase()).unwrap();
+    assert!(text.contains(from));
+    let hex = to_hex(text.replacen(from, to, 1).as_bytes());
+    let told = Desk::new().feed(
+        &["describe", "--lines", "--brief", "-"],
+        (hex.clone() + "\n").as_bytes(),
+    );
+    told.check(1, &[says, "1 of 1 lines"]);
+    assert!(!told.out.contains(CARD), "{}", told.out);
+    let alone = Desk::new().run(&["describe", "--brief", &hex]);
+    alone.check(1, &[says]);
+}
+
+#[test]
+fn a_bad_message_in_brief_still_tells_where_it_belongs() {
+    // Too long a card number is passed over by its length, and a bad amount by its.
+    check_brief(
+        &format!("16{CARD}"),
+        &format!("20{CARD}0000"),
+        "field 2: a length from 0 to 19 wanted at byte 20; \
+         0200 stan=000007 rrn=632510000007 terminal=T0000001 issuer=999912",
+    );
+    check_brief(
+        "000000123456",
+        "00000012345X",
+        "stan=000007 rrn=632510000007 terminal=T0000001 card=999912******0018",
+    );
+    // What is no trace number is not told as one.
+    check_brief(
+        "000007",
+        "00000X",
+        "rrn=632510000007 terminal=T0000001 card=999912******0018 amount=123456",
+    );
+}
+
 /// The good messages of `fixtures/frames/`, by dialect.
 fn frames() -> BTreeMap<String, Vec<Vec<u8>>> {
     let mut frames: BTreeMap<String, Vec<Vec<u8>>> = BTreeMap::new();
