@@ -410,7 +410,9 @@ fn brief(spec: &Spec, message: &Message) -> String {
         line.push_str(&function.name);
     }
     for role in ["stan", "rrn", "terminal"] {
-        push(&mut line, role, at(role).as_deref());
+        if let Some(value) = at(role) {
+            line.push_str(&format!(" {role}={}", plain(value.trim_end())));
+        }
     }
     let card = at("pan").and_then(|pan| Pan::new(pan.as_bytes()));
     let track = || Pan::from_track2(at("track2")?.as_bytes());
@@ -430,37 +432,19 @@ fn brief(spec: &Spec, message: &Message) -> String {
     line
 }
 
-/// What is wrong with a message, and what of [`brief`] can be told even so: of the fields that are good, and behind a
-/// broken one by following the lengths.
+/// What is wrong with a message, and in brief what is good of it; where that is no card, the issuer of a bad one.
 fn brief_fault(spec: &Spec, error: &DecodeError) -> String {
     let Some(read) = &error.read else {
         return error.to_string();
     };
     let mut line = format!("{error}; {}", brief(spec, read));
-    let Some(peek) = Message::peek(spec, read.bytes()) else {
-        return line;
-    };
-    for (role, value) in [
-        ("stan", peek.stan(spec)),
-        ("rrn", peek.rrn(spec)),
-        ("terminal", peek.terminal(spec)),
-    ] {
-        let path = spec.role(role).filter(|path| !read.has(path.field.into()));
-        let class = path.and_then(|path| spec.at(path)).map(|field| field.class);
-        let value = value.filter(|value| class.is_some_and(|class| class.holds(value.as_bytes())));
-        push(&mut line, role, value.as_deref());
-    }
-    if let Some(issuer) = peek.issuer(spec).filter(|_| !line.contains(" card=")) {
+    if !line.contains(" card=")
+        && let Some(peek) = Message::peek(spec, read.bytes())
+        && let Some(issuer) = peek.issuer(spec)
+    {
         line.push_str(&format!(" issuer={issuer:06}"));
     }
     line
-}
-
-/// Appends ` label=value` where there is one.
-fn push(line: &mut String, label: &str, value: Option<&str>) {
-    if let Some(value) = value {
-        line.push_str(&format!(" {label}={}", plain(value.trim_end())));
-    }
 }
 
 /// One word of a line: nothing in it can break the line.

@@ -250,7 +250,7 @@ class Reader:
 
     def is_ber(self, data):
         try:
-            return any(True for _ in ber_items(data))
+            return bool(list(ber_items(data)))
         except Fault:
             return False
 
