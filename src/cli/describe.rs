@@ -141,19 +141,34 @@ fn find(args: &Args, config: &Config, argument: &str) -> Result<(), Failure> {
     let slip = capture.fault;
     let specs = doctor::dialects(config);
     let framing = args.frames.framing()?;
-    let (ranking, bytes) = match framing {
-        Some(framing) => {
-            let has_header = args.frames.header.is_some() || args.frames.header_bytes.is_some();
-            doctor::rank_framed(&specs, capture.bytes.into(), &framing, has_header)
-        }
+    let (bytes, text) = match &framing {
+        Some(_) => (Bytes::from(capture.bytes), None),
         None => {
             let text = capture
                 .text
                 .map(|text| args.frames.behind_header(text.into()));
             let bytes = args.frames.behind_header(capture.bytes.into())?;
-            doctor::rank(&specs, bytes, text.and_then(Result::ok))
+            (bytes, text.and_then(Result::ok))
         }
     };
+    let has_header = args.frames.header.is_some() || args.frames.header_bytes.is_some();
+    let (mut ranking, mut found) = match &framing {
+        Some(framing) => doctor::rank_framed(&specs, bytes.clone(), framing, has_header),
+        None => doctor::rank(&specs, bytes.clone(), text.clone()),
+    };
+    let changed;
+    if ranking.best().is_none() {
+        // A dialect that differs from a known one in a key or two is the next best guess.
+        changed = doctor::changed();
+        let (other, bytes) = match &framing {
+            Some(framing) => doctor::rank_framed(&changed, bytes, framing, has_header),
+            None => doctor::rank(&changed, bytes, text),
+        };
+        if other.best().is_some() {
+            (ranking, found) = (other, bytes);
+        }
+    }
+    let bytes = found;
     let told = ranking.json(args.all);
     if !args.json && !args.brief {
         anstream::print!("{}", ranking.text(args.all));

@@ -8,7 +8,7 @@ use crate::cli::describe::spaced;
 use crate::cli::dialects::{self, Cutter};
 use crate::config::Config;
 use crate::message::{Message, Mti};
-use crate::spec::{self, Spec};
+use crate::spec::{self, FieldSpec, Inside, SHIPPED, Secret, Spec};
 use crate::terms::Pan;
 use crate::wire::coding::Coding;
 use crate::wire::framing::Framing;
@@ -74,6 +74,44 @@ pub(super) fn dialects(config: &Config) -> Vec<Spec> {
         None => spec::shipped(&name),
     };
     names.into_iter().filter_map(load).collect()
+}
+
+/// The shipped dialects with what most often differs from them in the field: a bitmap whose second half is always there,
+/// fields whose inside is somebody else's, and both. Each name says what an own dialect file would have to say.
+pub(super) fn changed() -> Vec<Spec> {
+    let shipped = SHIPPED.iter().filter_map(|(name, _)| spec::shipped(name));
+    let changed = |spec: &Spec, fixed: bool, bare: bool| {
+        let mut name = spec.name().to_owned();
+        let mut text = format!("title = \"changed\"\nextends = \"{name}\"\n");
+        if fixed {
+            name.push_str(" with bitmap_fixed = true");
+            text.push_str("[coding]\nbitmap_fixed = true\n");
+        }
+        if bare {
+            name.push_str(if fixed { ", " } else { " with " });
+            name.push_str("nothing inside its fields");
+            let own = |field: &FieldSpec| {
+                field.inside != Inside::Nothing && !matches!(field.inside, Inside::Ber { .. })
+            };
+            let bare = spec.fields().filter(|(_, field)| own(field));
+            let (mut inside, mut fields) = ("[inside]\n".to_owned(), "[fields]\n".to_owned());
+            for (n, field) in bare {
+                inside.push_str(&format!("{n} = \"nothing\"\n"));
+                // What stands there now may be anything, also a card number.
+                if field.secret < Secret::Masked {
+                    fields.push_str(&format!("{n} = {{ secret = \"masked\" }}\n"));
+                }
+            }
+            text.push_str(&inside);
+            text.push_str(&fields);
+        }
+        spec::load_text(&name, &text).ok()
+    };
+    let changes = [(true, false), (false, true), (true, true)];
+    shipped
+        .flat_map(|spec| changes.map(|(fixed, bare)| changed(&spec, fixed, bare)))
+        .flatten()
+        .collect()
 }
 
 /// Ranks all dialects under all framings. Digits alone may be hex digits or the message itself: then `text` is tried too.

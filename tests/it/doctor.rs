@@ -9,7 +9,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use clubswitch::message::{MessageBuilder, Mti};
+use clubswitch::message::{Message, MessageBuilder, Mti};
 use clubswitch::spec::{SHIPPED, Spec, load_text, shipped};
 use clubswitch::wire::coding::{from_hex, to_hex};
 use clubswitch::wire::framing::{FrameError, Framing};
@@ -75,6 +75,19 @@ fn echo() -> Vec<u8> {
 
 fn purchase() -> Vec<u8> {
     sample(&shipped("iso87-ascii").unwrap())
+}
+
+/// A purchase with a second bitmap that is always there, and something of its maker's own in DE48.
+fn purchase_of_others() -> Vec<u8> {
+    let text = "title = \"own\"\nextends = \"iso87-ascii\"\n[coding]\nbitmap_fixed = true\n\
+                [inside]\n48 = \"nothing\"\n";
+    let spec = load_text("own", text).unwrap();
+    let message = Message::decode(&shipped("iso87-ascii").unwrap(), purchase().into()).unwrap();
+    let mut builder = MessageBuilder::new(&spec, message.mti());
+    builder
+        .copy_all(&message)
+        .set(48, format!("CARD={CARD}|LOYALTY=OFF"));
+    encoded(&builder)
 }
 
 fn framed(name: &str, bodies: &[&[u8]]) -> Result<Vec<u8>, FrameError> {
@@ -191,6 +204,22 @@ fn check_found(desk: &Desk, dialect: &str, framing: Option<&str>, capture: &[u8]
     assert_eq!(row["framing"].as_str(), framing, "{dialect}: {ranking:#?}");
     assert_eq!(row["whole"], true);
     assert!(lines[0]["message"]["mti"].is_string());
+}
+
+#[test]
+fn what_an_own_dialect_would_have_to_say_is_found() {
+    let desk = Desk::new();
+    let told = desk
+        .put(purchase_of_others())
+        .run(&["describe", "--dialect", "auto", "capture"]);
+    told.check(
+        0,
+        &[
+            " 1. iso87-ascii with bitmap_fixed = true, nothing inside its fields  no length",
+            "decodes whole: 14 fields",
+            "49  currency, transaction",
+        ],
+    );
 }
 
 #[test]
