@@ -9,7 +9,7 @@ use crate::cli::dialects::{self, FrameArgs, Out};
 use crate::cli::{Failure, capture};
 use crate::config::Config;
 use crate::message::make;
-use crate::spec::{Path, Secret, Spec};
+use crate::spec::{FieldSpec, Inside, Path, Secret, Spec};
 use crate::wire::coding::{from_hex, to_hex};
 use crate::wire::framing::Framing;
 
@@ -172,7 +172,9 @@ fn message(spec: &Spec, value: &Value) -> Result<Bytes, String> {
     }
     let fields = whole.get("fields").and_then(Value::as_object);
     for (n, value) in fields.ok_or("fields: an object wanted")? {
-        if let Some(path) = n.parse().ok().and_then(|path| masked(spec, path, value)) {
+        let field = |path: &Path| spec.field(path.field.into());
+        let path: Option<Path> = n.parse().ok();
+        if let Some(path) = path.and_then(|path| masked(path.clone(), value, field(&path), None)) {
             let cure = "describe --show-secrets shows what is wanted here";
             return Err(format!("field {path}: it is masked; {cure}"));
         }
@@ -185,24 +187,31 @@ fn message(spec: &Spec, value: &Value) -> Result<Bytes, String> {
     Ok(out.freeze())
 }
 
-/// Where a value was masked when it was shown.
-fn masked(spec: &Spec, path: Path, value: &Value) -> Option<Path> {
+/// Where a value was masked when it was shown: one of `field`, or of what the dialect does not name, `around` it what it
+/// names.
+fn masked(
+    path: Path,
+    value: &Value,
+    field: Option<&FieldSpec>,
+    around: Option<&Inside>,
+) -> Option<Path> {
     match value {
         Value::String(text) => {
             // What the dialect does not name is masked too.
-            let is_open = spec
-                .at(&path)
-                .is_some_and(|field| field.secret == Secret::Open);
+            let is_open = field.is_some_and(|field| field.secret == Secret::Open);
             (!is_open && is_starred(text)).then_some(path)
         }
         Value::Array(values) => {
             let mut values = values.iter();
-            values.find_map(|value| masked(spec, path.clone(), value))
+            values.find_map(|value| masked(path.clone(), value, field, around))
         }
         Value::Object(pieces) => pieces.iter().find_map(|(label, value)| {
             let mut below = path.clone();
             below.inside.push(label.clone());
-            masked(spec, below, value)
+            // Inside a tag without a name stands the same as around it.
+            let inside = field.map_or(around, |field| Some(&field.inside));
+            let piece = inside.and_then(|inside| inside.spec(label));
+            masked(below, value, piece, inside)
         }),
         _ => None,
     }

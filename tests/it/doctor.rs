@@ -767,6 +767,17 @@ fn check_refused(json: &str, status: i32, says: &str) {
 }
 
 #[test]
+fn a_star_in_what_everybody_may_see_is_a_star() {
+    let told = |name: &str, value: &str| {
+        let json = format!(r#"{{"mti":"0100","fields":{{"55":{{"E1":{{"{name}":"{value}"}}}}}}}}"#);
+        Desk::new().feed(&["encode"], json.as_bytes())
+    };
+    told("9F12", "***").check(0, &["E1069F12032A2A2A"]);
+    told("5F20", "***").check(1, &["field 55.E1.5F20: it is masked"]);
+    told("C1", "**").check(1, &["field 55.E1.C1: it is masked"]);
+}
+
+#[test]
 fn what_cannot_be_encoded_is_told_by_its_path() {
     check_refused(
         r#"{"mti":"0200","fields":{"2":"999912******0018"}}"#,
