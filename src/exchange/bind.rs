@@ -329,10 +329,10 @@ impl Dialect {
         let mut meaning = Meaning::NotBuilt;
         for row in self.by_type.get(&mti).into_iter().flatten() {
             let (function, meant) = (&self.spec.functions()[*row], self.meanings[*row]);
-            let mut misfits = function.when.iter().filter(|(path, pattern)| {
-                let value = message.at(&self.spec, path);
-                !value.is_some_and(|value| pattern.fits(value.as_bytes()))
-            });
+            let mut misfits = function
+                .when
+                .iter()
+                .filter(|(path, pattern)| !message.fits(&self.spec, path, pattern));
             let Some((missing, _)) = misfits.next() else {
                 return meant;
             };

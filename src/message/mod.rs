@@ -19,7 +19,7 @@ pub use peek::Peek;
 
 pub use crate::spec::{Mti, Wanted};
 
-use crate::spec::{Check, Function, Inside, Path, Spec};
+use crate::spec::{Check, Function, Inside, Path, Pattern, Spec};
 use crate::wire::bitmap::Bitmap;
 use crate::wire::tlv::{Tagged, TlvForm};
 
@@ -90,6 +90,19 @@ impl Message {
             .get(at.checked_sub(prefix)?..at + usize::from(span.bytes))
     }
 
+    /// A value in characters: those of text, digits, or hex digits of bytes.
+    pub fn characters(&self, spec: &Spec, n: usize) -> Option<Cow<'_, [u8]>> {
+        let value = self.value(n)?;
+        // What was checked as ASCII stands there as it reads.
+        match spec.plan(n).check {
+            Check::Digits | Check::Printable | Check::Class(_) => Some(Cow::Borrowed(value)),
+            _ => Some(match self.text(spec, n)? {
+                Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+                Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+            }),
+        }
+    }
+
     /// A value as text: characters, digits, or hex digits of bytes. What is not UTF-8 is replaced.
     pub fn text(&self, spec: &Spec, n: usize) -> Option<Cow<'_, str>> {
         let value = self.value(n)?;
@@ -109,11 +122,11 @@ impl Message {
 
     /// A value of at most 19 digits as a number; `None` where anything else stands.
     pub fn digits(&self, spec: &Spec, n: usize) -> Option<u64> {
-        let text = self.text(spec, n)?;
-        if text.is_empty() {
+        let characters = self.characters(spec, n)?;
+        if characters.is_empty() {
             return None;
         }
-        text.bytes().try_fold(0_u64, |sum, c| {
+        characters.iter().try_fold(0_u64, |sum, c| {
             let digit = c.is_ascii_digit().then(|| u64::from(c - b'0'))?;
             sum.checked_mul(10)?.checked_add(digit)
         })
@@ -156,11 +169,21 @@ impl Message {
         let mti = self.mti.first();
         spec.functions().iter().find(|function| {
             function.mti.contains(&mti)
-                && function.when.iter().all(|(path, pattern)| {
-                    self.at(spec, path)
-                        .is_some_and(|value| pattern.fits(value.as_bytes()))
-                })
+                && function
+                    .when
+                    .iter()
+                    .all(|(path, pattern)| self.fits(spec, path, pattern))
         })
+    }
+
+    /// Whether a value is there and looks like this.
+    pub fn fits(&self, spec: &Spec, path: &Path, pattern: &Pattern) -> bool {
+        if path.inside.is_empty() {
+            let value = self.characters(spec, usize::from(path.field));
+            return value.is_some_and(|value| pattern.fits(&value));
+        }
+        let value = self.at(spec, path);
+        value.is_some_and(|value| pattern.fits(value.as_bytes()))
     }
 
     #[inline]
