@@ -20,7 +20,7 @@ use clubswitch::terms::{Pan, Rials};
 use clubswitch::wire::coding::to_hex;
 use clubswitch::wire::framing::Framing;
 
-use crate::frames::{self, Random, copied};
+use crate::frames::{self, Case, Random, copied};
 use crate::switch::{self, PATIENCE, Switch};
 
 /// What memory may grow after the first tenth of a storm.
@@ -48,10 +48,9 @@ struct Breaker {
 }
 
 impl Breaker {
-    fn of(spec: Spec, random: &mut Random) -> Breaker {
-        let fixtures = frames::cases();
-        let mut messages: Vec<Vec<u8>> = fixtures
-            .into_iter()
+    fn of(spec: Spec, cases: &[Case], random: &mut Random) -> Breaker {
+        let mut messages: Vec<Vec<u8>> = cases
+            .iter()
             .filter(|case| case.spec.name() == spec.name())
             .map(|case| case.bytes.to_vec())
             .collect();
@@ -195,10 +194,11 @@ fn no_broken_message_harms_the_decoder() {
         println!("SEED=0x{seed:x}");
         let mut random = Random(seed);
         let shipped = SHIPPED.iter().map(|(name, _)| shipped(name).unwrap());
+        let cases = frames::cases();
         let everything = load_text("everything", EVERYTHING);
         let breakers: Vec<Breaker> = shipped
             .chain([everything.unwrap_or_else(|faults| panic!("{faults}"))])
-            .map(|spec| Breaker::of(spec, &mut random))
+            .map(|spec| Breaker::of(spec, &cases, &mut random))
             .collect();
         let (began, mut broken) = (Instant::now(), Vec::new());
         let (mut read, mut before) = (0_u64, 0);
@@ -264,6 +264,7 @@ fn a_storm_harms_neither_the_daemon_nor_the_terminal_beside_it() {
     let (seed, frames) = (frames::seed(), frames_wanted());
     println!("SEED=0x{seed:x}");
     let mut random = Random(seed);
+    let cases = frames::cases();
     let tongues = SHIPPED.iter().map(|(name, _)| *name);
     let tongues: Vec<&str> = tongues
         .filter(|name| bind(&shipped(name).unwrap()).is_ok())
@@ -271,7 +272,7 @@ fn a_storm_harms_neither_the_daemon_nor_the_terminal_beside_it() {
     let breakers: Vec<Breaker> = tongues
         .iter()
         .map(|name| {
-            let mut breaker = Breaker::of(shipped(name).unwrap(), &mut random);
+            let mut breaker = Breaker::of(shipped(name).unwrap(), &cases, &mut random);
             breaker.messages.retain(|m| m.len() <= USUAL_BYTES);
             breaker
         })
