@@ -5,6 +5,9 @@ use serde_json::{Map, Value};
 use super::{DecodeError, Message};
 use crate::spec::{FieldSpec, Inside, Path, Policy, Secret, Spec};
 
+/// As deep as this what is inside is looked at, where the dialect does not say how deep it goes.
+const DEPTH_MAX: usize = 16;
+
 /// Whether secrets are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Secrets {
@@ -108,21 +111,27 @@ impl Teller<'_> {
         value.into()
     }
 
-    /// What is inside a value. A piece that comes again makes a list.
+    /// What is inside a value.
     fn pieces(&mut self, inside: &Inside, path: &Path, content: &[u8], secret: Secret) -> Value {
-        let mut told = Map::new();
+        let mut told = Vec::new();
         for piece in inside.pieces(content).map_while(Result::ok) {
             let mut below = path.clone();
-            let label = piece.label.to_string();
+            let label = match (piece.spec, self.secrets) {
+                (None, Secrets::Masked) => piece.label.guarded(),
+                _ => piece.label.to_string(),
+            };
             below.inside.push(label.clone());
-            let value = match (piece.spec, piece.inside(inside)) {
+            // Tags that nobody knows may say that they hold others, and these again, without an end.
+            let inner = piece.inside(inside);
+            let inner = inner.filter(|_| piece.spec.is_some() || path.inside.len() < DEPTH_MAX);
+            let value = match (piece.spec, inner) {
                 (Some(spec), _) => self.tell(spec, below, piece.value, piece.units),
                 (None, _) if piece.unknown == Policy::Skip => continue,
                 (None, inner) => {
                     // What the dialect does not name may be anything, also a card number.
                     let secret = secret.max(Secret::Masked);
                     let value = match inner {
-                        None => shown(&piece.text(), secret, self.secrets),
+                        None => unnamed(&piece.text(), secret, self.secrets),
                         Some(_) => String::new(),
                     };
                     self.rows.push(Row {
@@ -137,15 +146,9 @@ impl Teller<'_> {
                     }
                 }
             };
-            match told.get_mut(&label) {
-                None => {
-                    told.insert(label, value);
-                }
-                Some(Value::Array(values)) => values.push(value),
-                Some(first) => *first = Value::Array(vec![first.take(), value]),
-            }
+            told.push((label, value));
         }
-        Value::Object(told)
+        gathered(told, inside.is_ordered())
     }
 
     fn meaning(&self, field: &FieldSpec, path: &Path, text: &str) -> Option<String> {
@@ -272,6 +275,39 @@ impl Description {
     }
 }
 
+/// Pieces by their names. A piece that comes again makes a list; where the order matters and others stand
+/// between, the whole is a list of pieces.
+fn gathered(told: Vec<(String, Value)>, ordered: bool) -> Value {
+    let mut pieces = Map::new();
+    let mut last = None;
+    let apart = ordered
+        && told.iter().any(|(label, _)| {
+            let again = last.replace(label) != Some(label) && pieces.contains_key(label);
+            pieces.insert(label.clone(), Value::Null);
+            again
+        });
+    // A list of pieces is itself one value of a list.
+    let one = |value: Value| match value {
+        Value::Array(_) => Value::Array(vec![value]),
+        value => value,
+    };
+    if apart {
+        let alone = |(label, value)| Value::Object(Map::from_iter([(label, one(value))]));
+        return told.into_iter().map(alone).collect();
+    }
+    pieces.clear();
+    for (label, value) in told {
+        match pieces.get_mut(&label) {
+            None => {
+                pieces.insert(label, one(value));
+            }
+            Some(Value::Array(values)) => values.push(value),
+            Some(first) => *first = Value::Array(vec![first.take(), value]),
+        }
+    }
+    Value::Object(pieces)
+}
+
 fn open(secret: Secret, secrets: Secrets) -> bool {
     secret == Secret::Open || secrets == Secrets::Shown
 }
@@ -282,6 +318,18 @@ fn shown(text: &str, secret: Secret, secrets: Secrets) -> String {
         (Secrets::Masked, Secret::Masked) => masked(text),
         (Secrets::Masked, Secret::Hidden) => "*".repeat(text.chars().count()),
     }
+}
+
+/// What the dialect does not name: where it is longer than a card number it may be a track, the end of
+/// which is a secret.
+fn unnamed(text: &str, secret: Secret, secrets: Secrets) -> String {
+    let mut value = shown(text, secret, secrets);
+    let count = text.chars().count();
+    if !open(secret, secrets) && count > 20 {
+        value = value.chars().take(6).collect();
+        value.extend(std::iter::repeat_n('*', count - 6));
+    }
+    value
 }
 
 /// First six and last four of what may be a card number; of anything shorter the last two.

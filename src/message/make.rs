@@ -7,7 +7,7 @@ use crate::spec::{Given, Path, Spec};
 
 /// Begins a message with all that a JSON object tells: `{"mti": "0200", "fields": {"2": "…", "48":
 /// {"10": "…"}}}`. A value is a text or a whole number; an object holds the pieces of a field; a list
-/// gives a piece several times.
+/// gives a piece several times, or pieces in their order.
 ///
 /// # Errors
 /// The place at which something else was wanted; 0 is the message type, or the object as a whole.
@@ -40,6 +40,16 @@ pub fn from_json<'s>(spec: &'s Spec, message: &Value) -> Result<MessageBuilder<'
 /// A text, or pieces; `path` is left at what is wrong.
 fn given(value: &Value, path: &mut Path) -> Result<Given, Wanted> {
     let pieces = match value {
+        Value::Array(list) => {
+            let mut told = Vec::with_capacity(list.len());
+            for value in list {
+                match given(value, path)? {
+                    Given::Pieces(pieces) => told.extend(pieces),
+                    Given::Text(_) => return Err(Wanted::Value),
+                }
+            }
+            return Ok(Given::Pieces(told));
+        }
         Value::String(text) => return Ok(Given::Text(text.clone())),
         Value::Number(number) if number.is_u64() => return Ok(Given::Text(number.to_string())),
         Value::Object(pieces) => pieces,

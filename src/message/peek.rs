@@ -12,7 +12,8 @@ use crate::spec::{Mti, Routing, Spec};
 pub struct Peek<'a> {
     /// The message type.
     pub mti: Mti,
-    values: [Option<&'a [u8]>; Routing::COUNT],
+    /// Each with its units.
+    values: [Option<(&'a [u8], usize)>; Routing::COUNT],
 }
 
 impl Message {
@@ -35,11 +36,11 @@ impl Message {
                 if n > last {
                     break 'words;
                 }
-                let (prefix, length, _) = measure(spec, spec.plan(n), n, bytes, at)?;
+                let (prefix, length, units) = measure(spec, spec.plan(n), n, bytes, at)?;
                 let begin = at + prefix;
                 at = begin + length;
                 if let Some(place) = values.get_mut(usize::from(routing.place(n))) {
-                    *place = Some(bytes.get(begin..at)?);
+                    *place = Some((bytes.get(begin..at)?, units));
                 }
             }
         }
@@ -75,10 +76,9 @@ impl<'a> Peek<'a> {
     }
 
     fn text(&self, spec: &Spec, which: usize) -> Option<Cow<'a, str>> {
-        let value = self.values[which]?;
+        let (value, units) = self.values[which]?;
         let field = spec.field(usize::from(spec.routing().fields[which]))?;
-        // What the length before it told is not kept; the bytes tell it well enough.
-        Some(field.text(value, field.units_of(value)))
+        Some(field.text(value, units))
     }
 }
 

@@ -267,7 +267,7 @@ impl FieldSpec {
         };
         let sign = usize::from(self.class.is_signed());
         let units = self.coding.units(wire.len()).saturating_sub(sign);
-        let filled = match (fill, wire) {
+        let filled = match (fill, wire.get(sign..).unwrap_or_default()) {
             (Fill::LeftF, [first, ..]) => first >> 4 == 0xf,
             (Fill::RightF, [.., last]) => last & 15 == 0xf,
             // A filling of 0 is only seen where there would be a digit too many.
@@ -349,7 +349,9 @@ impl FieldSpec {
                     Length::Fixed(units) if part.is_plain() => Some(units),
                     _ => None,
                 };
-                let same = parts.iter().all(|part| part.class == self.class);
+                let same = parts
+                    .iter()
+                    .all(|part| part.class == self.class && part.counts == self.counts);
                 let whole: Option<usize> = parts.iter().map(fixed).sum();
                 let plain = !self.class.is_signed() && self.class != Class::B;
                 same && plain && whole == Some(units)
@@ -365,7 +367,10 @@ impl FieldSpec {
             min,
             max,
         } = self.length
-            && !(min..=max).contains(&units)
+            && !(min..=max).contains(&match self.counts {
+                Counts::Characters => self.told(units, wire),
+                _ => units,
+            })
         {
             return Some(Inner::at(0, Wanted::Between(min, max)));
         }
@@ -374,7 +379,15 @@ impl FieldSpec {
         }
         let mut inner = self.inside.fault(&self.view(wire, units))?;
         inner.at = match self.coding {
-            Coding::Bcd(_) => inner.at / 2,
+            // A sign is a byte, and two digits are one, behind a nibble that fills them up.
+            Coding::Bcd(fill) => {
+                let sign = usize::from(self.class.is_signed());
+                let filled = fill.is_left() && units.saturating_sub(sign) % 2 == 1;
+                match inner.at.checked_sub(sign) {
+                    Some(digit) => sign + (digit + usize::from(filled)) / 2,
+                    None => inner.at,
+                }
+            }
             coding if coding.is_hex() => inner.at * 2,
             _ => inner.at,
         };
@@ -476,9 +489,11 @@ impl FieldSpec {
 
     /// Whether what is inside is only a look at parts of the text of the value, which tells it whole.
     pub fn is_told_as_text(&self) -> bool {
-        match self.inside {
+        match &self.inside {
             Inside::Nothing => true,
-            Inside::Parts { .. } => self.class != Class::B,
+            Inside::Parts { parts, .. } => {
+                self.class != Class::B && parts.iter().all(FieldSpec::is_told_as_text)
+            }
             _ => false,
         }
     }

@@ -12,6 +12,9 @@ use crate::wire::bitmap::{Bitmap, BitmapForm};
 use crate::wire::coding::{Coding, hex_pair, to_hex};
 use crate::wire::tlv::{Tagged, TlvForm};
 
+/// Most characters of a name in a list that the dialect can know.
+pub(super) const NAME_CHARS_MAX: usize = 32;
+
 /// What is inside a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Inside {
@@ -118,6 +121,8 @@ pub struct Piece<'a> {
 pub struct Pieces<'a> {
     inside: &'a Inside,
     content: &'a [u8],
+    /// Where what is walked over begins: behind a prefix, where there is one.
+    from: usize,
     at: usize,
     step: usize,
     map: Option<Bitmap>,
@@ -130,10 +135,20 @@ impl Inside {
         Pieces {
             inside: self,
             content,
+            from: 0,
             at: 0,
             step: 0,
             map: None,
             over: false,
+        }
+    }
+
+    /// Whether pieces of different names may stand in any order, which must then be kept.
+    pub fn is_ordered(&self) -> bool {
+        match self {
+            Inside::Tlv { .. } | Inside::Ber { .. } | Inside::List { .. } => true,
+            Inside::Prefixed { rest, .. } => rest.is_ordered(),
+            Inside::Nothing | Inside::Parts { .. } | Inside::Bitmap { .. } => false,
         }
     }
 
@@ -213,17 +228,24 @@ fn numbered<'a>(parts: &'a [FieldSpec], number: &str) -> Option<&'a FieldSpec> {
     parts.get(number.checked_sub(1)?)
 }
 
+/// Text of a coding of text. What is not UTF-8 is replaced; EBCDIC characters are Latin-1.
+fn text_of(wire: &[u8], coding: Coding) -> Cow<'_, str> {
+    match coding {
+        Coding::Cp037 | Coding::Cp500 => {
+            let read = wire.iter().map(|byte| coding.character(*byte));
+            Cow::Owned(read.map(char::from).collect())
+        }
+        _ => String::from_utf8_lossy(wire),
+    }
+}
+
 impl<'a> Piece<'a> {
     /// Its characters, digits, or hex digits of bytes.
     pub fn text(&self) -> Cow<'a, str> {
         match (self.spec, self.coding) {
             (Some(spec), _) => spec.text(self.value, self.units),
             (None, Coding::Binary) => Cow::Owned(to_hex(self.value)),
-            (None, Coding::Ascii) => String::from_utf8_lossy(self.value),
-            (None, coding) => {
-                let read = self.value.iter().map(|byte| coding.character(*byte));
-                Cow::Owned(read.map(char::from).collect())
-            }
+            (None, coding) => text_of(self.value, coding),
         }
     }
 
@@ -259,6 +281,19 @@ impl<'a> Label<'a> {
         }
     }
 
+    /// The name where the dialect does not know it and secrets are not shown: what stands for a name
+    /// may be anything, so that one with many digits shows none of them, and a long one only its begin.
+    pub fn guarded(&self) -> String {
+        let name = self.to_string();
+        let many = name.bytes().filter(u8::is_ascii_digit).count() > 8;
+        let guard = |c: char| match c {
+            '0'..='9' if many => '*',
+            c if c.is_control() => '·',
+            c => c,
+        };
+        name.chars().take(NAME_CHARS_MAX).map(guard).collect()
+    }
+
     /// Whether it is this name.
     pub fn is(&self, name: &str) -> bool {
         match self {
@@ -284,7 +319,7 @@ impl<'a> Label<'a> {
 
     /// Looks a name up without a word of memory.
     fn find<'t>(&self, tags: &'t BTreeMap<String, FieldSpec>) -> Option<&'t FieldSpec> {
-        let mut name = [0; 32];
+        let mut name = [0; NAME_CHARS_MAX];
         let mut used = 0;
         match self {
             Label::Text(text, coding) => {
@@ -312,10 +347,7 @@ impl fmt::Display for Label<'_> {
         match self {
             Label::Number(number) => write!(f, "{number}"),
             Label::Prefix(number) => write!(f, "p{number}"),
-            Label::Text(text, coding) => {
-                let text: Vec<u8> = text.iter().map(|c| coding.character(*c)).collect();
-                f.write_str(&String::from_utf8_lossy(&text))
-            }
+            Label::Text(text, coding) => f.write_str(&text_of(text, *coding)),
             Label::Hex(tag) => tag.iter().try_for_each(|byte| write!(f, "{byte:02X}")),
         }
     }
@@ -347,7 +379,7 @@ impl<'a> Pieces<'a> {
                 if self.step == parts.len() && *repeats && !ended {
                     self.step = 0;
                 }
-                let may_end = *short || *repeats && self.at == 0;
+                let may_end = *short || *repeats && self.at == self.from;
                 match parts.get(self.step) {
                     Some(_) if ended && may_end => Ok(None),
                     Some(part) => self.part(part, Label::Number(self.step + 1)).map(Some),
@@ -358,6 +390,7 @@ impl<'a> Pieces<'a> {
                 Some(part) => self.part(part, Label::Prefix(self.step + 1)).map(Some),
                 None => {
                     self.inside = rest;
+                    self.from = self.at;
                     self.step = 0;
                     // What follows knows only its own bytes of the value.
                     self.piece()
@@ -540,7 +573,7 @@ impl<'a> Pieces<'a> {
     ) -> Result<Piece<'a>, Inner> {
         let spec = label.find(tags);
         if spec.is_none() && unknown == Policy::Reject {
-            return Err(Inner::at(0, Wanted::KnownTag).under(label.to_string(), at));
+            return Err(Inner::at(0, Wanted::KnownTag).under(label.guarded(), at));
         }
         Ok(Piece {
             label,

@@ -169,7 +169,10 @@ impl Spec {
     /// A field; of one that the dialect does not name, the shape of such, where it has one.
     pub fn field(&self, n: usize) -> Option<&FieldSpec> {
         let named = self.fields.get(n)?.as_ref();
-        named.or(self.unknown.as_ref().map(|unknown| &unknown.field))
+        // A field for which the bitmap has no bit has no plan either.
+        let unknown = self.unknown.as_ref();
+        let unknown = unknown.filter(|_| self.plan(n).shape != Shape::Unknown);
+        named.or(unknown.map(|unknown| &unknown.field))
     }
 
     /// What becomes of a field; `None` for one that the dialect names.

@@ -1,5 +1,7 @@
 //! Values to bytes: from text, or from the pieces inside them.
 
+use std::borrow::Cow;
+
 use super::class::Class;
 use super::field::{Counts, FieldSpec, Length};
 use super::inside::{Inside, Label};
@@ -50,34 +52,39 @@ impl FieldSpec {
     /// What was wanted, and in which piece.
     pub fn put_text(&self, value: &[u8], out: &mut Vec<u8>) -> Result<(), Inner> {
         let begin = self.make_room(out);
-        let units = self.content_units(value);
-        let (units, written) = match (self.length, self.pad) {
-            (Length::Fixed(wanted), Some(pad)) if self.counts == Counts::Characters => {
-                let missing = wanted.saturating_sub(self.told(units, value));
-                let mut filled = value.to_vec();
-                let at = if pad.left { 0 } else { value.len() };
-                filled.splice(at..at, std::iter::repeat_n(pad.with, missing));
-                (filled.len(), self.write(&filled, out))
-            }
-            (Length::Fixed(wanted), Some(pad)) if units < wanted => {
-                let mut filled = vec![pad.with; wanted];
-                // A sign stays in front of the zeros that fill up its digits.
-                let sign = usize::from(self.class.is_signed()).min(value.len());
-                filled[..sign].copy_from_slice(&value[..sign]);
-                let at = if pad.left {
-                    wanted - value.len() + sign
-                } else {
-                    sign
-                };
-                filled[at..at + value.len() - sign].copy_from_slice(&value[sign..]);
-                (wanted, self.write(&filled, out))
-            }
-            _ => (units, self.write(value, out)),
-        };
-        if !written {
+        let value = self.filled(value);
+        if !self.write(&value, out) {
             return Err(Inner::at(0, Wanted::Class(self.class)));
         }
-        self.settle(begin, units, out)
+        self.settle(begin, self.content_units(&value), out)
+    }
+
+    /// A value in characters, filled up where it is too short for what it must always be.
+    fn filled<'v>(&self, value: &'v [u8]) -> Cow<'v, [u8]> {
+        let wanted = match self.length {
+            Length::Fixed(units) => units,
+            Length::Var {
+                digits: 0,
+                min,
+                max,
+            } if min == max => max,
+            Length::Var { .. } => return Cow::Borrowed(value),
+        };
+        let units = match self.counts {
+            Counts::Characters => self.told(value.len(), value),
+            _ => self.content_units(value),
+        };
+        let (missing, Some(pad)) = (wanted.saturating_sub(units), self.pad) else {
+            return Cow::Borrowed(value);
+        };
+        // A byte is given as two hex digits.
+        let wide = if self.class == Class::B { 2 } else { 1 };
+        // A sign stays in front of the zeros that fill up its digits.
+        let sign = usize::from(self.class.is_signed()).min(value.len());
+        let at = if pad.left { sign } else { value.len() };
+        let mut filled = value.to_vec();
+        filled.splice(at..at, std::iter::repeat_n(pad.with, missing * wide));
+        Cow::Owned(filled)
     }
 
     /// Leaves room for the length; gives the place of the value behind it.
@@ -155,16 +162,11 @@ impl FieldSpec {
                 None => false,
             },
             (_, Coding::Cp037 | Coding::Cp500) => {
-                let Ok(text) = std::str::from_utf8(content) else {
-                    return false;
-                };
-                text.chars().all(|c| match u8::try_from(c) {
-                    Ok(latin) => {
-                        out.push(self.coding.byte(latin));
-                        true
-                    }
-                    Err(_) => false,
-                })
+                let text = std::str::from_utf8(content).ok();
+                let coded = text.and_then(|text| characters(self.coding, text));
+                coded
+                    .inspect(|coded| out.extend_from_slice(coded))
+                    .is_some()
             }
             _ => self.coding.write(content, out),
         }
@@ -234,17 +236,27 @@ impl Inside {
                 coding,
                 ..
             } => {
+                let (separator, assign) = (coding.byte(*separator), assign.map(|c| coding.byte(c)));
                 for (at, (name, given)) in pieces.iter().enumerate() {
                     if at > 0 {
-                        out.push(coding.byte(*separator));
+                        out.push(separator);
                     }
                     if let Some(assign) = assign {
-                        out.extend(name.bytes().map(|c| coding.byte(c)));
-                        out.push(coding.byte(*assign));
+                        let text = characters(*coding, name).filter(|text| {
+                            !text.is_empty()
+                                && !text.contains(&assign)
+                                && !text.contains(&separator)
+                        });
+                        out.extend(text.ok_or_else(|| wrong(name, Wanted::Name))?);
+                        out.push(assign);
                     } else if !Label::Number(at + 1).is(name) {
                         return Err(wrong(&(at + 1).to_string(), Wanted::Value));
                     }
-                    out.extend(self.value(tags.get(name), name, given)?);
+                    let value = self.value(tags.get(name), name, given)?;
+                    if value.contains(&separator) {
+                        return Err(wrong(name, Wanted::OneValue));
+                    }
+                    out.extend(value);
                 }
                 Ok(())
             }
@@ -291,18 +303,12 @@ impl Inside {
                     Inside::List { coding, .. } => *coding,
                     _ => Coding::Ascii,
                 };
-                match coding {
-                    Coding::Binary => {
-                        let bytes = from_hex(text.as_bytes());
-                        let wrong = || Inner::at(0, Wanted::Hex).under(name.to_owned(), 0);
-                        value = bytes.ok_or_else(wrong)?;
-                    }
-                    Coding::Cp037 | Coding::Cp500 => {
-                        value = text.chars().map(|c| coding.byte(c as u8)).collect();
-                    }
-                    _ => value = text.as_bytes().to_vec(),
-                }
-                Ok(())
+                let (bytes, wanted) = match coding {
+                    Coding::Binary => (from_hex(text.as_bytes()), Wanted::Hex),
+                    _ => (characters(coding, text), Wanted::Class(Class::Ans)),
+                };
+                let bytes = bytes.ok_or(Inner::at(0, wanted));
+                bytes.map(|bytes| value = bytes)
             }
             (None, Given::Pieces(_), _) => Err(Inner::at(0, Wanted::Value)),
         };
@@ -326,12 +332,16 @@ fn put_parts(
     {
         return Err(wrong(name, Wanted::KnownTag));
     }
+    let mut given = vec![Vec::new(); parts.len()];
+    for (name, value) in pieces {
+        let at = name.parse().unwrap_or(1_usize) - 1;
+        given[at].push(value);
+    }
     let mut round = 0;
     while round == 0 && !repeats || left > 0 {
         for (at, part) in parts.iter().enumerate() {
             let name = (at + 1).to_string();
-            let mut same = pieces.iter().filter(|(known, _)| *known == name);
-            let Some((_, given)) = same.nth(round) else {
+            let Some(given) = given[at].get(round) else {
                 if short && left == 0 {
                     return Ok(());
                 }
@@ -349,6 +359,17 @@ fn put_parts(
     match left {
         0 => Ok(()),
         _ => Err(wrong("1", Wanted::Value)),
+    }
+}
+
+/// A text in a coding of text; `None` where EBCDIC, whose characters are Latin-1, has no place for it.
+fn characters(coding: Coding, text: &str) -> Option<Vec<u8>> {
+    match coding {
+        Coding::Cp037 | Coding::Cp500 => {
+            let byte = |c| Some(coding.byte(u8::try_from(c).ok()?));
+            text.chars().map(byte).collect()
+        }
+        _ => Some(text.as_bytes().to_vec()),
     }
 }
 

@@ -36,6 +36,8 @@ pub enum Wanted {
     Name,
     /// A value.
     Value,
+    /// A value without the sign that stands between two.
+    OneValue,
     /// Nothing more.
     End,
     /// A message of at most so many bytes.
@@ -61,6 +63,7 @@ impl fmt::Display for Wanted {
             Wanted::Parts => f.write_str("whole parts"),
             Wanted::Name => f.write_str("a name and its sign"),
             Wanted::Value => f.write_str("a value"),
+            Wanted::OneValue => f.write_str("a value without the sign that ends it"),
             Wanted::End => f.write_str("the end of the message"),
             Wanted::Short(bytes) => write!(f, "a message of at most {bytes} bytes"),
         }

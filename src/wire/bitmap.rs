@@ -21,6 +21,14 @@ pub struct BitmapForm {
     pub marked: bool,
 }
 
+impl BitmapForm {
+    /// Whether there is a bit for field `n`: not behind its end, and not one that announces more of it.
+    pub fn has_bit(self, n: usize) -> bool {
+        let announces = n % 64 == 1 && n / 64 + 1 < self.words_max;
+        (1..=64 * self.words_max).contains(&n) && !announces
+    }
+}
+
 /// What was wrong with a bitmap, `at` bytes after its begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BadBitmap {
