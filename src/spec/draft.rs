@@ -6,7 +6,7 @@ use super::FIELDS;
 use super::class::Class;
 use super::dated::{Calendar, Dated};
 use super::field::{Counts, FieldSpec, Length, Pad, Secret};
-use super::inside::{Inside, Policy};
+use super::inside::{Inside, NAME_CHARS_MAX, Policy};
 use super::keys::{self, BYTES_MAX, FIELD, FIELD_SHAPE, FORM, INSIDE};
 use crate::source::{Entry, Fault, FaultLog, Place, Table, Value};
 use crate::wire::bitmap::BitmapForm;
@@ -292,16 +292,17 @@ impl FieldDraft {
             Counts::Characters if coding != Coding::Ascii => Counts::Units,
             counts => counts,
         };
-        if let Length::Var {
-            digits: digits @ 1..,
-            max,
-            ..
-        } = length
-            && max != BYTES_MAX
-            && max > length_coding.length_max(digits)
+        if let Some(pad) = self.pad.flatten()
+            && !match class {
+                Class::B => pad.with == b'0',
+                _ => class.allows(1, pad.with),
+            }
         {
-            let title = format!("the length of {what} cannot tell {max}");
-            fault(title, "add an L, or lower the most units");
+            let title = format!("{what} of class {} cannot hold its filling", class.name());
+            fault(
+                title,
+                "zeros for digits and bytes, spaces for text, or \"none\"",
+            );
         }
         let pad = self.pad.unwrap_or(match class {
             Class::B | Class::Z => None,
@@ -321,6 +322,10 @@ impl FieldDraft {
                 Some(_) if !length.is_always(form.len()) => {
                     Some(format!("{what} does not have the length of its date"))
                 }
+                Some(_) if !class.allows(0, b'0') || class == Class::B => Some(format!(
+                    "{what} of class {} cannot hold a date",
+                    class.name()
+                )),
                 Some(_) => None,
             };
             if let Some(title) = wrong {
@@ -342,6 +347,21 @@ impl FieldDraft {
             dated,
             inside: Inside::Nothing,
         };
+        if let Length::Var {
+            digits: digits @ 1..,
+            max,
+            ..
+        } = length
+        {
+            let told = match counts {
+                Counts::Bytes => field.wire_bytes(max),
+                _ => max,
+            };
+            if told > length_coding.length_max(digits) {
+                let title = format!("the length of {what} cannot tell {told}");
+                fault(title, "add an L, or lower the most units");
+            }
+        }
         field.inside = self.inside.finished(&field, what, known, log);
         // What is told as one text is as secret as the most secret part of it.
         if let Inside::Parts { parts, .. } = &field.inside
@@ -410,6 +430,13 @@ impl InsideDraft {
             // Chips have bytes, and text in ASCII, whatever stands around them.
             (known.binary, known.text) = (Coding::Binary, Coding::Ascii);
         }
+        let length_told = match self.kind {
+            Some(Kind::Tlv {
+                length_coding: Some(coding),
+                ..
+            }) => coding,
+            _ => known.text,
+        };
         let unknown = self.unknown.unwrap_or(Policy::Keep);
         let default_class = match self.kind {
             Some(Kind::Ber) => Class::B,
@@ -420,12 +447,23 @@ impl InsideDraft {
         for (name, mut tag) in all {
             tag.class.get_or_insert(default_class);
             tag.secret.get_or_insert(field.secret);
-            if let Some(wrong) = self.kind.as_ref().and_then(|kind| kind.refuses(&name)) {
-                log.add(Fault::error(FIELD, tag.place(), wrong));
+            let (place, what) = (tag.place(), tag.what.clone());
+            if let Some((wrong, mend)) = self.kind.as_ref().and_then(|kind| kind.refuses(&name)) {
+                log.add(Fault::error(FIELD, place.clone(), wrong).mend(mend));
             }
-            if let Some(tag) = tag.finished(&known, Role::Tag, log) {
-                tags.insert(name, tag);
+            let Some(tag) = tag.finished(&known, Role::Tag, log) else {
+                continue;
+            };
+            if let (Some(Kind::Tlv { length_digits, .. }), Length::Var { max, .. }) =
+                (&self.kind, tag.length)
+                && max != BYTES_MAX
+                && tag.wire_bytes(max) > length_told.length_max(*length_digits)
+            {
+                let title = format!("the length of {what} cannot tell {}", tag.wire_bytes(max));
+                let mend = "more `length_digits`, or fewer units";
+                log.add(Fault::error(FIELD, place, title).mend(mend));
             }
+            tags.insert(name, tag);
         }
         let is_text = field.class != Class::B;
         let parts = |drafts: Vec<FieldDraft>, may_rest: bool| -> Vec<FieldSpec> {
@@ -477,6 +515,16 @@ impl InsideDraft {
                     && (whole == 0 || units % whole != 0 || !repeats && units != whole)
                 {
                     let title = format!("the parts of {what} have {whole} units, it has {units}");
+                    fault(title, "make them fit");
+                }
+                if let (Some(whole), Length::Var { min, max, .. }) = (whole, field.length)
+                    && is_text
+                    && self.prefix.is_none()
+                    && !short
+                    && (whole > max || !repeats && whole < min)
+                {
+                    let title =
+                        format!("the parts of {what} have {whole} units, it has {min} to {max}");
                     fault(title, "make them fit");
                 }
                 Inside::Parts {
@@ -544,8 +592,21 @@ impl InsideDraft {
                     let title = format!("{what} cannot hold a bitmap in bytes");
                     fault(title, "give it the class b, or the bitmap in hex");
                 }
+                if fields.is_empty() {
+                    fault(
+                        format!("the bitmap of {what} announces nothing"),
+                        "add `fields`",
+                    );
+                }
                 let member = |(n, mut draft): (usize, FieldDraft)| {
                     draft.secret.get_or_insert(field.secret);
+                    if !form.has_bit(n) {
+                        let title = format!("the bitmap of {what} has no bit for {n}");
+                        let fault = Fault::error(FIELD, draft.place(), title);
+                        log.add(
+                            fault.mend("see `bitmap_bytes`; bits 1 and 65 announce more of it"),
+                        );
+                    }
                     Some((n, draft.finished(&known, Role::Field, log)?))
                 };
                 let fields = fields.into_iter().filter_map(member).collect();
@@ -563,37 +624,60 @@ impl InsideDraft {
 }
 
 impl Kind {
-    /// What is wrong with the name of a tag, where something is.
-    fn refuses(&self, name: &str) -> Option<String> {
+    /// What is wrong with the name of a tag, and what to do, where something is.
+    fn refuses(&self, name: &str) -> Option<(String, String)> {
+        let upper_hex = |name: &str| {
+            let mut digits = name.bytes();
+            digits.all(|c| matches!(c, b'0'..=b'9' | b'A'..=b'F'))
+        };
+        let wrong = |good: bool, what: &str, mend: &str| {
+            (!good).then(|| (format!("\"{name}\" is not {what}"), mend.to_owned()))
+        };
         match self {
-            Kind::Tlv { tag_chars, .. } if name.len() != *tag_chars => {
-                Some(format!("\"{name}\" is not a tag of {tag_chars} characters"))
-            }
+            Kind::Tlv { tag_chars, .. } if name.len() != *tag_chars => wrong(
+                false,
+                &format!("a tag of {tag_chars} characters"),
+                "see `tag_chars`",
+            ),
             Kind::Tlv {
                 tag_coding: Some(Coding::Binary),
                 ..
-            } if name
-                .bytes()
-                .any(|c| !matches!(c, b'0'..=b'9' | b'A'..=b'F')) =>
-            {
-                Some(format!("\"{name}\" is not a tag in upper-case hex digits"))
-            }
+            } => wrong(
+                upper_hex(name),
+                "a tag in upper-case hex digits",
+                "two digits a byte, such as \"DF01\"",
+            ),
+            Kind::Tlv { .. } => wrong(
+                name.bytes().all(|c| c.is_ascii_alphanumeric()),
+                "a tag of letters and digits",
+                "such as \"10\" or \"A1\"",
+            ),
             Kind::Ber => {
-                let bytes = crate::wire::coding::from_hex(name.as_bytes());
-                let whole = bytes.is_some_and(|bytes| {
-                    crate::wire::ber::tag_bytes(&bytes) == Some(bytes.len())
-                        && name.bytes().all(|c| !c.is_ascii_lowercase())
-                });
-                (!whole).then(|| format!("\"{name}\" is not a tag of BER in upper-case hex digits"))
+                let bytes = crate::wire::coding::from_hex(name.as_bytes()).unwrap_or_default();
+                let whole = crate::wire::ber::tag_bytes(&bytes) == Some(bytes.len());
+                wrong(
+                    whole && bytes[0] != 0 && upper_hex(name),
+                    "a tag of BER in upper-case hex digits",
+                    "one to three bytes such as \"9A\", \"9F02\" or \"DF8101\"",
+                )
             }
             Kind::List { assign: None, .. } => {
                 let number: Option<usize> = name.parse().ok();
-                let good = number.is_some_and(|n| n > 0 && n.to_string() == name);
-                (!good).then(|| format!("\"{name}\" is not the number of a value in a list"))
+                wrong(
+                    number.is_some_and(|n| n > 0 && n.to_string() == name),
+                    "the number of a value in a list",
+                    "1 for the first; names need `assign`",
+                )
             }
-            Kind::List { .. } if name.len() > 32 => {
-                Some(format!("\"{name}\" has more than 32 characters"))
-            }
+            Kind::List {
+                separator,
+                assign: Some(assign),
+            } => wrong(
+                name.len() <= NAME_CHARS_MAX
+                    && !name.bytes().any(|c| c == *separator || c == *assign),
+                "a name in a list",
+                &format!("at most {NAME_CHARS_MAX} characters, none of them a sign of the list"),
+            ),
             _ => None,
         }
     }
@@ -601,14 +685,29 @@ impl Kind {
 
 /// The one of the kinds that a table names.
 fn read_kind(table: &Table<'_>, what: &str) -> Option<Kind> {
-    let kinds = ["parts", "tag_chars", "ber", "separator", "bitmap"];
-    let named: Vec<&str> = kinds.into_iter().filter(|key| table.has(key)).collect();
+    let kinds = keys::KINDS.into_iter();
+    let named: Vec<&str> = kinds.filter(|key| table.has(key)).collect();
     if let [first, second, ..] = named[..] {
-        table.report(table.fault(
-            FIELD,
-            format!("`{first}` and `{second}` exclude each other"),
-        ));
+        let title = format!("`{first}` and `{second}` exclude each other");
+        table.report(table.fault(FIELD, title).mend("leave one out"));
         return None;
+    }
+    // A key of another kind would be passed over in silence.
+    for (key, kind) in keys::OF_KINDS {
+        if let Some(value) = table.get(key).filter(|_| named != [kind]) {
+            let title = format!("`{key}` of {what} stands beside `{kind}` only");
+            let mend = format!("leave it out, or name `{kind}` too");
+            value.report(value.fault(FIELD, title).mend(mend));
+        }
+    }
+    let held = ["parts", "bitmap"]
+        .into_iter()
+        .find(|kind| named == [*kind]);
+    for key in ["tags", "unknown"] {
+        if let (Some(value), Some(kind)) = (table.get(key), held) {
+            let title = format!("`{key}` and `{kind}` of {what} exclude each other");
+            value.report(value.fault(FIELD, title).mend("leave one out"));
+        }
     }
     match *named.first()? {
         "parts" => Some(Kind::Parts {
@@ -631,10 +730,15 @@ fn read_kind(table: &Table<'_>, what: &str) -> Option<Kind> {
             })
         }
         "ber" => table.required("ber", Value::boolean)?.then_some(Kind::Ber),
-        "separator" => Some(Kind::List {
-            separator: table.required("separator", keys::sign)?,
-            assign: table.optional("assign", keys::sign),
-        }),
+        "separator" => {
+            let separator = table.required("separator", keys::sign)?;
+            let assign = table.optional("assign", keys::sign);
+            if assign == Some(separator) {
+                let title = format!("`separator` and `assign` of {what} are the same");
+                table.report(table.fault(FIELD, title).mend("two signs are needed"));
+            }
+            Some(Kind::List { separator, assign })
+        }
         _ => {
             let coding = table.required("bitmap", keys::bitmap_coding);
             let words = table.optional("bitmap_bytes", keys::bitmap_words);
@@ -689,7 +793,9 @@ pub(super) fn entries<'f>(table: &Table<'f>, key: &'static str) -> Vec<Entry<'f>
 /// The number that a field goes by.
 pub(super) fn field_number(entry: &Entry<'_>, least: usize) -> Option<usize> {
     let number = entry.name.parse().ok();
-    let number = number.filter(|n| (least..=FIELDS).contains(n));
+    // 4 and 04 would be two fields of one number.
+    let plain = |n: &usize| n.to_string() == entry.name;
+    let number = number.filter(|n| (least..=FIELDS).contains(n) && plain(n));
     if number.is_none() {
         let title = format!("\"{}\" is not a field number", entry.name);
         let fault = Fault::error(FIELD, entry.place.clone(), title);

@@ -170,6 +170,23 @@ pub(super) static INSIDE: Shape = Shape {
     later: &[],
 };
 
+/// Of these keys of an inside one says of which kind it is.
+pub(super) const KINDS: [&str; 5] = ["parts", "tag_chars", "ber", "separator", "bitmap"];
+
+/// The keys that stand beside one of them only.
+pub(super) const OF_KINDS: [(&str, &str); 10] = [
+    ("repeats", "parts"),
+    ("short", "parts"),
+    ("length_digits", "tag_chars"),
+    ("tag_coding", "tag_chars"),
+    ("length_coding", "tag_chars"),
+    ("assign", "separator"),
+    ("bitmap_bytes", "bitmap"),
+    ("bitmap_fixed", "bitmap"),
+    ("bitmap_marked", "bitmap"),
+    ("fields", "bitmap"),
+];
+
 pub(super) static FUNCTION_SHAPE: Shape = Shape {
     what: "a function",
     keys: &[

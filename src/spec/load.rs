@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::Path as FilePath;
 
+use super::class::Class;
 use super::dated::Calendar;
 use super::draft::{FieldDraft, Known, Role, entries, field_number, overlay};
 use super::field::{Counts, FieldSpec, Length, Plan};
@@ -87,8 +88,8 @@ struct Draft {
     outcomes: BTreeMap<String, (Place, String)>,
     answers: BTreeMap<Mti, Mti>,
     net: Option<(Place, Net)>,
-    meanings: BTreeMap<Path, Vec<(Pattern, String)>>,
-    functions: Vec<(Function, Vec<(Place, Path)>)>,
+    meanings: BTreeMap<Path, (Place, Vec<(Pattern, String)>)>,
+    functions: Vec<(Function, Vec<Place>)>,
 }
 
 #[derive(Default)]
@@ -250,8 +251,8 @@ impl Draft {
                 let words = |row: Entry<'_>| {
                     Some((Pattern(row.name.to_owned()), row.value.title()?.to_owned()))
                 };
-                self.meanings
-                    .insert(path, rows.into_iter().filter_map(words).collect());
+                let rows = rows.into_iter().filter_map(words).collect();
+                self.meanings.insert(path, (entry.place, rows));
             }
         }
         for entry in entries(&dialect, "answers") {
@@ -287,9 +288,7 @@ impl Draft {
         for (n, draft) in self.fields {
             let at = draft.place();
             fields[n] = draft.finished(&codings, Role::Field, log);
-            // A bitmap of three words keeps bit 65 for itself, one of fewer has no bits behind its end.
-            let words = codings.bitmap.words_max;
-            let no_bit = words == 3 && n == 65 || n > 64 * words;
+            let no_bit = !codings.bitmap.has_bit(n);
             if no_bit && fields[n].take().is_some() && at.source.name == place.source.name {
                 let title = format!("the bitmap has no bit for field {n}");
                 let mend = "see `bitmap_bytes` of [coding]; bits 1 and 65 announce more of it";
@@ -303,14 +302,14 @@ impl Draft {
                 field.map(|field| Unknown { policy, field })
             }
         };
-        let plan = |field: &Option<FieldSpec>| match (field, &unknown) {
+        let plan = |n: usize| match (&fields[n], &unknown) {
             (Some(field), _) => field.plan(),
-            (None, Some(unknown)) => unknown.field.plan(),
-            (None, None) => Plan::UNKNOWN,
+            (None, Some(unknown)) if codings.bitmap.has_bit(n) => unknown.field.plan(),
+            _ => Plan::UNKNOWN,
         };
         let mut plans = Box::new([Plan::UNKNOWN; FIELDS + 1]);
-        for (to, field) in plans.iter_mut().zip(&fields) {
-            *to = plan(field);
+        for (n, to) in plans.iter_mut().enumerate().skip(2) {
+            *to = plan(n);
         }
         let mut spec = Spec {
             name: name.to_owned(),
@@ -328,8 +327,16 @@ impl Draft {
             routing: Routing::default(),
             outcomes: BTreeMap::new(),
             functions: Vec::new(),
-            meanings: self.meanings,
+            meanings: BTreeMap::new(),
         };
+        for (path, (at, rows)) in self.meanings {
+            if leads(&spec, &path, at.clone(), &place, FORM, log) {
+                for (pattern, _) in &rows {
+                    fits(&spec, &path, pattern, &at, FORM, log);
+                }
+                spec.meanings.insert(path, rows);
+            }
+        }
         for (role, (at, path)) in self.roles {
             if leads(&spec, &path, at, &place, ROLE, log) {
                 spec.roles.insert(role, path);
@@ -357,10 +364,11 @@ impl Draft {
             }
             spec.outcomes.insert(outcome, code);
         }
-        for (function, paths) in self.functions {
+        for (function, places) in self.functions {
             let mut whole = true;
-            for (at, path) in paths {
-                whole &= leads(&spec, &path, at, &place, FUNCTION, log);
+            for ((path, pattern), at) in function.when.iter().zip(places) {
+                whole &= leads(&spec, path, at.clone(), &place, FUNCTION, log);
+                fits(&spec, path, pattern, &at, FUNCTION, log);
             }
             if whole {
                 spec.functions.push(function);
@@ -493,21 +501,21 @@ fn read_net(value: Value<'_>) -> Option<Net> {
     Some(Net { terms })
 }
 
-fn read_function(value: Value<'_>) -> Option<(Function, Vec<(Place, Path)>)> {
+fn read_function(value: Value<'_>) -> Option<(Function, Vec<Place>)> {
     let table = value.table(&FUNCTION_SHAPE)?;
     let name = table.required("name", Value::name);
     let mti = table.required("mti", |v| v.each(|v| keys::mti(v, v.text()?)));
     let mut when = Vec::new();
-    let mut paths = Vec::new();
+    let mut places = Vec::new();
     for entry in entries(&table, "when") {
         let (path, pattern) = (keys::path(entry.value, entry.name), entry.value.title());
         if let (Some(path), Some(pattern)) = (path, pattern) {
-            paths.push((entry.place, path.clone()));
+            places.push(entry.place);
             when.push((path, Pattern(pattern.to_owned())));
         }
     }
     let (name, mti) = (name?.to_owned(), mti?);
-    Some((Function { name, mti, when }, paths))
+    Some((Function { name, mti, when }, places))
 }
 
 /// Whether a path leads to a field of the dialect, and to a known tag or part where those have names.
@@ -528,4 +536,29 @@ fn leads(
         log.add(Fault::error(code, place, title).mend(mend));
     }
     leads
+}
+
+/// Tells of a pattern that no value of its place can fit, because it has another length.
+fn fits(
+    spec: &Spec,
+    path: &Path,
+    pattern: &Pattern,
+    place: &Place,
+    code: &'static str,
+    log: &FaultLog,
+) {
+    let Some(field) = spec.at(path).filter(|_| pattern.0 != "*") else {
+        return;
+    };
+    // Bytes are told as hex digits.
+    let wide = if field.class == Class::B { 2 } else { 1 };
+    let (min, max) = match field.length {
+        Length::Fixed(units) => (units, units),
+        Length::Var { min, max, .. } => (min, max),
+    };
+    if !(min * wide..=max * wide).contains(&pattern.0.len()) {
+        let title = format!("\"{}\" does not have the length of field {path}", pattern.0);
+        let fault = Fault::error(code, place.clone(), title);
+        log.add(fault.mend("as many characters as the field has, x for any, or \"*\""));
+    }
 }

@@ -21,6 +21,7 @@ mod links;
 mod random;
 mod rulefiles;
 mod secrets;
+mod shapes;
 mod sources;
 mod specs;
 mod storm;

@@ -165,7 +165,7 @@ fn tags_in_bytes_need_a_field_of_bytes() {
         &[
             "mine.toml:3:1: tags of field 47 have another coding than what they stand in; give what they stand in the class b, and a length in bytes",
             "mine.toml:3:1: tags of field 47 have half a byte; an even number of hex digits",
-            "mine.toml:7:10: \"abc\" is not a tag in upper-case hex digits",
+            "mine.toml:7:10: \"abc\" is not a tag in upper-case hex digits; two digits a byte, such as \"DF01\"",
         ],
     );
 }
@@ -211,7 +211,7 @@ fn the_inside_of_a_field_is_held_against_the_field() {
         "[inside.42]\ntag_chars = 2\nseparator = \"|\"\n[inside.44]\nseparator = \"ab\"\n\
          [inside.127]\nbitmap = \"binary\"\n[inside.127.fields]\n0 = {}\n",
         &[
-            "mine.toml:3:1: `tag_chars` and `separator` exclude each other",
+            "mine.toml:3:1: `tag_chars` and `separator` exclude each other; leave one out",
             "mine.toml:7:13: `separator` must be one ASCII character; such as \"|\" or \"\\u001C\"",
             "mine.toml:11:1: \"0\" is not a field number; a number from 1 to 192",
         ],
@@ -241,9 +241,9 @@ const WRONG: &[&str] = &[
     "mine.toml:11:1: the parts of field 43 have 20 units, it has 40; make them fit",
     "mine.toml:13:1: nothing says how field 45 is divided; add `parts`, `tag_chars`, `ber`, `separator` or `bitmap`",
     "mine.toml:16:11: nothing tells where part 46.p1 ends; such as 12, \"LL..19\" or \"LLL..999\"; only the last part may be the rest",
-    "mine.toml:21:1: \"x\" is not the number of a value in a list",
+    "mine.toml:21:1: \"x\" is not the number of a value in a list; 1 for the first; names need `assign`",
     "mine.toml:23:10: part 54.1 has another coding than what it stands in; give what it stands in the class b, and a length in bytes",
-    "mine.toml:27:1: \"9F\" is not a tag of BER in upper-case hex digits",
+    "mine.toml:27:1: \"9F\" is not a tag of BER in upper-case hex digits; one to three bytes such as \"9A\", \"9F02\" or \"DF8101\"",
     "mine.toml:28:1: the length of tag 9A of field 55 is told by what it stands in; name the most units only, such as \"..99\"",
     "mine.toml:29:1: field 127 cannot hold a bitmap in bytes; give it the class b, or the bitmap in hex",
     "mine.toml:32:1: nothing tells where field 127.2 ends; such as 12, \"LL..19\" or \"LLL..999\"; only the last part may be the rest",
