@@ -43,11 +43,11 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
             let title = "this dialect is unverified: no official document stands behind it";
             faults.push(Fault::note("D11", place(), title));
         }
-        faults.extend(
-            unfit
-                .iter()
-                .map(|fault| Fault::error("D10", place(), fault.to_string())),
-        );
+        faults.extend(unfit.iter().map(|fault| {
+            let (table, key) = fault.key();
+            let place = listener.dialect.place(table, key);
+            Fault::error("D10", place, fault.to_string()).mend(fault.cure())
+        }));
     }
     let rules = rules::load(&config, &Names::default());
     let clubs = rules

@@ -140,6 +140,36 @@ pub enum BindFault {
     },
 }
 
+impl BindFault {
+    /// The table and the key of the dialect file that are wrong, or missing.
+    pub fn key(&self) -> (&'static str, &str) {
+        match self {
+            BindFault::NoRole { role, .. }
+            | BindFault::Misplaced { role, .. }
+            | BindFault::Jalali { role, .. } => ("roles", role),
+            BindFault::NoOutcome { outcome, .. } => ("outcomes", outcome),
+            BindFault::UnknownOutcome { outcome, .. } => ("outcomes", outcome),
+            BindFault::ForDescribing { .. } => ("function", ""),
+            BindFault::NoFunction { function, .. } => ("function", function),
+        }
+    }
+
+    /// What to write.
+    pub fn cure(&self) -> &'static str {
+        match self {
+            BindFault::NoRole { .. } => "name its field in [roles]",
+            BindFault::Misplaced { .. } => "name such a place in [roles]",
+            BindFault::Jalali { .. } => "give the field a calendar of its own",
+            BindFault::NoOutcome { .. } => "add its code to [outcomes]",
+            BindFault::UnknownOutcome { .. } => "spell it as the default dialect does",
+            BindFault::ForDescribing { .. } => "extend a dialect that has functions",
+            BindFault::NoFunction { .. } => {
+                "add a [[function]] of this name; the list replaces the whole of an extended one"
+            }
+        }
+    }
+}
+
 macro_rules! roles {
     ($(#[$doc:meta])* $name:ident of $kind:ty { $($(#[$role_doc:meta])* $field:ident = $role:literal,)* }) => {
         $(#[$doc])*

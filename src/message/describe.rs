@@ -86,7 +86,11 @@ impl Teller<'_> {
     fn tell(&mut self, field: &FieldSpec, path: Path, wire: &[u8], units: usize) -> Value {
         let text = field.text(wire, units);
         let as_text = field.is_told_as_text();
-        let value = if as_text {
+        let n = usize::from(path.field);
+        let is_named = !path.inside.is_empty() || self.spec.unknown(n).is_none();
+        let value = if as_text && !is_named {
+            unnamed(&text, field.secret, self.secrets)
+        } else if as_text {
             shown(&text, field.secret, self.secrets)
         } else {
             // Each piece has its own secret, so the whole is not shown.

@@ -16,7 +16,7 @@ use super::keys::{
 };
 use super::mti::Mti;
 use super::path::{Path, Pattern};
-use super::{FIELDS, Function, Net, Routing, Spec, Unknown};
+use super::{FIELDS, Function, Net, Places, Routing, Spec, Unknown};
 use crate::source::{Entry, Fault, FaultLog, Faults, File, Place, Table, Value};
 use crate::wire::bitmap::BitmapForm;
 use crate::wire::coding::Coding;
@@ -328,6 +328,10 @@ impl Draft {
             outcomes: BTreeMap::new(),
             functions: Vec::new(),
             meanings: BTreeMap::new(),
+            places: Places {
+                whole: place.clone(),
+                keys: BTreeMap::new(),
+            },
         };
         for (path, (at, rows)) in self.meanings {
             if leads(&spec, &path, at.clone(), &place, FORM, log) {
@@ -338,6 +342,8 @@ impl Draft {
             }
         }
         for (role, (at, path)) in self.roles {
+            let keys = &mut spec.places.keys;
+            keys.insert(("roles", role.clone()), at.clone());
             if leads(&spec, &path, at, &place, ROLE, log) {
                 spec.roles.insert(role, path);
             }
@@ -358,6 +364,8 @@ impl Draft {
             _ => None,
         };
         for (outcome, (at, code)) in self.outcomes {
+            let keys = &mut spec.places.keys;
+            keys.insert(("outcomes", outcome.clone()), at.clone());
             if let Some(wide) = wide.filter(|wide| *wide != code.len()) {
                 let title = format!("the code of \"{outcome}\" must have {wide} characters");
                 log.add(Fault::error(OUTCOME, at, title));

@@ -27,6 +27,7 @@ pub use path::{NoPath, Path, Pattern};
 pub use put::Given;
 pub use wanted::{Inner, Wanted};
 
+use crate::source::Place;
 use crate::wire::bitmap::BitmapForm;
 use crate::wire::coding::Coding;
 use crate::wire::framing::Framing;
@@ -53,6 +54,22 @@ pub struct Spec {
     outcomes: BTreeMap<String, String>,
     functions: Vec<Function>,
     meanings: BTreeMap<Path, Vec<(Pattern, String)>>,
+    places: Places,
+}
+
+/// Where the file says what it says, for faults that only those see who know what it means.
+#[derive(Clone)]
+struct Places {
+    whole: Place,
+    /// By table and key.
+    keys: BTreeMap<(&'static str, String), Place>,
+}
+
+/// Two dialects that say the same are the same wherever they say it.
+impl std::fmt::Debug for Places {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Places")
+    }
 }
 
 /// The fields that messages are routed by.
@@ -134,6 +151,13 @@ impl Spec {
     /// Its name: that of its file without `.toml`.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Where the file, or one that it extends, names a role or an outcome (`roles`, `outcomes`); the begin
+    /// of the file where none does.
+    pub fn place(&self, table: &'static str, key: &str) -> Place {
+        let found = self.places.keys.get(&(table, key.to_owned()));
+        found.unwrap_or(&self.places.whole).clone()
     }
 
     /// What it is, in a line.

@@ -420,3 +420,24 @@ fn what_a_file_cannot_mean_is_a_fault_with_its_cure() {
         "\"39xx\" does not have the length of field 3",
     );
 }
+
+#[test]
+fn what_the_switch_cannot_use_is_told_at_its_line() {
+    let text = "title = \"mine\"\nextends = \"iso87-ascii\"\n[roles]\npan = \"48.10\"\n[outcomes]\napprovd = \"00\"\n";
+    let spec = load_text("mine", text).unwrap();
+    let faults = clubswitch::exchange::bind(&spec).expect_err("two faults");
+    let lines = faults.iter().map(|fault| {
+        let (table, key) = fault.key();
+        spec.place(table, key).line()
+    });
+    assert_eq!(lines.collect::<Vec<_>>(), [4, 6]);
+}
+
+#[test]
+fn the_end_of_a_track_in_an_unknown_field_is_not_shown() {
+    let spec = spec("[unknown]\npolicy = \"keep\"\nlength = \"LL..99\"\n");
+    let bytes = made(&spec, json!({"60": "9999120000000019=29121234"})).unwrap();
+    let message = Message::decode(&spec, bytes).unwrap();
+    let told = describe::json(&spec, &message, Secrets::Masked);
+    assert_eq!(told["fields"]["60"], "999912*******************");
+}
