@@ -110,6 +110,14 @@ pub enum BindFault {
         /// What it names.
         outcome: String,
     },
+    /// Something is named that is no role.
+    #[error("dialect {dialect}: \"{role}\" is not a role")]
+    UnknownRole {
+        /// The dialect.
+        dialect: String,
+        /// What it names.
+        role: String,
+    },
     /// A time that the switch reckons with is told in a calendar whose year it would have to guess.
     #[error(
         "dialect {dialect}: the role {role} is at {at}, a Jalali date; the switch reads Gregorian dates there: say calendar = \"gregorian\" for that field"
@@ -147,6 +155,7 @@ impl BindFault {
             BindFault::NoRole { role, .. }
             | BindFault::Misplaced { role, .. }
             | BindFault::Jalali { role, .. } => ("roles", role),
+            BindFault::UnknownRole { role, .. } => ("roles", role),
             BindFault::NoOutcome { outcome, .. } => ("outcomes", outcome),
             BindFault::UnknownOutcome { outcome, .. } => ("outcomes", outcome),
             BindFault::ForDescribing { .. } => ("function", ""),
@@ -161,7 +170,9 @@ impl BindFault {
             BindFault::Misplaced { .. } => "name such a place in [roles]",
             BindFault::Jalali { .. } => "give the field a calendar of its own",
             BindFault::NoOutcome { .. } => "add its code to [outcomes]",
-            BindFault::UnknownOutcome { .. } => "spell it as the default dialect does",
+            BindFault::UnknownRole { .. } | BindFault::UnknownOutcome { .. } => {
+                "spell it as the default dialect does"
+            }
             BindFault::ForDescribing { .. } => "extend a dialect that has functions",
             BindFault::NoFunction { .. } => {
                 "add a [[function]] of this name; the list replaces the whole of an extended one"
@@ -179,6 +190,9 @@ macro_rules! roles {
         }
 
         impl $name {
+            /// The names of these roles.
+            const NAMES: &[&str] = &[$($role,)*];
+
             fn find(mut find: impl FnMut(&'static str) -> Option<$kind>) -> Option<$name> {
                 // Every role is looked for, so that all that are missing are told at once.
                 $(let $field = find($role);)*
@@ -250,6 +264,41 @@ roles! {
     }
 }
 
+/// Roles that the switch asks nothing of yet, and that describe or later work may.
+const OTHER_ROLES: [&str; 21] = [
+    "expiry",
+    "entry-mode",
+    "track1",
+    "pin",
+    "emv",
+    "settlement",
+    "net",
+    "account-from",
+    "account-to",
+    "original-amounts",
+    "function-code",
+    "target",
+    "voucher",
+    "lines",
+    "staff",
+    "service",
+    "category",
+    "offer",
+    "statement",
+    "queue",
+    "chances",
+];
+
+fn unknown_roles(spec: &Spec, faults: &mut Vec<BindFault>) {
+    let known = [Fields::NAMES, Also::NAMES, Tags::NAMES, &OTHER_ROLES].concat();
+    for (role, _) in spec.roles().filter(|(role, _)| !known.contains(role)) {
+        faults.push(BindFault::UnknownRole {
+            dialect: spec.name().to_owned(),
+            role: role.to_owned(),
+        });
+    }
+}
+
 /// Looks up all that the switch needs of a dialect.
 ///
 /// # Errors
@@ -261,6 +310,7 @@ pub fn bind(spec: &Spec) -> Result<Dialect, Vec<BindFault>> {
         return Err(vec![BindFault::ForDescribing { dialect }]);
     }
     gregorian(spec, &mut faults);
+    unknown_roles(spec, &mut faults);
     let at = Fields::find(|role| field(spec, role, &mut faults));
     let also = Also::find(|role| match spec.role(role) {
         Some(_) => field(spec, role, &mut faults).map(Some),
@@ -645,6 +695,11 @@ mod tests {
             "discount      = \"48.74\"",
             "discount      = \"44\"",
             &["dialect broken: the role discount is at 44; a tag of the private field wanted"],
+        );
+        check(
+            "\nchances       = ",
+            "\nchance        = ",
+            &["dialect broken: \"chance\" is not a role"],
         );
         check(
             "name = \"enrol\"",

@@ -5,7 +5,9 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use super::fault::path_of;
 use super::{EncodeError, Message, Wanted};
-use crate::spec::{Check, FieldSpec, Given, Inside, Length, Mti, Path, Policy, Shape, Spec};
+use crate::spec::{
+    Check, Counts, FieldSpec, Given, Inside, Length, Mti, Path, Policy, Shape, Spec,
+};
 use crate::spec::{all_digits, all_printable};
 use crate::wire::bitmap::Bitmap;
 use crate::wire::coding::Coding;
@@ -24,6 +26,9 @@ pub struct MessageBuilder<'s> {
     copied: Option<(Mti, Bitmap, Bytes)>,
     fault: Option<EncodeError>,
 }
+
+/// Most bytes of message type and bitmap.
+const HEAD_BYTES_MAX: usize = 4 + 48;
 
 /// The memory of a builder, to be used by the next one.
 #[derive(Default)]
@@ -194,6 +199,15 @@ impl<'s> MessageBuilder<'s> {
         if let Some(fault) = &self.fault {
             return Err(fault.clone());
         }
+        // A message is told by 16 bits of length, and so is every place in it.
+        let most = usize::from(u16::MAX);
+        let bytes: usize = self.places.iter().map(|place| place.bytes as usize).sum();
+        if bytes + HEAD_BYTES_MAX > most {
+            return Err(EncodeError {
+                path: Path::field(0),
+                wanted: Wanted::Short(most),
+            });
+        }
         let mut map = Bitmap::default();
         let mut ordered = true;
         let mut last = Place {
@@ -347,6 +361,13 @@ impl<'s> MessageBuilder<'s> {
         match tags.get(tag) {
             Some(known) if known.class.fault(value).is_some() => {
                 return Err(wrong(Wanted::Class(known.class)));
+            }
+            Some(FieldSpec {
+                length: Length::Var { min, max, .. },
+                counts: Counts::Units,
+                ..
+            }) if !(*min..=*max).contains(&value.len()) => {
+                return Err(wrong(Wanted::Between(*min, *max)));
             }
             None if *unknown == Policy::Reject => return Err(wrong(Wanted::KnownTag)),
             _ => {}

@@ -2,8 +2,10 @@
 
 use serde_json::{Map, Value};
 
+use super::make::BYTES;
 use super::{DecodeError, Message};
 use crate::spec::{FieldSpec, Inside, Path, Policy, Secret, Spec};
+use crate::wire::coding::{Coding, to_hex};
 
 /// As deep as this what is inside is looked at, where the dialect does not say how deep it goes.
 const DEPTH_MAX: usize = 16;
@@ -112,7 +114,10 @@ impl Teller<'_> {
         if parts.any(|(_, part)| open(part.secret, self.secrets)) {
             self.pieces(&field.inside, &path, &content, field.secret);
         }
-        value.into()
+        match field.coding {
+            Coding::Ascii if is_open => told(value, wire),
+            _ => value.into(),
+        }
     }
 
     /// What is inside a value.
@@ -145,6 +150,9 @@ impl Teller<'_> {
                         meaning: None,
                     });
                     match inner {
+                        None if piece.coding == Coding::Ascii && open(secret, self.secrets) => {
+                            self::told(value, piece.value)
+                        }
                         None => value.into(),
                         Some(inner) => self.pieces(inner, &below, piece.value, secret),
                     }
@@ -190,6 +198,14 @@ impl Teller<'_> {
             true => format!("agrees with {net}"),
             false => format!("{net} comes to {sign}{}", reckoned.unsigned_abs()),
         });
+    }
+}
+
+/// A text as JSON; what is no UTF-8 by its bytes, so that it can be made again.
+fn told(text: String, wire: &[u8]) -> Value {
+    match std::str::from_utf8(wire) {
+        Ok(_) => text.into(),
+        Err(_) => serde_json::json!({ BYTES: to_hex(wire) }),
     }
 }
 

@@ -4,6 +4,10 @@ use serde_json::Value;
 
 use super::{EncodeError, MessageBuilder, Mti, Wanted};
 use crate::spec::{Given, Path, Spec};
+use crate::wire::coding::from_hex;
+
+/// The key of bytes that are no text.
+pub(super) const BYTES: &str = "0x";
 
 /// Begins a message with all that a JSON object tells: `{"mti": "0200", "fields": {"2": "…", "48":
 /// {"10": "…"}}}`. A value is a text or a whole number; an object holds the pieces of a field; a list
@@ -45,7 +49,7 @@ fn given(value: &Value, path: &mut Path) -> Result<Given, Wanted> {
             for value in list {
                 match given(value, path)? {
                     Given::Pieces(pieces) => told.extend(pieces),
-                    Given::Text(_) => return Err(Wanted::Value),
+                    Given::Text(_) | Given::Bytes(_) => return Err(Wanted::Value),
                 }
             }
             return Ok(Given::Pieces(told));
@@ -55,6 +59,10 @@ fn given(value: &Value, path: &mut Path) -> Result<Given, Wanted> {
         Value::Object(pieces) => pieces,
         _ => return Err(Wanted::Value),
     };
+    if let (1, Some(hex)) = (pieces.len(), pieces.get(BYTES)) {
+        let bytes = hex.as_str().and_then(|hex| from_hex(hex.as_bytes()));
+        return bytes.map(Given::Bytes).ok_or(Wanted::Hex);
+    }
     let mut told = Vec::with_capacity(pieces.len());
     for (name, value) in pieces {
         path.inside.push(name.clone());

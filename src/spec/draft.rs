@@ -578,6 +578,16 @@ impl InsideDraft {
                 if !is_text || matches!(field.coding, Coding::Bcd(_)) {
                     let title = format!("{what} cannot hold this");
                     fault(title, "a list needs a field of text");
+                } else if ![Some(separator), assign]
+                    .into_iter()
+                    .flatten()
+                    .all(|sign| field.class.allows(1, sign))
+                {
+                    let title = format!(
+                        "class {} of {what} has no place for the signs of the list",
+                        field.class.name()
+                    );
+                    fault(title, "take a class that has, such as free");
                 }
                 Inside::List {
                     separator,

@@ -17,6 +17,8 @@ pub enum Given {
     Text(String),
     /// The pieces inside it by their names; a name may come again.
     Pieces(Vec<(String, Given)>),
+    /// The bytes of the value as they stand on the wire.
+    Bytes(Vec<u8>),
 }
 
 impl FieldSpec {
@@ -28,6 +30,11 @@ impl FieldSpec {
     pub fn put(&self, given: &Given, out: &mut Vec<u8>) -> Result<(), Inner> {
         match given {
             Given::Text(text) => self.put_text(text.as_bytes(), out),
+            Given::Bytes(bytes) => {
+                let begin = self.make_room(out);
+                out.extend_from_slice(bytes);
+                self.settle(begin, self.units_of(bytes), out)
+            }
             Given::Pieces(pieces) => {
                 let mut content = Vec::new();
                 self.inside.put(pieces, &mut content)?;
@@ -288,6 +295,10 @@ impl Inside {
         let mut value = Vec::new();
         let put = match (spec, given, self) {
             (Some(spec), given, _) => spec.put(given, &mut value),
+            (None, Given::Bytes(bytes), _) => {
+                value.clone_from(bytes);
+                Ok(())
+            }
             // What the dialect does not name is told as it stands there.
             (None, Given::Text(hex), Inside::Ber { .. }) => match from_hex(hex.as_bytes()) {
                 Some(bytes) => {
@@ -382,6 +393,7 @@ impl std::fmt::Debug for Given {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Given::Text(_) => f.write_str("Text"),
+            Given::Bytes(_) => f.write_str("Bytes"),
             Given::Pieces(pieces) => {
                 let names = pieces.iter().map(|(name, _)| name);
                 f.debug_set().entries(names).finish()

@@ -441,3 +441,43 @@ fn the_end_of_a_track_in_an_unknown_field_is_not_shown() {
     let told = describe::json(&spec, &message, Secrets::Masked);
     assert_eq!(told["fields"]["60"], "999912*******************");
 }
+
+#[test]
+fn text_that_is_no_utf8_is_told_by_its_bytes_and_made_again() {
+    let free = "[fields]\n47 = { name = \"a\", class = \"free\", length = \"LL..9\" }\n\
+                48 = { name = \"b\", class = \"free\", length = \"LLL..99\" }\n\
+                [inside.48]\ntag_chars = 2\nlength_digits = 2\ntags.10 = { name = \"c\", class = \"free\" }\n";
+    check(
+        free,
+        json!({"47": {"0x": "41FF42"}, "48": {"10": {"0x": "D3"}, "20": {"0x": "FE41"}}}),
+        b"03A\xffB0111001\xd32002\xfeA",
+    );
+    check_not_made(
+        free,
+        json!({"47": {"0x": "4"}}),
+        "field 47: hex digits wanted",
+    );
+    check_not_made(
+        free,
+        json!({"47": {"0x": "41414141414141414141"}}),
+        "field 47: a length from 0 to 9 wanted",
+    );
+    check_fault(
+        "[fields]\n61 = { name = \"a\", class = \"text\", length = \"LLL..99\" }\n\
+         [inside.61]\nseparator = \"\\u001C\"\n",
+        "class text of field 61 has no place for the signs of the list",
+    );
+}
+
+#[test]
+fn a_message_longer_than_any_is_not_made() {
+    let fields: Vec<String> = (47..=56)
+        .map(|n| format!("{n} = {{ name = \"a\", class = \"ans\", length = \"LLLL..9999\" }}\n"))
+        .collect();
+    let tables = format!("[fields]\n{}", fields.concat());
+    let some = |last: usize| (47..=last).map(|n| (n.to_string(), json!("x".repeat(9999))));
+    let spec = spec(&tables);
+    assert!(made(&spec, Value::Object(some(52).collect())).is_ok());
+    let wanted = "field 0: a message of at most 65535 bytes wanted";
+    check_not_made(&tables, Value::Object(some(53).collect()), wanted);
+}

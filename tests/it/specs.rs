@@ -241,6 +241,7 @@ const WRONG: &[&str] = &[
     "mine.toml:11:1: the parts of field 43 have 20 units, it has 40; make them fit",
     "mine.toml:13:1: nothing says how field 45 is divided; add `parts`, `tag_chars`, `ber`, `separator` or `bitmap`",
     "mine.toml:16:11: nothing tells where part 46.p1 ends; such as 12, \"LL..19\" or \"LLL..999\"; only the last part may be the rest",
+    "mine.toml:18:1: class n of field 53 has no place for the signs of the list; take a class that has, such as free",
     "mine.toml:21:1: \"x\" is not the number of a value in a list; 1 for the first; names need `assign`",
     "mine.toml:23:10: part 54.1 has another coding than what it stands in; give what it stands in the class b, and a length in bytes",
     "mine.toml:27:1: \"9F\" is not a tag of BER in upper-case hex digits; one to three bytes such as \"9A\", \"9F02\" or \"DF8101\"",
