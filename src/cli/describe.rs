@@ -37,7 +37,7 @@ use crate::wire::framing::Framing;
 
 Exit status: 0 a message, 1 not one, 2 a fault in the command.")]
 pub(super) struct Args {
-    /// The dialect the message is in, or auto to find it [default: iso87-ascii]
+    /// The dialect the message is in, a dialect file (NAME.toml), or auto to find it [default: iso87-ascii]
     #[arg(long, value_name = "NAME")]
     dialect: Option<String>,
     /// Name the dialects, one a line

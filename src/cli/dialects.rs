@@ -19,8 +19,19 @@ pub(super) const DEFAULT: &str = "iso87-ascii";
 /// The most bytes of a line, of hex digits or of JSON.
 const LINE_BYTES_MAX: usize = 1 << 20;
 
-/// The dialect with this name: of the configured folder, or inside the program.
+/// The dialect with this name: of the configured folder, or inside the program. A name that ends in `.toml` is a file,
+/// which may extend others of its folder.
 pub(super) fn dialect(config: &Config, name: &str) -> Result<Spec, Failure> {
+    if let Some(stem) = name.strip_suffix(".toml") {
+        let file = Path::new(name);
+        if !file.is_file() {
+            return Err(Failure::Usage(format!("there is no file {name}")));
+        }
+        let folder = file.parent().filter(|folder| *folder != Path::new(""));
+        let stem = Path::new(stem).file_name().unwrap_or_default();
+        let folder = folder.unwrap_or(Path::new("."));
+        return Ok(spec::load(folder, &stem.to_string_lossy())?);
+    }
     match &config.specs {
         Some(folder) => Ok(spec::load(folder, name)?),
         None => spec::shipped(name).ok_or_else(|| {

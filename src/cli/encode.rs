@@ -28,7 +28,7 @@ use crate::wire::framing::Framing;
 
 Exit status: 0 all were made, 1 one could not be, 2 a fault in the command.")]
 pub(super) struct Args {
-    /// The dialect of the message
+    /// The dialect of the message, or a dialect file (NAME.toml)
     #[arg(long, value_name = "NAME", default_value = dialects::DEFAULT)]
     dialect: String,
     /// How the bytes are shown: as a line of hex digits, as they are, or as hexdump -C does

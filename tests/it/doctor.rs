@@ -207,6 +207,27 @@ fn check_found(desk: &Desk, dialect: &str, framing: Option<&str>, capture: &[u8]
 }
 
 #[test]
+fn an_own_dialect_is_tried_by_its_file() {
+    let desk = Desk::new();
+    let own = desk.0.path().join("own");
+    fs::create_dir(&own).unwrap();
+    let text = "title = \"own\"\nextends = \"base\"\n[coding]\nbitmap_fixed = true\n";
+    fs::write(own.join("mine.toml"), text).unwrap();
+    let base = "title = \"base\"\nextends = \"iso87-ascii\"\n[inside]\n48 = \"nothing\"\n";
+    fs::write(own.join("base.toml"), base).unwrap();
+    desk.put(purchase_of_others());
+    let words = |file| ["describe", "--show-secrets", "--dialect", file, "capture"];
+    desk.run(&words("own/mine.toml")).check(0, &["LOYALTY=OFF"]);
+    desk.run(&words("own/base.toml"))
+        .check(1, &["wanted at byte"]);
+    desk.run(&words("own/mind.toml"))
+        .check(2, &["there is no file own/mind.toml"]);
+    fs::write(own.join("base.toml"), "title = 1\n").unwrap();
+    desk.run(&words("own/mine.toml"))
+        .check(2, &["base.toml:1:9"]);
+}
+
+#[test]
 fn what_an_own_dialect_would_have_to_say_is_found() {
     let desk = Desk::new();
     let told = desk
