@@ -2,9 +2,10 @@
 //! what is shown to whom.
 
 use bytes::{Bytes, BytesMut};
+use clubswitch::exchange::bind;
 use clubswitch::message::describe::{self, Secrets};
-use clubswitch::message::{EncodeError, Message, make};
-use clubswitch::spec::{Spec, load_text};
+use clubswitch::message::{EncodeError, Message, Scratch, make};
+use clubswitch::spec::{Spec, load_text, shipped};
 use clubswitch::wire::coding::{from_hex, to_hex};
 use serde_json::{Value, json};
 
@@ -480,4 +481,45 @@ fn a_message_longer_than_any_is_not_made() {
     assert!(made(&spec, Value::Object(some(52).collect())).is_ok());
     let wanted = "field 0: a message of at most 65535 bytes wanted";
     check_not_made(&tables, Value::Object(some(53).collect()), wanted);
+}
+
+/// What is told of the net amount of some totals.
+fn check_net(net: &str, wanted: &str) {
+    let spec = shipped("iso87-ascii").unwrap();
+    let fields = json!({"86": "1000", "87": "10", "88": "2500", "89": "5", "97": net});
+    let message = json!({"mti": "0500", "fields": fields});
+    let mut out = BytesMut::new();
+    let builder = make::from_json(&spec, &message).unwrap();
+    builder.encode(&mut out).unwrap();
+    let message = Message::decode(&spec, out.freeze()).unwrap();
+    let told = describe::text(&spec, &message, Secrets::Masked);
+    assert!(told.contains(wanted), "{told}");
+}
+
+#[test]
+fn the_net_of_totals_is_held_against_the_other_totals() {
+    check_net("D1505", "(agrees with 86 - 87 - 88 + 89)");
+    check_net("C1505", "(86 - 87 - 88 + 89 comes to D1505)");
+    check_net("D1506", "(86 - 87 - 88 + 89 comes to D1505)");
+    check_fault(
+        "[totals]\nnet = \"86 87\"\n",
+        "does not say how totals are reckoned",
+    );
+}
+
+#[test]
+fn an_answer_has_the_type_that_the_dialect_says() {
+    let text = "title = \"own\"\nextends = \"iso87-ascii\"\n[answers]\n\"0800\" = \"0812\"\n";
+    let dialect = bind(&load_text("own", text).unwrap()).unwrap();
+    for (asked, wanted) in [("0800", "0812"), ("0801", "0812"), ("0820", "0830")] {
+        let message = json!({"mti": asked, "fields": {"11": "7", "70": "301"}});
+        let mut out = BytesMut::new();
+        let builder = make::from_json(dialect.spec(), &message).unwrap();
+        builder.encode(&mut out).unwrap();
+        let request = Message::decode(dialect.spec(), out.freeze()).unwrap();
+        let mut out = BytesMut::new();
+        dialect.answer_network(&request, &mut Scratch::default(), &mut out);
+        let answer = Message::decode(dialect.spec(), out.freeze()).unwrap();
+        assert_eq!(answer.mti().to_string(), wanted, "{asked}");
+    }
 }
