@@ -17,8 +17,7 @@ use crate::wire::framing::Framing;
 ///
 /// Takes {"mti": "0200", "fields": {"2": "...", "48": {"10": "..."}}} as describe --json --show-secrets gives it, one or
 /// several of them, from a file or standard input. Fields and tags stand in any order; a repeated tag is a list, and
-/// so are tags whose order matters. Masked values are refused. Bytes that are no
-/// text stand as {"0x": "41FF"}; a list gives a tag several times.
+/// so are tags whose order matters. Bytes that are no text stand as {"bytes in hex": "41FF"}. Masked values are refused.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   echo '{\"mti\": \"0800\", \"fields\": {\"7\": \"1121101500\", \"11\": \"000001\", \"70\": \"301\"}}' | clubswitch encode -

@@ -6,8 +6,8 @@ use super::{EncodeError, MessageBuilder, Mti, Wanted};
 use crate::spec::{Given, Path, Spec};
 use crate::wire::coding::from_hex;
 
-/// The key of bytes that are no text.
-pub(super) const BYTES: &str = "0x";
+/// The key of bytes that are no text. It has blanks, so that no tag can be called like that.
+pub(super) const BYTES: &str = "bytes in hex";
 
 /// Begins a message with all that a JSON object tells: `{"mti": "0200", "fields": {"2": "…", "48":
 /// {"10": "…"}}}`. A value is a text or a whole number; an object holds the pieces of a field; a list

@@ -69,7 +69,11 @@ def nibbles_of(data):
 
 
 def utf8(data):
-    return data.decode("utf-8", "replace")
+    """A text; what is none is told by its bytes."""
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return {"bytes in hex": data.hex().upper()}
 
 
 class Pools:
@@ -312,7 +316,16 @@ def ber_items(data):
 
 
 def gathered(items):
-    """What comes again makes a list."""
+    """What comes again makes a list; where others stand between, the whole is a list of pieces."""
+    seen, last, apart = set(), None, False
+    for name, _ in items:
+        apart |= name in seen and name != last
+        seen.add(name)
+        last = name
+    # A list of pieces is itself one value of a list.
+    items = [(name, [value] if isinstance(value, list) else value) for name, value in items]
+    if apart:
+        return [{name: value} for name, value in items]
     told = {}
     for name, value in items:
         if name not in told:
@@ -401,7 +414,7 @@ class Maker:
             items.append((tag, value))
         names = [tag for tag, _ in items]
         if any(tag in names[: at - 1] and names[at - 1] != tag for at, tag in enumerate(names) if at):
-            kinds.append("order lost in JSON")
+            kinds.append("tags that come again, others between")
         digits = inside["length_digits"]
         return b"".join(b"%s%0*d%s" % (tag.encode(), digits, len(value), value) for tag, value in items), kinds
 
@@ -423,7 +436,7 @@ class Maker:
                 kinds.append("unknown tags of the chip")
             else:
                 data += bytes(left)
-                kinds.append("order lost in JSON" if left else "BER")
+                kinds.append("bytes that JSON does not tell" if left else "BER")
         return data, kinds
 
     def ber_list(self, inside, room, depth, kinds):
@@ -449,13 +462,13 @@ class Maker:
             elif depth == 0 and self.rng.random() < 0.01:
                 # Longer than it need be: read, but not written like that.
                 length = b"\x82\x00" + length
-                kinds.append("order lost in JSON")
+                kinds.append("bytes that JSON does not tell")
             item = bytes.fromhex(tag) + length + value
             if len(data) + len(item) > room or len(value) > 255:
                 continue
             data += item
             if tag in used:
-                kinds.append("tags that come again" if tag == used[-1] else "order lost in JSON")
+                kinds.append("tags that come again" if tag == used[-1] else "tags that come again, others between")
             used.append(tag)
         return data
 
@@ -537,7 +550,7 @@ class Dialect:
         for n in names:
             values[str(n)], special, like = self.maker.value(self.fields[n])
             kinds += like
-            tells_all = tells_all and "order lost in JSON" not in like
+            tells_all = tells_all and "bytes that JSON does not tell" not in like
             if special is not None:
                 given[str(n)] = special
         data, parts = iso8583.encode(dict(values), self.spec)
@@ -597,8 +610,8 @@ class Dialect:
                 if not data:
                     self.fail("encode refuses it", message.data)
                 elif not message.tells_all:
-                    # JSON keeps no place for nulls, long lengths and values of a tag that stand apart: read back only.
-                    self.counts["written with the same values, in another order"] += 1
+                    # JSON keeps no place for nulls and long lengths: read back only.
+                    self.counts["written with the same values, in other bytes"] += 1
                 elif data == message.data:
                     self.counts["written"] += 1
                 else:
@@ -752,7 +765,7 @@ class Dialect:
 
 
 class Made:
-    """A message. `place`: bytes behind field 65 and of it, where it was put in; `tells_all`: JSON tells its order too."""
+    """A message. `place`: bytes behind field 65 and of it, where it was put in; `tells_all`: JSON tells all of its bytes."""
 
     def __init__(self, values, told, given, data, place, tells_all):
         self.values, self.told, self.given, self.data = values, told, given, data

@@ -450,17 +450,17 @@ fn text_that_is_no_utf8_is_told_by_its_bytes_and_made_again() {
                 [inside.48]\ntag_chars = 2\nlength_digits = 2\ntags.10 = { name = \"c\", class = \"free\" }\n";
     check(
         free,
-        json!({"47": {"0x": "41FF42"}, "48": {"10": {"0x": "D3"}, "20": {"0x": "FE41"}}}),
+        json!({"47": {"bytes in hex": "41FF42"}, "48": {"10": {"bytes in hex": "D3"}, "20": {"bytes in hex": "FE41"}}}),
         b"03A\xffB0111001\xd32002\xfeA",
     );
     check_not_made(
         free,
-        json!({"47": {"0x": "4"}}),
+        json!({"47": {"bytes in hex": "4"}}),
         "field 47: hex digits wanted",
     );
     check_not_made(
         free,
-        json!({"47": {"0x": "41414141414141414141"}}),
+        json!({"47": {"bytes in hex": "41414141414141414141"}}),
         "field 47: a length from 0 to 9 wanted",
     );
     check_fault(
