@@ -9,21 +9,6 @@ use crate::terms::money::PercentError;
 use crate::terms::time::Weekday;
 use crate::terms::{Day, Iban, JalaliDate, Local, Percent, TimeOfDay, Times};
 
-const MONTHS: [&str; 12] = [
-    "Farvardin",
-    "Ordibehesht",
-    "Khordad",
-    "Tir",
-    "Mordad",
-    "Shahrivar",
-    "Mehr",
-    "Aban",
-    "Azar",
-    "Dey",
-    "Bahman",
-    "Esfand",
-];
-
 impl Value<'_> {
     /// A percent in quotes, `"2.5%"`, exact.
     pub fn percent(self) -> Option<Percent> {
@@ -260,7 +245,7 @@ impl Value<'_> {
             return fault.label("a year has 12 months");
         };
         let days = JalaliDate::days_in_month(year, month);
-        let name = MONTHS[usize::from(month) - 1];
+        let name = JalaliDate::MONTHS[usize::from(month) - 1];
         let leap = if month == 12 && day == 30 {
             let next = (year..).find(|year| JalaliDate::is_leap(*year));
             next.map_or_else(String::new, |y| format!(" ({y} is the next leap year)"))

@@ -44,21 +44,6 @@ const GREGORIAN: [&str; 12] = [
     "December",
 ];
 
-const JALALI: [&str; 12] = [
-    "Farvardin",
-    "Ordibehesht",
-    "Khordad",
-    "Tir",
-    "Mordad",
-    "Shahrivar",
-    "Mehr",
-    "Aban",
-    "Azar",
-    "Dey",
-    "Bahman",
-    "Esfand",
-];
-
 impl Dated {
     /// Takes a form; `None` where it is none.
     pub fn new(form: &str, calendar: Calendar) -> Option<Dated> {
@@ -158,7 +143,7 @@ impl Dated {
     fn month(&self, month: u8) -> Option<&'static str> {
         let names = match self.calendar {
             Calendar::Gregorian => &GREGORIAN,
-            Calendar::Jalali => &JALALI,
+            Calendar::Jalali => &JalaliDate::MONTHS,
         };
         names.get(usize::from(month).checked_sub(1)?).copied()
     }

@@ -93,6 +93,22 @@ pub struct JalaliDate {
 const EPOCH: i32 = 226_894 - 719_163;
 
 impl JalaliDate {
+    /// The months as they are called, in Latin letters.
+    pub const MONTHS: [&str; 12] = [
+        "Farvardin",
+        "Ordibehesht",
+        "Khordad",
+        "Tir",
+        "Mordad",
+        "Shahrivar",
+        "Mehr",
+        "Aban",
+        "Azar",
+        "Dey",
+        "Bahman",
+        "Esfand",
+    ];
+
     /// The years for which the 33-year cycle is the official calendar.
     pub const YEARS: std::ops::RangeInclusive<i32> = 1178..=1501;
 
