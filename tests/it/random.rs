@@ -175,7 +175,9 @@ impl History {
         // What is older than memory may be told anew; that it moves nothing twice shows when all is undone.
         let young = self.town.now < at.plus_seconds(8 * 86_400);
         let decided = matches!(before.how, How::New | How::Matched | How::Orphan);
-        if !young {
+        // Nothing was kept of what an acquirer without a place sent about no shop: it is decided anew.
+        let unkept = decided && before.entry.is_none();
+        if !young || unkept {
             return;
         }
         if decided {
