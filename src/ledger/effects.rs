@@ -47,6 +47,18 @@ pub enum MemberChange {
     },
 }
 
+impl MemberChange {
+    /// Whom it changes.
+    pub fn member(&self) -> MemberId {
+        match self {
+            MemberChange::Enrolled { member, .. }
+            | MemberChange::KnownBy { member, .. }
+            | MemberChange::Tier { member, .. }
+            | MemberChange::Marketer { member, .. } => *member,
+        }
+    }
+}
+
 /// A purchase in the member's log of purchases, from which every window is counted. Reversed, it is taken out again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Visit {

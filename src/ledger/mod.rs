@@ -4,6 +4,7 @@ pub mod account;
 pub mod book;
 pub mod effects;
 pub mod entry;
+pub mod finding;
 pub mod input;
 pub mod lot;
 pub mod member;
