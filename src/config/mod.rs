@@ -101,6 +101,8 @@ pub struct Limits {
     pub recent_entries: usize,
     /// Entries between two snapshots of the book.
     pub snapshot_every: u64,
+    /// A commit that hangs for so long ends the process.
+    pub commit_timeout: Duration,
 }
 
 /// How log lines look.

@@ -89,6 +89,10 @@ const LIMITS: Shape = Shape {
         ("duplicate_window", "how long a repeat finds its answer"),
         ("recent_entries", "decisions kept in memory"),
         ("snapshot_every", "entries between two snapshots"),
+        (
+            "commit_timeout",
+            "a commit that hangs for so long ends the process",
+        ),
     ],
     later: &[],
 };
@@ -294,6 +298,9 @@ fn limits(whole: &Table<'_>) -> Limits {
         if let Some(entries) = number("snapshot_every", 1_000, 1_000_000_000) {
             limits.snapshot_every = entries.unsigned_abs();
         }
+        if let Some(most) = table.optional("commit_timeout", time) {
+            limits.commit_timeout = most;
+        }
         if let Some(age) = table.optional("advice_max_age", time) {
             limits.advice_max_age = age;
         }
@@ -326,6 +333,7 @@ impl Default for Limits {
             duplicate_window: 8 * DAY,
             recent_entries: 200_000,
             snapshot_every: 2_000_000,
+            commit_timeout: Duration::from_secs(20),
         }
     }
 }

@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use super::door::{Delivery, Desk, Lack, Outcome, Reply, Slip};
 use super::guard::end;
 use super::metrics::CommitMetrics;
+use super::watchdog::Commits;
 use crate::cli::chain;
 use crate::engine::Group;
 use crate::journal::{AppendError, Journal};
@@ -105,13 +106,14 @@ pub(super) fn run(
     free: &Sender<()>,
     outlets: &Outlets,
     desk: &Desk,
+    watched: &Commits,
 ) -> Journal {
     let metrics = CommitMetrics::new();
     // The first group may come at once.
     let _ = free.send(());
     while let Ok(commit) = commits.recv() {
         if let Some(group) = &commit.group {
-            append(&mut journal, group, desk, &metrics);
+            append(&mut journal, group, desk, watched, &metrics);
         }
         // From here on the next group may be handed over; telling goes on beside it.
         let _ = free.send(());
@@ -125,12 +127,20 @@ pub(super) fn run(
     journal
 }
 
-fn append(journal: &mut Journal, group: &Group, desk: &Desk, metrics: &CommitMetrics) {
+fn append(
+    journal: &mut Journal,
+    group: &Group,
+    desk: &Desk,
+    watched: &Commits,
+    metrics: &CommitMetrics,
+) {
     for piece in pieces(group) {
         let began = Instant::now();
         loop {
+            watched.begins();
             match journal.append(piece.first, piece.count, piece.bytes) {
                 Ok(appended) => {
+                    watched.ends();
                     let last = journal.last_sequence();
                     metrics.appended(&appended, piece.count, last, began.elapsed());
                     if desk.set_full(Lack::Write, false) {
@@ -139,6 +149,7 @@ fn append(journal: &mut Journal, group: &Group, desk: &Desk, metrics: &CommitMet
                     break;
                 }
                 Err(error @ AppendError::Full { .. }) => {
+                    watched.ends();
                     if desk.set_full(Lack::Write, true) {
                         tracing::error!("waiting for room on the disk: {error}");
                     }
@@ -148,6 +159,7 @@ fn append(journal: &mut Journal, group: &Group, desk: &Desk, metrics: &CommitMet
                     }
                     std::thread::sleep(RETRY);
                 }
+                // It counts as under way: a log that takes no line must not keep the process alive.
                 Err(error) => {
                     end(|| tracing::error!("the journal failed, ending: {}", chain(&error)));
                 }

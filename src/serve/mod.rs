@@ -28,6 +28,7 @@ mod run;
 mod snapshots;
 #[cfg(test)]
 mod tests;
+mod watchdog;
 
 pub use guard::EXIT_IO;
 pub use run::{Options, ServeError, run};

@@ -24,6 +24,7 @@ use super::link::Line;
 use super::listen::{self, Links};
 use super::office::Office;
 use super::snapshots::Snapshots;
+use super::watchdog::{self, Commits};
 use super::{admin, fetch, http, metrics, rules};
 use crate::config::Config;
 use crate::engine::{ActError, Engine};
@@ -234,10 +235,13 @@ impl House {
             seconds: metrics::decide_seconds(),
         };
         let decider = spawn("decider", move || decider.run())?;
+        let watched = Commits::default();
+        watchdog::start(watched.clone(), config.limits.commit_timeout)
+            .map_err(system("start a thread"))?;
         let committer = {
             let (outlets, desk) = (outlets.clone(), door.desk());
             spawn("committer", move || {
-                committer::run(journal, &commits, &free_token, &outlets, &desk)
+                committer::run(journal, &commits, &free_token, &outlets, &desk, &watched)
             })?
         };
         let fetcher = {

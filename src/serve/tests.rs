@@ -18,6 +18,7 @@ use super::door::{Door, Lack, Offer, Outcome, Slip, Waiting};
 use super::link::{Arrival, Line};
 use super::listen::Links;
 use super::office::{Office, OfficeError};
+use super::watchdog::{self, Commits};
 use super::{data, fetch, metrics, rules, run};
 use crate::config::{Config, SHIPPED};
 use crate::engine::{Engine, How};
@@ -42,6 +43,7 @@ struct Pipeline {
     reader: journal::Reader,
     runtime: tokio::runtime::Runtime,
     counter: Counter,
+    watched: Commits,
 }
 
 /// Makes requests, as a terminal and a session do.
@@ -164,8 +166,11 @@ impl Pipeline {
         };
         let decider = thread::spawn(move || decider.run());
         let (to, desk) = (outlets.clone(), door.desk());
-        let committer =
-            thread::spawn(move || committer::run(journal, &commits, &free_token, &to, &desk));
+        let watched = Commits::default();
+        let seen = watched.clone();
+        let committer = thread::spawn(move || {
+            committer::run(journal, &commits, &free_token, &to, &desk, &seen)
+        });
         let (again, desk, to, from) = (door.clone(), door.desk(), outlets.clone(), reader.clone());
         let fetcher = thread::spawn(move || fetch::run(&wanted, &again, &desk, &to, None, &from));
         door.ask(rules::put_in_force).unwrap().unwrap();
@@ -181,6 +186,7 @@ impl Pipeline {
                 .build()
                 .unwrap(),
             counter: Counter::new(),
+            watched,
         }
     }
 
@@ -300,6 +306,49 @@ fn a_full_disk_is_answered_96_and_waited_for() {
         .filter(|entry| matches!(entry.input, crate::ledger::Input::Request(_)))
         .collect();
     assert_eq!(entries.len(), approved);
+}
+
+#[test]
+fn a_sync_that_does_not_come_back_is_noticed_and_a_slow_one_is_not() {
+    let (hold, held) = std::sync::mpsc::channel::<()>();
+    let (held, hangs) = (
+        std::sync::Mutex::new(held),
+        Arc::new(AtomicBool::new(false)),
+    );
+    let disk = {
+        let hangs = Arc::clone(&hangs);
+        Disk::with_faults(move |act| {
+            if matches!(act, Act::Sync { .. }) {
+                thread::sleep(Duration::from_millis(5));
+                if hangs.load(Ordering::Relaxed) {
+                    let _ = held.lock().unwrap().recv();
+                }
+            }
+            journal::Verdict::Go
+        })
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let mut line = Pipeline::start(dir.path(), disk, 4 << 20, 1_000);
+    let (ended, end) = std::sync::mpsc::channel();
+    let watched = line.watched.clone();
+    thread::spawn(move || {
+        watchdog::watch(&watched, Duration::from_millis(300));
+        let _ = ended.send(());
+    });
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_millis(600) {
+        let request = line.counter.request(50_000, false);
+        line.ask(&[request]);
+    }
+    assert!(end.try_recv().is_err(), "none of these hung");
+    hangs.store(true, Ordering::Relaxed);
+    let request = line.counter.request(50_000, false);
+    let waiting = line.counter.waiting(request);
+    assert!(line.door.offer(vec![waiting]).is_empty());
+    end.recv_timeout(PATIENCE).unwrap();
+    hangs.store(false, Ordering::Relaxed);
+    drop(hold);
+    line.stop();
 }
 
 #[test]
