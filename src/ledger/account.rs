@@ -86,6 +86,26 @@ pub enum Account {
 }
 
 impl Account {
+    /// The member it belongs to.
+    pub fn member(self) -> Option<MemberId> {
+        match self {
+            Account::Purse(key) | Account::Debt(key) => Some(key.member),
+            _ => None,
+        }
+    }
+
+    /// The shop it is of, or that owes what is in it.
+    pub fn shop(self) -> Option<ShopId> {
+        match self {
+            Account::Pool { shop, .. } | Account::Shop(shop) | Account::Saving { shop, .. } => {
+                Some(shop)
+            }
+            Account::Outstanding { shop, .. } => shop,
+            Account::Purse(key) | Account::Debt(key) => key.shop,
+            _ => None,
+        }
+    }
+
     /// The purse of a member that this is, where it is one.
     pub fn purse(self) -> Option<PurseKey> {
         match self {

@@ -171,9 +171,19 @@ pub fn items(entry: &Entry, items: &mut Vec<Item>) {
     let effects = &entry.effects;
     let enrolled = effects.members.iter().map(|change| change.member());
     let mut members: Vec<MemberId> = effects.member.into_iter().chain(enrolled).collect();
+    let mut shops: Vec<ShopId> = effects.shop.into_iter().collect();
+    // Whoever folds an account finds every entry that moved it.
+    for posting in &effects.postings {
+        for account in [posting.from, posting.to] {
+            members.extend(account.member());
+            shops.extend(account.shop());
+        }
+    }
     members.extend(effects.lots.iter().map(|moved| moved.key.member));
     members.sort_unstable();
     members.dedup();
     items.extend(members.into_iter().map(Item::member));
-    items.extend(effects.shop.map(Item::shop));
+    shops.sort_unstable();
+    shops.dedup();
+    items.extend(shops.into_iter().map(Item::shop));
 }

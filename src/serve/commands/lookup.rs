@@ -45,7 +45,7 @@ pub(super) fn balance(
                 let id = engine.names().shop_id(&code);
                 let id = id.ok_or_else(|| format!("there is no shop {code:?}"))?;
                 Ok(accounts(engine.book(), |account| {
-                    shop_of(account) == Some(id)
+                    account.shop() == Some(id)
                 }))
             }
             Whose::Club(name) => {
@@ -185,17 +185,6 @@ fn accounts(book: &Book, pick: impl Fn(Account) -> bool) -> Value {
         })
         .collect();
     json!({ "accounts": lines })
-}
-
-fn shop_of(account: Account) -> Option<ShopId> {
-    match account {
-        Account::Pool { shop, .. } | Account::Shop(shop) | Account::Saving { shop, .. } => {
-            Some(shop)
-        }
-        Account::Outstanding { shop, .. } => shop,
-        Account::Purse(key) | Account::Debt(key) => key.shop,
-        _ => None,
-    }
 }
 
 fn club_of(account: Account, names: &Names) -> Option<ClubId> {
