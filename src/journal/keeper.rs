@@ -306,7 +306,7 @@ fn keep(desk: &Desk, plan: &SparePlan) {
         } else if let Some((file, end)) = work.trim.pop() {
             drop(work);
             // Only gives room back: a sealed segment's end is known from the next one's header.
-            let _ = file.file.set_len(end);
+            let _ = file.set_len(end);
             work = desk.lock();
         } else if !matches!(work.spare, Spare::Ready(_) | Spare::Taken) {
             drop(work);
@@ -366,7 +366,7 @@ fn zero(file: &DiskFile, at: u64, end: u64) -> io::Result<()> {
 /// Makes a small zeroed file at once, for the first segment after a start without a spare.
 pub(super) fn zeroed_now(plan: &SparePlan, bytes: u64) -> io::Result<DiskFile> {
     let file = plan.disk.create(&plan.path)?;
-    file.file.set_len(0)?;
+    file.set_len(0)?;
     file.reserve(bytes)?;
     let mut at = 0;
     while at < bytes {

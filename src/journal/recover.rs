@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::disk::{DiskFile, sync_folder_of};
+use super::disk::{Disk, DiskFile, sync_folder_of};
 use super::folder::{Folder, segments_dir};
 use super::frame::{Mark, SECTOR, SEGMENT_HEAD, SegmentHead};
 use super::keeper::{SparePlan, left_spare, zeroed_now};
@@ -74,7 +74,7 @@ pub(super) fn start(
     }
     for (path, bytes) in &found.sealed {
         // The last run may have ended before it gave the zeroed rest of a full segment back.
-        trim(path, *bytes).map_err(|source| io_error("trim", path, source))?;
+        trim(&options.disk, path, *bytes).map_err(|source| io_error("trim", path, source))?;
     }
     let mark = options
         .disk
@@ -270,7 +270,7 @@ fn settle_tail(
             after: found.last_sequence,
         });
     }
-    file.file.set_len(found.end)?;
+    file.set_len(found.end)?;
     file.sync()
 }
 
@@ -321,12 +321,9 @@ fn begin(head: &SegmentHead, path: &Path, plan: &SparePlan) -> io::Result<(DiskF
     Ok((plan.disk.open(path)?, bytes))
 }
 
-fn trim(path: &Path, bytes: u64) -> io::Result<()> {
+fn trim(disk: &Disk, path: &Path, bytes: u64) -> io::Result<()> {
     if fs::metadata(path)?.len() > bytes {
-        fs::OpenOptions::new()
-            .write(true)
-            .open(path)?
-            .set_len(bytes)?;
+        disk.open(path)?.set_len(bytes)?;
     }
     Ok(())
 }
