@@ -1,4 +1,5 @@
-//! `ledger`: is the book right, what does somebody have, what did an entry do, and opening states.
+//! `ledger`: is the book right, what has or had somebody and how did it come to that, what did an entry do, and opening
+//! states.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +10,7 @@ use crate::cli::{Failure, desk};
 use crate::config::Config;
 use crate::terms::money::grouped;
 
-/// Look into the ledger: verify it, balances, entries; book opening states.
+/// Look into the ledger: verify it, balances of now and then, histories, entries; book opening states.
 ///
 /// Works beside the running switch, and without it.
 #[derive(Debug, clap::Args)]
@@ -18,7 +19,13 @@ use crate::terms::money::grouped;
   clubswitch ledger verify --json
   clubswitch ledger balance --card 9999120000001234
   clubswitch ledger balance --shop m-1001
+  clubswitch ledger balance --member 17 --at '1405/08/30 14:00'
+  clubswitch ledger balance --at '2026-11-21 14:00:05' --json
+  clubswitch ledger history 17 --last 10
+  clubswitch ledger history --card 9999120000001234 --from 1405/08/01 --to 1405/08/30
+  clubswitch ledger history --shop m-1001
   clubswitch ledger entry 17
+  clubswitch ledger entry 632614000123
   clubswitch ledger open fixtures/openings/worked-example.toml
 
 Exit status: 0 well, 1 something is off or not there, 2 a fault in the command, the configuration or an opening file,
@@ -38,8 +45,10 @@ pub(super) struct Args {
 enum Act {
     /// Replay the whole journal and hold everything against it
     Verify,
-    /// What somebody has: a member lot by lot, a shop, a club, or every account that is no member's
+    /// What somebody has or had: a member lot by lot, a shop, a club, or every account that is no member's
     Balance(BalanceArgs),
+    /// Every entry that touched a member or a shop, oldest first, with what was there after it
+    History(HistoryArgs),
     /// Everything that an entry did
     Entry {
         /// Its number, or the retrieval reference of its receipt (12 characters)
@@ -74,6 +83,40 @@ struct BalanceArgs {
     /// The accounts of a club; with a member, him in this club only
     #[arg(long, value_name = "NAME")]
     club: Option<String>,
+    /// As of this moment, to the end of its second: "1405/08/30 14:00", "2026-11-21 14:00:05"; of a day alone, its end
+    #[arg(long, value_name = "MOMENT")]
+    at: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+struct HistoryArgs {
+    /// The member with this club number
+    #[arg(value_name = "MEMBER", group = "of")]
+    member: Option<u32>,
+    /// The member with this card
+    #[arg(long, value_name = "DIGITS", group = "of")]
+    card: Option<Hidden>,
+    /// The member with this mobile number
+    #[arg(long, value_name = "DIGITS", group = "of")]
+    mobile: Option<Hidden>,
+    /// The member with this national code
+    #[arg(long, value_name = "DIGITS", group = "of")]
+    national_code: Option<Hidden>,
+    /// A shop
+    #[arg(long, value_name = "CODE", group = "of")]
+    shop: Option<String>,
+    /// Of a member who is in several clubs, this one only
+    #[arg(long, value_name = "NAME")]
+    club: Option<String>,
+    /// Nothing before this moment or day
+    #[arg(long, value_name = "MOMENT")]
+    from: Option<String>,
+    /// Nothing after this moment or day
+    #[arg(long, value_name = "MOMENT")]
+    to: Option<String>,
+    /// Only the last so many of them
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    last: u64,
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
@@ -84,6 +127,12 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
             let words = balance.words()?;
             let found = desk::carry_out(&config, "ledger-balance", &words)?;
             show(args.json, &found, balance_in_words);
+            Ok(())
+        }
+        Act::History(history) => {
+            let words = history.words()?;
+            let found = desk::carry_out(&config, "ledger-history", &words)?;
+            show(args.json, &found, history_in_words);
             Ok(())
         }
         Act::Entry { entry } => {
@@ -154,27 +203,53 @@ fn open(config: &Config, file: &Path, json: bool) -> Result<(), Failure> {
 
 impl BalanceArgs {
     fn words(&self) -> Result<Value, Failure> {
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let mut words = json!({});
-        if let Some(card) = &self.card {
-            words["card"] = json!(text(card.card()?.digits()));
-        }
-        if let Some(mobile) = &self.mobile {
-            words["mobile"] = json!(mobile.mobile()?.as_str());
-        }
-        if let Some(code) = &self.national_code {
-            words["national_code"] = json!(code.national_code()?.as_str());
-        }
-        for (key, value) in [("shop", &self.shop), ("club", &self.club)] {
-            if let Some(value) = value {
-                words[key] = json!(value);
-            }
-        }
-        if let Some(member) = self.member {
-            words["member"] = json!(member);
+        let mut words = json!({
+            "shop": self.shop,
+            "club": self.club,
+            "member": self.member,
+            "at": self.at,
+        });
+        put_person(&mut words, [&self.card, &self.mobile, &self.national_code])?;
+        Ok(words)
+    }
+}
+
+impl HistoryArgs {
+    fn words(&self) -> Result<Value, Failure> {
+        let mut words = json!({
+            "shop": self.shop,
+            "club": self.club,
+            "member": self.member,
+            "from": self.from,
+            "to": self.to,
+            "last": self.last,
+        });
+        put_person(&mut words, [&self.card, &self.mobile, &self.national_code])?;
+        let named = ["shop", "member", "card", "mobile", "national_code"];
+        if named.iter().all(|key| words[*key].is_null()) {
+            return Err(Failure::Usage(
+                "whose history? name a member by number, --card, --mobile or --national-code, or a --shop"
+                    .to_owned(),
+            ));
         }
         Ok(words)
     }
+}
+
+/// Who is meant by card, mobile or national code, as the office is told it.
+fn put_person(words: &mut Value, person: [&Option<Hidden>; 3]) -> Result<(), Failure> {
+    let [card, mobile, code] = person;
+    if let Some(card) = card {
+        let card = card.card()?;
+        words["card"] = json!(String::from_utf8_lossy(card.digits()));
+    }
+    if let Some(mobile) = mobile {
+        words["mobile"] = json!(mobile.mobile()?.as_str());
+    }
+    if let Some(code) = code {
+        words["national_code"] = json!(code.national_code()?.as_str());
+    }
+    Ok(())
 }
 
 fn verify_in_words(found: &Value) -> String {
@@ -241,6 +316,10 @@ fn verify_in_words(found: &Value) -> String {
 
 fn balance_in_words(found: &Value) -> String {
     let mut out = String::new();
+    if let Some(at) = found["at"].as_str() {
+        out.push_str(&format!("as of {at}\n"));
+    }
+    let nothing = out.len();
     for member in found["members"].as_array().into_iter().flatten() {
         out.push_str(&format!(
             "member {} of {}",
@@ -265,10 +344,7 @@ fn balance_in_words(found: &Value) -> String {
             if purse["total"] != purse["can_spend"] {
                 out.push_str(&format!(", of {}", amount(&purse["total"])));
             }
-            if amount(&purse["debt"])
-                .bytes()
-                .any(|b| matches!(b, b'1'..=b'9'))
-            {
+            if owes(purse) {
                 out.push_str(&format!(", owes {}", amount(&purse["debt"])));
             }
             out.push('\n');
@@ -292,10 +368,108 @@ fn balance_in_words(found: &Value) -> String {
             plain(&account["unit"]),
         ));
     }
-    if out.is_empty() {
+    if out.len() == nothing {
         out.push_str("no account has moved\n");
     }
     out
+}
+
+fn history_in_words(found: &Value) -> String {
+    let mut out = String::new();
+    for member in found["members"].as_array().into_iter().flatten() {
+        let (number, club) = (&member["member"], plain(&member["club"]));
+        out.push_str(&format!("member {number} of {club}, oldest first\n"));
+        lines_in_words(member, &mut out);
+    }
+    if let Some(shop) = found["shop"].as_str() {
+        out.push_str(&format!("shop {shop}, oldest first\n"));
+        lines_in_words(found, &mut out);
+    }
+    out
+}
+
+fn lines_in_words(of: &Value, out: &mut String) {
+    let older = of["older"].as_u64().unwrap_or(0);
+    if older > 0 {
+        out.push_str(&format!(
+            "  {older} older entries are left out; --last shows more\n"
+        ));
+    }
+    let lines = of["entries"].as_array().map_or(&[][..], Vec::as_slice);
+    if lines.is_empty() {
+        out.push_str("  nothing in that time\n");
+    }
+    for line in lines {
+        out.push_str(&format!(
+            "  {:>9}  {:<20}{}",
+            plain(&line["entry"]),
+            plain(&line["at"]),
+            plain(&line["what"])
+        ));
+        if line["advised"] == json!(true) {
+            out.push_str(" advised");
+        }
+        for (key, before) in [
+            ("shop", " at "),
+            ("member", " of member "),
+            ("amount", ", "),
+            ("outcome", ", "),
+            ("pays", ", pays "),
+            ("reverses", ", reverses "),
+            ("confirms", ", confirms "),
+            ("reversed_by", ", REVERSED BY "),
+            ("exception", ", exception "),
+        ] {
+            let value = &line[key];
+            // A member's own number stands above.
+            if !value.is_null() && !(key == "member" && of["member"].is_u64()) {
+                let value = match key {
+                    "amount" | "pays" => amount(value),
+                    _ => plain(value),
+                };
+                out.push_str(&format!("{before}{value}"));
+            }
+        }
+        if !is_empty(&line["changes"]) {
+            out.push_str(&format!(", {}", plain(&line["changes"])));
+        }
+        out.push('\n');
+        for purse in line["purses"].as_array().into_iter().flatten() {
+            let at = purse["shop"].as_str().map(|shop| format!(" at {shop}"));
+            let label = format!("{}{}", plain(&purse["purse"]), at.unwrap_or_default());
+            let (change, total) = (change(&purse["change"]), amount(&purse["total"]));
+            out.push_str(&format!("{:13}{label:<32}{change:>16}  then {total}", ""));
+            if purse["can_spend"] != purse["total"] {
+                out.push_str(&format!(", {} to spend", amount(&purse["can_spend"])));
+            }
+            if owes(purse) {
+                out.push_str(&format!(", owes {}", amount(&purse["debt"])));
+            }
+            out.push('\n');
+        }
+        for account in line["accounts"].as_array().into_iter().flatten() {
+            let label = plain(&account["account"]);
+            let (change, balance) = (change(&account["change"]), amount(&account["balance"]));
+            out.push_str(&format!(
+                "{:13}{label:<44}{change:>16}  then {balance}\n",
+                ""
+            ));
+        }
+    }
+}
+
+/// A change of an amount, with its sign: `+1,234`.
+fn change(value: &Value) -> String {
+    let change = amount(value);
+    let sign = if change.starts_with('-') { "" } else { "+" };
+    format!("{sign}{change}")
+}
+
+/// Whether anything is owed to a purse.
+fn owes(purse: &Value) -> bool {
+    amount(&purse["debt"])
+        .bytes()
+        .any(|b| matches!(b, b'1'..=b'9'))
 }
 
 fn entry_in_words(entry: &Value) -> String {
@@ -326,12 +500,15 @@ fn entry_in_words(entry: &Value) -> String {
         "shop",
         "member",
         "rule_set",
-        "original",
+        "reverses",
+        "confirms",
+        "reversed_by",
         "exception",
     ] {
         about[key] = entry[key].clone();
     }
     fields("about", &about);
+    fields("counted as a purchase", &entry["visit"]);
     for (title, key) in [
         ("postings", "postings"),
         ("lots", "lots"),
@@ -353,13 +530,17 @@ fn entry_in_words(entry: &Value) -> String {
                     plain(&line["to"]),
                 ),
                 "lots" => format!(
-                    "  lot {:<10}{:>18} {}, booked {}, from {}, ends {}\n",
+                    "  lot {:<10}{:>18} {}, booked {}, from {}, ends {}{}\n",
                     line["lot"],
                     amount(&line["amount"]),
                     plain(&line["purse"]),
                     plain(&line["booked"]),
                     plain(&line["usable_from"]),
                     line["ends"].as_str().unwrap_or("never"),
+                    match line["rule"].as_str() {
+                        Some(rule) => format!(", by rule {rule}"),
+                        None => String::new(),
+                    },
                 ),
                 _ => format!("  {}\n", plain(line)),
             });

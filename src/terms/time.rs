@@ -68,6 +68,15 @@ impl Day {
         Day(since)
     }
 
+    /// Reads `1405/08/30`, or the Gregorian `2026-11-21`.
+    pub fn parse(text: &str) -> Option<Day> {
+        match JalaliDate::parse(text) {
+            Some(date) => Some(date.day()),
+            None if text.len() == 10 => text.parse().ok().map(Day::from_gregorian),
+            None => None,
+        }
+    }
+
     /// The Jalali date.
     pub fn jalali(self) -> JalaliDate {
         JalaliDate::from(self)

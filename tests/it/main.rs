@@ -17,6 +17,7 @@ mod framings;
 mod frugal;
 mod kill;
 mod layers;
+mod ledger;
 mod links;
 mod random;
 mod rulefiles;

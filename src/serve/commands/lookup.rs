@@ -1,168 +1,21 @@
-//! `ledger balance` and `ledger entry`: what somebody has, and what an entry did, in words and whole amounts.
+//! `ledger entry`: what an entry was and did, in words and whole amounts.
 
 use serde_json::{Map, Value, json};
 
+use super::trail::{Go, walk};
 use super::verify::unit_name;
-use crate::engine::Engine;
+use crate::ledger::finding::Item;
 use crate::ledger::told::PurseAmount;
 use crate::ledger::{
-    Account, Asked, Book, Entry, Holding, Input, LotTerms, Member, MemberChange, Mode, Names,
-    PurseKey, Told,
+    Account, Asked, Entry, Function, Input, LotTerms, MemberChange, Mode, Names, PurseKey, Told,
 };
 use crate::serve::data;
-use crate::serve::office::{Office, OfficeError, step, text};
+use crate::serve::office::{Office, OfficeError, text};
 use crate::terms::money::pointed;
-use crate::terms::person::{Identity, Mobile, NationalCode};
-use crate::terms::{
-    ClubId, Local, MemberId, Moment, Pan, PurseId, Sequence, ShopId, TokenKind, UnitId, Zone,
-};
+use crate::terms::person::Identity;
+use crate::terms::{PurseId, Sequence, ShopId, UnitId, Zone};
 
-/// Entries between two lines of progress.
-const STEP: u64 = 50_000;
-
-/// Whose balances are asked for.
-enum Whose {
-    Member(Identity),
-    Shop(String),
-    Club(String),
-    All,
-}
-
-/// `{"card" | "mobile" | "national_code" | "member" | "shop" | "club": …}`, or nothing for every account that is no
-/// member's → members with their lots, or accounts with their balances.
-pub(super) fn balance(
-    office: &mut Office,
-    words: &Value,
-    _progress: &mut dyn FnMut(Value),
-) -> Result<Value, OfficeError> {
-    let whose = whose(office, words)?;
-    let club = words["club"].as_str().map(str::to_owned);
-    let now = office.clock().now();
-    office
-        .look(move |engine, _| match whose {
-            Whose::Member(identity) => members(engine, identity, club.as_deref(), now),
-            Whose::Shop(code) => {
-                let id = engine.names().shop_id(&code);
-                let id = id.ok_or_else(|| format!("there is no shop {code:?}"))?;
-                Ok(accounts(engine.book(), |account| {
-                    account.shop() == Some(id)
-                }))
-            }
-            Whose::Club(name) => {
-                let names = engine.names();
-                let id = names.club_id(&name);
-                let id = id.ok_or_else(|| format!("there is no club {name:?}"))?;
-                Ok(accounts(engine.book(), |account| {
-                    club_of(account, &names) == Some(id)
-                }))
-            }
-            Whose::All => Ok(accounts(engine.book(), |_| true)),
-        })?
-        .map_err(OfficeError::Refused)
-}
-
-fn whose(office: &Office, words: &Value) -> Result<Whose, OfficeError> {
-    let token = |kind, value: &[u8]| office.token_key().token(kind, value);
-    let bad = |key: &str, wanted: &str| OfficeError::Refused(format!("{key}: {wanted} wanted"));
-    if let Some(card) = words["card"].as_str() {
-        let pan = Pan::new(card.as_bytes()).ok_or_else(|| bad("card", "8 to 19 digits"))?;
-        let token = token(TokenKind::Card, pan.digits());
-        return Ok(Whose::Member(Identity::Card(token)));
-    }
-    if let Some(mobile) = words["mobile"].as_str() {
-        let mobile = Mobile::parse(mobile).ok_or_else(|| bad("mobile", "09 and nine digits"))?;
-        let token = token(TokenKind::Mobile, mobile.as_str().as_bytes());
-        return Ok(Whose::Member(Identity::Mobile(token)));
-    }
-    if let Some(code) = words["national_code"].as_str() {
-        let code = NationalCode::parse(code);
-        let code = code.ok_or_else(|| bad("national code", "ten digits with the right check"))?;
-        let token = token(TokenKind::NationalCode, code.as_str().as_bytes());
-        return Ok(Whose::Member(Identity::NationalCode(token)));
-    }
-    if let Some(number) = words["member"].as_u64() {
-        let number = u32::try_from(number).map_err(|_| bad("member", "a club number"))?;
-        return Ok(Whose::Member(Identity::Number(MemberId(number))));
-    }
-    if let Some(code) = words["shop"].as_str() {
-        return Ok(Whose::Shop(code.to_owned()));
-    }
-    Ok(match words["club"].as_str() {
-        Some(name) => Whose::Club(name.to_owned()),
-        None => Whose::All,
-    })
-}
-
-/// The members that an identity names: one in each club at most.
-fn members(
-    engine: &Engine,
-    identity: Identity,
-    club: Option<&str>,
-    now: Moment,
-) -> Result<Value, String> {
-    let (book, names) = (engine.book(), engine.names());
-    let local = engine.rules().world.zone.local(now);
-    let clubs = (0..names.next_ids()[1]).map(|at| ClubId(at as u16));
-    let clubs = clubs.filter(|id| club.is_none_or(|name| names.club(*id) == name));
-    let found: Vec<Value> = clubs
-        .filter_map(|club| book.member(book.who(club, identity)?))
-        .map(|member| {
-            let purses: Vec<Value> = member
-                .holdings
-                .iter()
-                .map(|held| holding(held, &names, now, local, &engine.rules().world.zone))
-                .collect();
-            json!({
-                "member": member.id.0,
-                "club": names.club(member.club),
-                "tier": member.tier.map(|tier| names.tier(tier)),
-                "marketer": member.marketer.map(|person| names.person(person)),
-                "introducer": member.introducer.map(|member| member.0),
-                "joined": member.joined.to_string(),
-                "purchases": purchases(member),
-                "purses": purses,
-            })
-        })
-        .collect();
-    if found.is_empty() {
-        return Err("no member of that card or number".to_owned());
-    }
-    Ok(json!({ "members": found }))
-}
-
-fn purchases(member: &Member) -> u64 {
-    member
-        .visits
-        .iter()
-        .map(|visit| u64::from(visit.times))
-        .sum()
-}
-
-fn holding(held: &Holding, names: &Names, now: Moment, local: Local, zone: &Zone) -> Value {
-    let unit = names.purse_unit(held.purse);
-    let lots: Vec<Value> = held
-        .lots
-        .iter()
-        .map(|lot| {
-            let mut told = terms(lot.terms, zone);
-            told["lot"] = json!(lot.id.0);
-            told["amount"] = amount(names, unit, lot.amount);
-            told["can_spend"] = json!(lot.is_usable(now, local.day));
-            told
-        })
-        .collect();
-    json!({
-        "purse": names.purse(held.purse),
-        "shop": held.shop.map(|shop| names.shop(shop)),
-        "unit": names.unit(unit).0,
-        "can_spend": amount(names, unit, held.available(now, local.day)),
-        "total": amount(names, unit, held.total()),
-        "debt": amount(names, unit, held.debt),
-        "lots": lots,
-    })
-}
-
-fn terms(terms: LotTerms, zone: &Zone) -> Value {
+pub(super) fn terms(terms: LotTerms, zone: &Zone) -> Value {
     json!({
         "booked": terms.booked.to_string(),
         "usable_from": zone.local(terms.usable_from).to_string(),
@@ -170,38 +23,8 @@ fn terms(terms: LotTerms, zone: &Zone) -> Value {
     })
 }
 
-fn accounts(book: &Book, pick: impl Fn(Account) -> bool) -> Value {
-    let names = book.names();
-    let lines: Vec<Value> = book
-        .accounts()
-        .into_iter()
-        .filter(|(account, ..)| pick(*account))
-        .map(|(account, unit, balance)| {
-            json!({
-                "account": account_name(account, names),
-                "unit": unit_name(names, unit),
-                "balance": amount(names, unit, balance),
-            })
-        })
-        .collect();
-    json!({ "accounts": lines })
-}
-
-fn club_of(account: Account, names: &Names) -> Option<ClubId> {
-    let of_purse = |purse: PurseId| names.purse_particulars(purse).map(|(club, ..)| club);
-    match account {
-        Account::Club(club)
-        | Account::Reserve(club)
-        | Account::Owner(club)
-        | Account::Rounding(club) => Some(club),
-        Account::Outstanding { purse, .. } => of_purse(purse),
-        Account::Purse(key) | Account::Debt(key) => of_purse(key.purse),
-        _ => None,
-    }
-}
-
 /// An account for people: `shop m-1001`, `outstanding merchant-credit of golestan at m-1001`.
-fn account_name(account: Account, names: &Names) -> String {
+pub(super) fn account_name(account: Account, names: &Names) -> String {
     let purse = |purse: PurseId, shop: Option<ShopId>| {
         let club = names.purse_particulars(purse).map(|(club, ..)| club);
         let club = club.map_or("", |club| names.club(club));
@@ -237,7 +60,7 @@ fn account_name(account: Account, names: &Names) -> String {
 }
 
 /// Rials as a number, everything with decimals as text.
-fn amount(names: &Names, unit: UnitId, amount: i64) -> Value {
+pub(super) fn amount(names: &Names, unit: UnitId, amount: i64) -> Value {
     match names.unit(unit).1 {
         0 => json!(amount),
         decimals => json!(pointed(amount, decimals)),
@@ -251,14 +74,16 @@ pub(super) fn entry(
     progress: &mut dyn FnMut(Value),
 ) -> Result<Value, OfficeError> {
     let wanted = text(words, "entry")?;
-    let found = if wanted.len() == 12 {
-        with_reference(office, wanted, progress)?
-    } else {
-        let number = wanted.parse().map_err(|_| {
-            let what = "the number of an entry, or a retrieval reference of 12 characters, wanted";
-            OfficeError::Refused(format!("{what}; {wanted:?} found"))
-        })?;
-        data::entry(office.store(), office.journal(), Sequence(number))?
+    let found = match <&[u8; 12]>::try_from(wanted.as_bytes()) {
+        Ok(rrn) => with_reference(office, rrn, progress)?,
+        Err(_) => {
+            let number = wanted.parse().map_err(|_| {
+                let what =
+                    "the number of an entry, or a retrieval reference of 12 characters, wanted";
+                OfficeError::Refused(format!("{what}; {wanted:?} found"))
+            })?;
+            data::entry(office.store(), office.journal(), Sequence(number))?
+        }
     };
     let found = found.ok_or_else(|| {
         let last = office.journal().last_sequence();
@@ -266,13 +91,18 @@ pub(super) fn entry(
             "there is no entry {wanted}; the last one is {last}"
         ))
     })?;
-    office.look(move |engine, _| told(&found, &engine.names(), &engine.rules().world.zone))
+    let undone = reversed_by(office, &found, progress)?;
+    office.look(move |engine, _| {
+        let mut told = told(&found, &engine.names(), &engine.rules().world.zone);
+        told["reversed_by"] = json!(undone.map(|by| by.0));
+        told
+    })
 }
 
 /// The entry with a retrieval reference: its own sequence where the switch made it, else the newest one that has it.
 fn with_reference(
     office: &Office,
-    wanted: &str,
+    wanted: &[u8; 12],
     progress: &mut dyn FnMut(Value),
 ) -> Result<Option<Entry>, OfficeError> {
     let has = |entry: &Entry| {
@@ -280,38 +110,52 @@ fn with_reference(
             return false;
         };
         let made = entry.effects.told.as_ref().and_then(|told| told.rrn);
-        [asked.rrn, made]
-            .iter()
-            .flatten()
-            .any(|rrn| rrn == wanted.as_bytes())
+        [asked.rrn, made].iter().flatten().any(|rrn| rrn == wanted)
     };
-    if let Ok(number) = wanted.parse() {
+    if let Some(number) = std::str::from_utf8(wanted)
+        .ok()
+        .and_then(|n| n.parse().ok())
+    {
         let own = data::entry(office.store(), office.journal(), Sequence(number))?;
         if let Some(own) = own.filter(has) {
             return Ok(Some(own));
         }
     }
-    let last = office.journal().last_sequence();
-    if last == 0 {
+    let mut found = None;
+    walk(office, Some(Item::rrn(wanted)), 0, progress, &mut |entry| {
+        if has(entry) {
+            found = Some(entry.clone());
+        }
+        Go::On
+    })?;
+    Ok(found)
+}
+
+/// The reversal that undid an entry.
+fn reversed_by(
+    office: &mut Office,
+    entry: &Entry,
+    progress: &mut dyn FnMut(Value),
+) -> Result<Option<Sequence>, OfficeError> {
+    let sequence = entry.head.sequence;
+    let can_be =
+        matches!(&entry.input, Input::Request(asked) if asked.function == Function::Purchase);
+    if !can_be {
         return Ok(None);
     }
-    let (mut found, mut next_step) = (None, STEP);
-    for group in office
-        .journal()
-        .read_from(1)
-        .map_err(data::DataError::from)?
-    {
-        let group = group.map_err(data::DataError::from)?;
-        for entry in data::entries(&group)? {
-            if has(&entry) {
-                found = Some(entry);
-            }
-        }
-        if group.last_sequence() >= next_step {
-            progress(step(group.last_sequence(), last, "entries searched"));
-            next_step = group.last_sequence() + STEP;
-        }
+    // What was undone lately the book knows.
+    if let Some(by) = office.look(move |engine, _| engine.book().reversed_by(sequence))? {
+        return Ok(Some(by));
     }
+    let mut found = None;
+    let item = Item::undone(sequence);
+    walk(office, Some(item), sequence.0, progress, &mut |by| {
+        if by.effects.reverses && by.effects.original == Some(sequence) {
+            found = Some(by.head.sequence);
+            return Go::Home;
+        }
+        Go::On
+    })?;
     Ok(found)
 }
 
@@ -355,9 +199,18 @@ fn told(entry: &Entry, names: &Names, zone: &Zone) -> Value {
         "club": effects.club.map(|club| names.club(club)),
         "shop": effects.shop.map(|shop| names.shop(shop)),
         "member": effects.member.map(|member| member.0),
-        "original": effects.original.map(|original| original.0),
-        "reverses": effects.reverses,
+        "reverses": effects.original.filter(|_| effects.reverses).map(|original| original.0),
+        "confirms": effects.original.filter(|_| !effects.reverses).map(|original| original.0),
+        "reversed_by": Value::Null,
         "exception": effects.exception.map(|exception| exception.name()),
+        "visit": effects.visit.map(|visit| json!({
+            "member": visit.member.0,
+            "shop": names.shop(visit.shop),
+            "day": visit.day.to_string(),
+            "spent": visit.spent.0,
+            "redeemed": visit.redeemed.0,
+            "counts": if effects.reverses { -1 } else { 1 },
+        })),
         "postings": postings,
         "lots": lots,
         "members": members,
@@ -415,6 +268,13 @@ fn request(asked: &Asked) -> Value {
         "mcc": asked.mcc,
         "card": asked.last_four.map(|four| format!("****{}", characters(&four))),
         "bill": asked.bill,
+        "original": asked.original.map(|original| json!({
+            "stan": original.stan,
+            "terminal_time": original.local.map(|local| format!("{local:010}")),
+            "transmitted": original.transmitted.map(|at| format!("{at:010}")),
+            "rrn": original.rrn.map(|rrn| characters(&rrn)),
+            "partial": original.partial,
+        })),
     })
 }
 
@@ -435,6 +295,17 @@ fn answer(told: &Told, names: &Names) -> Value {
         .iter()
         .map(|(party, rials)| (party.name().to_owned(), json!(rials.0)))
         .collect();
+    let balances: Vec<Value> = told
+        .balances
+        .iter()
+        .map(|held| {
+            json!({
+                "purse": names.purse(held.purse),
+                "shop": held.shop.map(|shop| names.shop(shop)),
+                "amount": amount(names, names.purse_unit(held.purse), held.amount),
+            })
+        })
+        .collect();
     let rules: Vec<&str> = told.rules.iter().map(|rule| names.rule(*rule)).collect();
     json!({
         "outcome": told.verdict.name(),
@@ -445,6 +316,7 @@ fn answer(told: &Told, names: &Names) -> Value {
         "earned": purses(&told.earned),
         "split": split,
         "rules": rules,
+        "balances": balances,
         "rrn": told.rrn.map(|rrn| characters(&rrn)),
         "approval": told.approval.map(|code| characters(&code)),
         "member": told.member.map(|member| member.0),

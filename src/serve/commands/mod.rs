@@ -1,7 +1,10 @@
 //! The commands of the office, a row each. What they give is what `--json` prints.
 
 mod lookup;
+mod past;
 pub mod settle;
+mod then;
+mod trail;
 mod verify;
 
 use serde_json::{Map, Value, json};
@@ -16,7 +19,8 @@ pub const COMMANDS: &[(&str, Command)] = &[
     ("confirm-clock", confirm_clock),
     ("settle", settle::run),
     ("ledger-verify", verify::verify),
-    ("ledger-balance", lookup::balance),
+    ("ledger-balance", past::balance),
+    ("ledger-history", past::history),
     ("ledger-entry", lookup::entry),
     ("ledger-open", opening::open),
 ];
