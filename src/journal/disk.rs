@@ -77,6 +77,11 @@ pub enum Act<'a> {
         /// The new name.
         path: &'a Path,
     },
+    /// A file is removed.
+    Remove {
+        /// The file.
+        path: &'a Path,
+    },
 }
 
 /// What a test wants to become of an act.
@@ -142,6 +147,14 @@ impl Disk {
             unsynced.lock().names.clear();
         }
         Ok(())
+    }
+
+    pub(super) fn remove(&self, path: &Path) -> io::Result<()> {
+        self.allows(&Act::Remove { path })?;
+        if let Some(unsynced) = &self.unsynced {
+            unsynced.removed(&fs::metadata(path)?);
+        }
+        fs::remove_file(path)
     }
 
     fn file(&self, file: File, path: &Path) -> io::Result<DiskFile> {
@@ -296,6 +309,10 @@ impl Unsynced {
         let mut all = self.lock();
         all.names.push((from.to_owned(), to.to_owned()));
         all.renamed(from, to);
+    }
+
+    fn removed(&self, meta: &fs::Metadata) {
+        self.lock().files.remove(&meta.ino());
     }
 
     fn lock(&self) -> MutexGuard<'_, All> {

@@ -14,6 +14,19 @@
 //! | 96 | identity of the data folder | 60 | CRC32C of 0..60 | | |
 //! | 508 | CRC32C of 0..508 | | | | |
 //!
+//! | archived segment, 512 bytes | | begin, 36 bytes | |
+//! |---|---|---|---|
+//! | 0 | 184D2A5C, 504 as u32: a skippable frame | 0 | `CLUBBEGN` |
+//! | 8 | `CLUBARCH` | 8 | index of the first segment u64 |
+//! | 16 | format u16, shard u16 | 16 | its first sequence u64 |
+//! | 24 | next sequence u64 | 24 | its chain before u64 |
+//! | 32 | chain after u64 | 32 | CRC32C of 0..32 |
+//! | 40 | length of the plain segment u64 | | |
+//! | 48 | length of this file u64 | | |
+//! | 56 | SHA-256 of the plain segment | | |
+//! | 88 | 16..112 of the segment's header | | |
+//! | 508 | CRC32C of 0..508 | | |
+//!
 //! The chain of a group is XXH3 of bytes 0..40 of its header, seeded with XXH3 of its payload, seeded
 //! with the chain before it: a group can follow only the one it was written after.
 
@@ -154,7 +167,11 @@ impl SegmentHead {
             && take16(bytes, 8) == FORMAT
             && take16(bytes, 10) == SHARD
             && has_crc(bytes);
-        known.then(|| SegmentHead {
+        known.then(|| SegmentHead::fields(bytes))
+    }
+
+    fn fields(bytes: &[u8]) -> SegmentHead {
+        SegmentHead {
             index: take64(bytes, 16),
             epoch: take64(bytes, 24),
             first_sequence: take64(bytes, 32),
@@ -163,7 +180,7 @@ impl SegmentHead {
             previous_bytes: take64(bytes, 56),
             previous_sha256: array(bytes, 64..96),
             identity: array(bytes, 96..112),
-        })
+        }
     }
 }
 
@@ -190,6 +207,88 @@ impl Mark {
         (bytes.starts_with(b"CLUBMARK") && has_crc(bytes)).then(|| Mark {
             sequence: take64(bytes, 8),
             chain: take64(bytes, 16),
+        })
+    }
+}
+
+/// The first 512 bytes of an archived segment: a frame that Zstandard passes over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ArchiveHead {
+    /// Of the plain segment.
+    pub(super) segment: SegmentHead,
+    pub(super) next_sequence: u64,
+    pub(super) chain_after: u64,
+    pub(super) bytes: u64,
+    pub(super) packed_bytes: u64,
+    pub(super) sha256: [u8; 32],
+}
+
+const SKIPPABLE: u32 = 0x184D_2A5C;
+
+impl ArchiveHead {
+    pub(super) fn put(&self) -> [u8; SEGMENT_HEAD] {
+        let mut bytes = [0; SEGMENT_HEAD];
+        put32(&mut bytes, 0, SKIPPABLE);
+        put32(&mut bytes, 4, 504);
+        bytes[8..16].copy_from_slice(b"CLUBARCH");
+        put16(&mut bytes, 16, FORMAT);
+        put16(&mut bytes, 18, SHARD);
+        put64(&mut bytes, 24, self.next_sequence);
+        put64(&mut bytes, 32, self.chain_after);
+        put64(&mut bytes, 40, self.bytes);
+        put64(&mut bytes, 48, self.packed_bytes);
+        bytes[56..88].copy_from_slice(&self.sha256);
+        bytes[88..184].copy_from_slice(&self.segment.put()[16..112]);
+        put_crc(&mut bytes);
+        bytes
+    }
+
+    /// `None` when the bytes are not a whole header.
+    pub(super) fn take(bytes: &[u8]) -> Option<ArchiveHead> {
+        let bytes = bytes.get(..SEGMENT_HEAD)?;
+        let known = take32(bytes, 0) == SKIPPABLE
+            && &bytes[8..16] == b"CLUBARCH"
+            && take16(bytes, 16) == FORMAT
+            && take16(bytes, 18) == SHARD
+            && has_crc(bytes);
+        known.then(|| ArchiveHead {
+            segment: SegmentHead::fields(&bytes[72..]),
+            next_sequence: take64(bytes, 24),
+            chain_after: take64(bytes, 32),
+            bytes: take64(bytes, 40),
+            packed_bytes: take64(bytes, 48),
+            sha256: array(bytes, 56..88),
+        })
+    }
+}
+
+/// Where the journal begins since older segments are in the archive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Begin {
+    /// The segment that must be there; older ones may be.
+    pub(super) index: u64,
+    pub(super) first_sequence: u64,
+    pub(super) chain_before: u64,
+}
+
+impl Begin {
+    pub(super) fn put(&self) -> [u8; 36] {
+        let mut bytes = [0; 36];
+        bytes[0..8].copy_from_slice(b"CLUBBEGN");
+        put64(&mut bytes, 8, self.index);
+        put64(&mut bytes, 16, self.first_sequence);
+        put64(&mut bytes, 24, self.chain_before);
+        put_crc(&mut bytes);
+        bytes
+    }
+
+    /// `None` when the bytes are not whole.
+    pub(super) fn take(bytes: &[u8]) -> Option<Begin> {
+        let bytes = bytes.get(..36)?;
+        (bytes.starts_with(b"CLUBBEGN") && has_crc(bytes)).then(|| Begin {
+            index: take64(bytes, 8),
+            first_sequence: take64(bytes, 16),
+            chain_before: take64(bytes, 24),
         })
     }
 }

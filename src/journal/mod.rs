@@ -4,6 +4,7 @@
 //! the group before was written. A group is whole or it is not there; the chained checksums prove that none
 //! is missing between two others, and the mark file that none is missing at the end.
 
+mod archive;
 mod disk;
 mod folder;
 mod frame;
@@ -21,6 +22,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+pub use archive::{Archive, ArchiveError, Archived, Segments};
 pub use disk::{Act, Disk, Loss, Unsynced, Verdict};
 pub use folder::Folder;
 pub use keeper::Room;
@@ -49,6 +51,7 @@ pub struct Journal {
     mark: DiskFile,
     durable: Arc<Durable>,
     pulse: Pulse,
+    tidying: Arc<Mutex<()>>,
     keeper: Keeper,
     buffer: Vec<u8>,
     /// A sync failed: nothing is known about the disk any more.
@@ -228,6 +231,30 @@ pub enum OpenError {
         /// Why not.
         source: io::Error,
     },
+    /// No segment is left, but there were some whose entries are in the archive.
+    #[error(
+        "the journal in {dir} has no segment, and its entries up to {last} are in the archive: bring the last of them back with `clubswitch ledger restore`"
+    )]
+    ArchivedOnly {
+        /// The data folder.
+        dir: PathBuf,
+        /// The last archived entry.
+        last: u64,
+    },
+    /// The oldest segments are gone, and nothing says that they are in the archive.
+    #[error(
+        "the journal in {dir} begins with {found}, and {begin} does not tell that what came before is archived: bring {begin} back from a copy, or the segments from {missing} on"
+    )]
+    Begins {
+        /// The data folder.
+        dir: PathBuf,
+        /// Name of the oldest segment found.
+        found: String,
+        /// The file that would tell.
+        begin: PathBuf,
+        /// Name of the first segment that is missing.
+        missing: String,
+    },
     /// A file of the journal cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -263,12 +290,32 @@ pub enum ReadError {
         path: PathBuf,
     },
     /// The entry is older than what is kept.
-    #[error("entry {sequence} wanted, the journal begins at entry {first}")]
+    #[error(
+        "entry {sequence} wanted, the journal begins at entry {first}; what came before is in the archive: name the archive folder, or bring it back with `clubswitch ledger restore`"
+    )]
     Gone {
         /// What was asked for.
         sequence: u64,
         /// The oldest entry.
         first: u64,
+    },
+    /// An archived segment is not what it was.
+    #[error("archive file {path}: {why}; bring that file back from a copy")]
+    Archive {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// An archived segment is not there.
+    #[error(
+        "archive file {path} is missing, entry {sequence} is in it; bring that file back from a copy"
+    )]
+    ArchiveMissing {
+        /// The file.
+        path: PathBuf,
+        /// An entry that is in it.
+        sequence: u64,
     },
     /// The file system refuses.
     #[error("read {path}")]
@@ -401,6 +448,7 @@ impl Journal {
             mark: start.mark,
             durable: Arc::new(Durable::new(last_sequence)),
             pulse: Pulse::new(),
+            tidying: Arc::default(),
             keeper,
             buffer: Vec::new(),
             ended: false,
@@ -461,6 +509,17 @@ impl Journal {
             folder::segments_dir(self.folder.dir()),
             self.folder.identity(),
             self.durable.clone(),
+            self.tidying.clone(),
+        )
+    }
+
+    /// Its segments, for housekeeping from another thread.
+    pub fn segments(&self) -> Segments {
+        Segments::new(
+            folder::segments_dir(self.folder.dir()),
+            self.folder.identity(),
+            self.plan.disk.clone(),
+            self.tidying.clone(),
         )
     }
 

@@ -4,12 +4,13 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use sha2::{Digest, Sha256};
 
+use super::archive::{Archive, Archived, Packed, begin_of};
 use super::folder::{identity, is_locked, segments_dir};
 use super::frame::{GROUP_HEAD, GroupHead, Mark, SECTOR, SEGMENT_HEAD, SegmentHead, padded};
 use super::{Durable, OpenError, ReadError, recover};
@@ -42,9 +43,12 @@ impl Group {
 /// Reads a journal; cheap to clone, usable from any thread while the journal is appended to.
 #[derive(Debug, Clone)]
 pub struct Reader {
-    segments: PathBuf,
+    pub(super) segments: PathBuf,
     identity: [u8; 16],
     bound: Bound,
+    archive: Option<Archive>,
+    /// Held while segments are removed or copied.
+    pub(super) tidying: Arc<Mutex<()>>,
 }
 
 /// Where reading ends.
@@ -79,14 +83,31 @@ impl Reader {
             segments,
             identity,
             bound,
+            archive: None,
+            tidying: Arc::default(),
         })
     }
 
-    pub(super) fn live(segments: PathBuf, identity: [u8; 16], durable: Arc<Durable>) -> Reader {
+    pub(super) fn live(
+        segments: PathBuf,
+        identity: [u8; 16],
+        durable: Arc<Durable>,
+        tidying: Arc<Mutex<()>>,
+    ) -> Reader {
         Reader {
             segments,
             identity,
             bound: Bound::Live(durable),
+            archive: None,
+            tidying,
+        }
+    }
+
+    /// The same reader, for which what has left the journal is read from `archive`.
+    pub fn with_archive(self, archive: Archive) -> Reader {
+        Reader {
+            archive: Some(archive),
+            ..self
         }
     }
 
@@ -125,24 +146,67 @@ impl Reader {
     /// # Errors
     /// When `sequence` is older than what is kept, or a segment cannot be read.
     pub fn read_from(&self, sequence: u64) -> Result<Groups, ReadError> {
-        let heads = segment_heads(&self.segments)?;
         let sequence = sequence.max(1);
-        let Some((path, head)) = heads
-            .iter()
-            .rev()
-            .find(|(_, head)| head.first_sequence <= sequence)
-        else {
-            return Err(ReadError::Gone {
-                sequence,
-                first: heads.first().map_or(0, |(_, head)| head.first_sequence),
-            });
-        };
         Ok(Groups {
-            walk: Walk::open(path, head)?,
+            walk: self.walk_to(sequence)?,
             reader: self.clone(),
             from: sequence,
             known_durable: 0,
             broken: false,
+        })
+    }
+
+    /// At the beginning of the segment that holds `sequence`, or would.
+    fn walk_to(&self, sequence: u64) -> Result<Walk, ReadError> {
+        // A segment may be archived between the look and the opening: then it is looked for again.
+        for _ in 0..3 {
+            let paths =
+                segment_paths(&self.segments).map_err(|source| io_error(&self.segments, source))?;
+            let mut found = None;
+            let (mut from, mut to) = (0, paths.len());
+            let mut vanished = false;
+            while from < to {
+                let middle = usize::midpoint(from, to);
+                match segment_head(&paths[middle])? {
+                    Some(head) if head.first_sequence <= sequence => {
+                        found = Some((middle, head));
+                        from = middle + 1;
+                    }
+                    Some(_) => to = middle,
+                    None => {
+                        vanished = true;
+                        break;
+                    }
+                }
+            }
+            if vanished {
+                continue;
+            }
+            let Some((at, head)) = found else {
+                let archived = match &self.archive {
+                    Some(archive) => archive.holding(sequence)?,
+                    None => None,
+                };
+                if let Some(archived) = archived {
+                    return Walk::unpacking(&archived);
+                }
+                let first = match paths.first() {
+                    Some(path) => segment_head(path)?.map_or(0, |head| head.first_sequence),
+                    None => 0,
+                };
+                return Err(match &self.archive {
+                    Some(archive) => archive.lacks(sequence)?,
+                    None => ReadError::Gone { sequence, first },
+                });
+            };
+            match Walk::open(&paths[at], &head) {
+                Err(ReadError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
+                walk => return walk,
+            }
+        }
+        Err(ReadError::Gone {
+            sequence,
+            first: oldest(&self.segments)?,
         })
     }
 
@@ -154,14 +218,23 @@ impl Reader {
         self.read_from(sequence)?.next().transpose()
     }
 
-    /// Compares every sealed segment with the SHA-256 that the next one's header keeps of it.
-    /// `progress` is told how many of how many are done. Gives the number of sealed segments.
+    /// Compares every sealed segment with the SHA-256 that the next one's header keeps of it, with those of the
+    /// archive first where the reader has one. `progress` is told how many of how many are done. Gives the
+    /// number of sealed segments.
     ///
     /// # Errors
     /// [`ReadError::Seal`] names the first segment that is not what it was.
     pub fn check_seals(&self, mut progress: impl FnMut(u64, u64)) -> Result<u64, ReadError> {
+        // Kept from being archived meanwhile.
+        let _alone = self.tidying.lock().unwrap_or_else(PoisonError::into_inner);
         let heads = segment_heads(&self.segments)?;
-        let sealed = heads.len().saturating_sub(1) as u64;
+        let archived = match &self.archive {
+            Some(archive) => {
+                archive.check_up_to(heads.first().map(|(_, head)| head), &mut progress)?
+            }
+            None => 0,
+        };
+        let sealed = archived + heads.len().saturating_sub(1) as u64;
         for (done, pair) in heads.windows(2).enumerate() {
             let (path, next) = (&pair[0].0, &pair[1].1);
             let file = open(path)?;
@@ -169,7 +242,7 @@ impl Reader {
             if hash.map_err(|source| io_error(path, source))? != next.previous_sha256 {
                 return Err(ReadError::Seal { path: path.clone() });
             }
-            progress(done as u64 + 1, sealed);
+            progress(archived + done as u64 + 1, sealed);
         }
         Ok(sealed)
     }
@@ -205,7 +278,7 @@ impl Iterator for Groups {
             let step = match self.walk.step() {
                 Ok(Some(group)) if group.last_sequence() < self.from => continue,
                 Ok(Some(group)) => return Some(Ok(group)),
-                Ok(None) => self.walk.next_segment(&self.reader.segments),
+                Ok(None) => self.walk.next_segment(&self.reader),
                 Err(error) => Err(error),
             };
             if let Err(error) = step {
@@ -229,10 +302,19 @@ pub(super) enum Tail {
     LaterGroup,
 }
 
+/// Where a segment's bytes come from.
+#[derive(Debug)]
+enum Source {
+    /// The journal's folder: maybe written to just now.
+    File(File),
+    /// The archive: in order only.
+    Packed(Packed),
+}
+
 /// Walks the groups of one segment file.
 #[derive(Debug)]
 pub(super) struct Walk {
-    file: File,
+    source: Source,
     path: PathBuf,
     pub(super) epoch: u64,
     index: u64,
@@ -249,8 +331,17 @@ pub(super) struct Walk {
 
 impl Walk {
     pub(super) fn open(path: &Path, head: &SegmentHead) -> Result<Walk, ReadError> {
-        Ok(Walk {
-            file: open(path)?,
+        Ok(Walk::new(Source::File(open(path)?), path, head))
+    }
+
+    fn unpacking(archived: &Archived) -> Result<Walk, ReadError> {
+        let (packed, head) = Packed::open(archived)?;
+        Ok(Walk::new(Source::Packed(packed), &archived.path, &head))
+    }
+
+    fn new(source: Source, path: &Path, head: &SegmentHead) -> Walk {
+        Walk {
+            source,
             path: path.to_owned(),
             epoch: head.epoch,
             index: head.index,
@@ -261,7 +352,7 @@ impl Walk {
             chunk: Bytes::new(),
             chunk_at: 0,
             chunk_bytes: CHUNK_BYTES,
-        })
+        }
     }
 
     /// The next group, or `None` when no whole group that could follow stands here.
@@ -324,31 +415,73 @@ impl Walk {
     }
 
     /// Goes over to the next segment, if it begins where this one ends.
-    fn next_segment(&mut self, segments: &Path) -> Result<(), ReadError> {
-        let damaged = ReadError::Damaged {
-            path: self.path.clone(),
-            at: self.at,
-            sequence: self.next_sequence,
+    fn next_segment(&mut self, reader: &Reader) -> Result<(), ReadError> {
+        let index = self.index + 1;
+        let path = reader.segments.join(segment_name(index));
+        let next = match segment_head(&path)? {
+            // It may be archived between the two.
+            Some(head) => match Walk::open(&path, &head) {
+                Err(ReadError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                    None
+                }
+                walk => Some((walk?, head.previous_bytes)),
+            },
+            None => None,
         };
-        let path = segments.join(segment_name(self.index + 1));
-        let Some(head) = segment_head(&path)? else {
-            return Err(damaged);
+        let next = match (next, &reader.archive) {
+            (None, Some(archive)) => match archive.get(index)? {
+                Some(archived) => {
+                    let (packed, head) = Packed::open(&archived)?;
+                    let walk = Walk::new(Source::Packed(packed), &archived.path, &head);
+                    Some((walk, head.previous_bytes))
+                }
+                None => None,
+            },
+            (next, _) => next,
         };
-        let follows = head.first_sequence == self.next_sequence
-            && head.first_group == self.next_group
-            && head.chain_before == self.chain
-            && head.previous_bytes == self.at;
+        let Some((next, previous_bytes)) = next else {
+            let archived = begin_of(&reader.segments).is_some_and(|begin| index < begin.index);
+            return Err(match &reader.archive {
+                Some(archive) if archived => archive.missing(index, self.next_sequence),
+                None if archived => ReadError::Gone {
+                    sequence: self.next_sequence,
+                    first: oldest(&reader.segments)?,
+                },
+                _ => self.damaged(),
+            });
+        };
+        let follows = next.next_sequence == self.next_sequence
+            && next.next_group == self.next_group
+            && next.chain == self.chain
+            && previous_bytes == self.at;
         if !follows {
-            return Err(damaged);
+            return Err(self.damaged());
         }
         let chunk_bytes = self.chunk_bytes;
-        *self = Walk::open(&path, &head)?;
+        *self = next;
         self.chunk_bytes = chunk_bytes;
         Ok(())
     }
 
+    fn damaged(&self) -> ReadError {
+        match &self.source {
+            Source::File(_) => ReadError::Damaged {
+                path: self.path.clone(),
+                at: self.at,
+                sequence: self.next_sequence,
+            },
+            Source::Packed(_) => ReadError::Archive {
+                path: self.path.clone(),
+                why: format!("entry {} cannot be read", self.next_sequence),
+            },
+        }
+    }
+
     fn forget(&mut self) {
-        self.chunk = self.chunk.slice(..0);
+        // What is archived does not change, and is read only once.
+        if matches!(self.source, Source::File(_)) {
+            self.chunk = self.chunk.slice(..0);
+        }
     }
 
     /// A follower that wakes for a few entries need not read a megabyte.
@@ -372,26 +505,49 @@ impl Walk {
             return Ok(Some(self.chunk.slice(start..start + wanted)));
         }
         if wanted > self.chunk_bytes {
-            let left = self
-                .file
-                .metadata()
-                .map_err(io)?
-                .len()
-                .saturating_sub(self.at);
-            if left < wanted as u64 {
+            let length = match &self.source {
+                Source::File(file) => file.metadata().map_err(io)?.len(),
+                Source::Packed(packed) => packed.bytes,
+            };
+            if length.saturating_sub(self.at) < wanted as u64 {
                 return Ok(None);
             }
         }
         let length = wanted.max(self.chunk_bytes);
-        // The old chunk's memory is taken again when nobody holds a group of it.
-        let mut memory = match std::mem::take(&mut self.chunk).try_into_mut() {
-            Ok(memory) => memory,
-            Err(_) => BytesMut::new(),
+        let read = match &mut self.source {
+            Source::File(file) => {
+                // The old chunk's memory is taken again when nobody holds a group of it.
+                let mut memory = match std::mem::take(&mut self.chunk).try_into_mut() {
+                    Ok(memory) => memory,
+                    Err(_) => BytesMut::new(),
+                };
+                memory.resize(length, 0);
+                let read = read_at_most(file, &mut memory, self.at).map_err(io)?;
+                memory.truncate(read);
+                self.chunk = memory.freeze();
+                read
+            }
+            Source::Packed(packed) => {
+                let known = usize::try_from(offset).ok();
+                let known = known.and_then(|from| self.chunk.get(from..)).unwrap_or(&[]);
+                let mut memory = BytesMut::with_capacity(length);
+                memory.extend_from_slice(known);
+                // Padding behind the chunk.
+                let mut passed = [0; SECTOR_BYTES];
+                while known.is_empty() && packed.at < self.at {
+                    let left = usize::try_from(self.at - packed.at).unwrap_or(SECTOR_BYTES);
+                    if packed.read(&mut passed[..left.min(SECTOR_BYTES)])? == 0 {
+                        return Ok(None);
+                    }
+                }
+                let held = memory.len();
+                memory.resize(length, 0);
+                let read = held + packed.read(&mut memory[held..])?;
+                memory.truncate(read);
+                self.chunk = memory.freeze();
+                read
+            }
         };
-        memory.resize(length, 0);
-        let read = read_at_most(&self.file, &mut memory, self.at).map_err(io)?;
-        memory.truncate(read);
-        self.chunk = memory.freeze();
         self.chunk_at = self.at;
         Ok((read >= wanted).then(|| self.chunk.slice(..wanted)))
     }
@@ -474,7 +630,7 @@ pub(super) fn hash_range(hash: &mut Sha256, file: &File, from: u64, to: u64) -> 
     Ok(())
 }
 
-fn read_at_most(file: &File, bytes: &mut [u8], at: u64) -> io::Result<usize> {
+pub(super) fn read_at_most(file: &File, bytes: &mut [u8], at: u64) -> io::Result<usize> {
     let mut read = 0;
     while read < bytes.len() {
         match file.read_at(&mut bytes[read..], at + read as u64) {
@@ -485,6 +641,12 @@ fn read_at_most(file: &File, bytes: &mut [u8], at: u64) -> io::Result<usize> {
         }
     }
     Ok(read)
+}
+
+/// The first entry of the journal's folder, 0 when it is empty.
+fn oldest(segments: &Path) -> Result<u64, ReadError> {
+    let heads = segment_heads(segments)?;
+    Ok(heads.first().map_or(0, |(_, head)| head.first_sequence))
 }
 
 fn open(path: &Path) -> Result<File, ReadError> {

@@ -5,9 +5,10 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::archive::{BEGIN, begin_of};
 use super::disk::{Disk, DiskFile, sync_folder_of};
 use super::folder::{Folder, segments_dir};
-use super::frame::{Mark, SECTOR, SEGMENT_HEAD, SegmentHead};
+use super::frame::{Begin, Mark, SECTOR, SEGMENT_HEAD, SegmentHead};
 use super::keeper::{SparePlan, left_spare, zeroed_now};
 use super::read::{Tail, Walk, newest_mark, segment_head, segment_name, segment_paths, sha256_of};
 use super::{Note, OpenError, Options, ReadError, snapshot};
@@ -111,8 +112,9 @@ pub(super) fn look(
 ) -> Result<Found, OpenError> {
     let mut known: Vec<(PathBuf, SegmentHead)> = Vec::new();
     let paths = segment_paths(segments).map_err(|source| io_error("list", segments, source))?;
-    for _ in paths {
-        let index = known.last().map_or(1, |(_, head)| head.index + 1);
+    let begin = first_segment(segments, &paths)?;
+    for _ in &paths {
+        let index = known.last().map_or(begin.index, |(_, head)| head.index + 1);
         let wanted = segments.join(segment_name(index));
         let head = match segment_head(&wanted) {
             Ok(head) => head.filter(|head| head.index == index && head.identity == identity),
@@ -122,11 +124,17 @@ pub(super) fn look(
         let Some(head) = head else {
             let sequence = match known.last() {
                 Some((path, head)) => scan(path, head, None)?.walk.next_sequence,
-                None => 1,
+                None => begin.first_sequence,
             };
             return Err(damaged(&wanted, 0, sequence));
         };
         known.push((wanted, head));
+    }
+    if let Some(begin) = begin_of(segments)
+        && let Some((path, head)) = known.iter().find(|(_, head)| head.index == begin.index)
+        && (head.first_sequence, head.chain_before) != (begin.first_sequence, begin.chain_before)
+    {
+        return Err(damaged(path, 0, begin.first_sequence));
     }
     let mut sealed = Vec::new();
     for pair in known.windows(2) {
@@ -174,6 +182,32 @@ pub(super) fn look(
     })
 }
 
+/// The segment the journal begins with: the first that was ever, or the one that the file `begin` names, or an
+/// older one that was brought back.
+fn first_segment(segments: &Path, paths: &[PathBuf]) -> Result<Begin, OpenError> {
+    let index = |path: &PathBuf| path.file_stem()?.to_str()?.parse::<u64>().ok();
+    let oldest = paths.first().and_then(index).unwrap_or(1);
+    let first = Begin {
+        index: 1,
+        first_sequence: 1,
+        chain_before: 0,
+    };
+    match begin_of(segments) {
+        Some(begin) if oldest < begin.index => Ok(Begin {
+            index: oldest,
+            ..first
+        }),
+        Some(begin) => Ok(begin),
+        None if oldest <= 1 => Ok(first),
+        None => Err(OpenError::Begins {
+            dir: segments.parent().unwrap_or(segments).to_owned(),
+            found: segment_name(oldest),
+            begin: segments.join(BEGIN),
+            missing: segment_name(1),
+        }),
+    }
+}
+
 /// Looks, cuts what the operator gives up, and holds the end against those who know how far it must reach.
 fn found(
     folder: &Folder,
@@ -200,6 +234,14 @@ fn found(
     };
     let last = found.last_sequence;
     let mark = newest_mark(&segments.join("mark"));
+    let archived = begin_of(segments).map_or(0, |begin| begin.first_sequence - 1);
+    if archived > last {
+        // Not to be given up: a journal that begins anew would not follow its archive.
+        return Err(OpenError::ArchivedOnly {
+            dir: folder.dir().to_owned(),
+            last: archived,
+        });
+    }
     let shorter = match mark {
         Some(mark) if mark.sequence > last => Some(("the mark file", mark.sequence)),
         _ if options.minimum_sequence > last => {

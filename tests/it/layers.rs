@@ -33,6 +33,7 @@ pub(crate) const IMPORTS: &[(&str, &[&str])] = &[
 const ONLY_IN: &[(&str, &[&str])] = &[
     ("tokio", &["serve", "cli"]),
     ("sled", &["store"]),
+    ("zstd", &["journal"]),
     ("metrics::", &["serve"]),
     ("metrics_exporter_prometheus", &["serve"]),
     ("axum", &["serve"]),
