@@ -37,7 +37,7 @@ struct Told {
 
 /// Why following stopped.
 #[derive(Debug, thiserror::Error)]
-enum Halt {
+pub(super) enum Halt {
     #[error("the store failed, and is opened or made again: {0}")]
     Store(#[from] Fault),
     #[error("the store cannot follow the journal: {0}")]
@@ -105,6 +105,13 @@ impl Store {
     /// When it is not there, or the journal cannot be read.
     pub fn agree(&self, journal: &Reader) -> Result<(), RebuildError> {
         behind(self, journal)?;
+        self.index_all()?;
+        Ok(())
+    }
+
+    /// Brings the index up to the entries.
+    fn index_all(&self) -> Result<(), Fault> {
+        while self.answers_up_to() < self.position().sequence && self.step()? {}
         Ok(())
     }
 
@@ -120,19 +127,20 @@ impl Store {
         mut progress: impl FnMut(u64, u64),
     ) -> Result<(), RebuildError> {
         self.begin_again()?;
-        self.agrees(journal);
         let end = journal.last_sequence();
         let mut groups = Vec::new();
-        for group in journal.read_from(1)? {
+        for group in behind(self, journal)? {
             groups.push(group?);
             let last = groups.last().map_or(0, Group::last_sequence);
             if bytes_of(&groups) >= BATCH_BYTES || last >= end {
-                take(self, &groups, split).map_err(RebuildError::from)?;
+                take(self, &groups, split)?;
+                self.step()?;
                 groups.clear();
                 progress(last, end.max(last));
             }
         }
         take(self, &groups, split)?;
+        while self.step()? {}
         self.flush()?;
         Ok(())
     }
@@ -221,6 +229,7 @@ fn run(store: &Store, journal: &Reader, split: Split, told: &Told) {
 /// Follows until it is told to stop.
 fn keep_up(store: &Store, journal: &Reader, split: Split, told: &Told) -> Result<(), Halt> {
     let mut groups = behind(store, journal)?;
+    while !told.stops() && store.answers_up_to() < store.position().sequence && store.step()? {}
     let mut flushed = Instant::now();
     let mut clean = true;
     let mut waiting = Vec::new();
@@ -245,7 +254,9 @@ fn keep_up(store: &Store, journal: &Reader, split: Split, told: &Told) -> Result
             flushed = Instant::now();
             clean = true;
         }
-        if caught_up {
+        let did = store.step()?;
+        clean &= !did;
+        if caught_up && !did {
             thread::sleep(GATHER / 4);
             journal.wait_past(store.position().sequence, GATHER);
         }
@@ -254,11 +265,26 @@ fn keep_up(store: &Store, journal: &Reader, split: Split, told: &Told) -> Result
     Ok(())
 }
 
-/// The groups behind the store's position, after that was found in the journal.
-fn behind(store: &Store, journal: &Reader) -> Result<Groups, Halt> {
+/// The groups behind the store's position, after that was found in the journal. An empty store begins with the first
+/// entry that the journal still has.
+pub(super) fn behind(store: &Store, journal: &Reader) -> Result<Groups, Halt> {
     let position = store.position();
-    let mut groups = journal.read_from(position.sequence.max(1))?;
-    if position.sequence > 0 {
+    let is_empty = position.sequence < store.first_sequence();
+    let from = if is_empty {
+        position.sequence + 1
+    } else {
+        position.sequence
+    };
+    let mut groups = match journal.read_from(from) {
+        Err(ReadError::Gone { first, .. }) if is_empty && first > from => {
+            store.begin_at(first);
+            journal.read_from(first)?
+        }
+        // What it would have to follow next is gone, and it must not have a gap.
+        Err(ReadError::Gone { .. }) => return Err(Fault::OtherJournal.into()),
+        groups => groups?,
+    };
+    if !is_empty {
         let known = groups.next().transpose()?.map(|group| end_of(&group));
         if known != Some(position) {
             return Err(Fault::OtherJournal.into());
@@ -268,7 +294,7 @@ fn behind(store: &Store, journal: &Reader) -> Result<Groups, Halt> {
     Ok(groups)
 }
 
-fn take(store: &Store, groups: &[Group], split: Split) -> Result<(), Halt> {
+pub(super) fn take(store: &Store, groups: &[Group], split: Split) -> Result<(), Halt> {
     let (Some(first), Some(last)) = (groups.first(), groups.last()) else {
         return Ok(());
     };

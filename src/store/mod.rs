@@ -3,25 +3,40 @@
 //!
 //! Every call into sled is guarded: a damaged file makes it panic. Its own `flush` does not reach the disk,
 //! so the file `db` is synced after each.
+//!
+//! Beside the entries it holds an index: under what [items](crate::ledger::finding) they are found. The newest
+//! are in memory, made again from the entries at a start; 250,000 entries become a sorted run, and the runs of
+//! closed business days are merged into one.
 
+mod filter;
 mod follower;
 mod page;
+mod run;
+mod view;
+mod work;
 
 use std::fs::{self, File};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 pub use follower::{Follower, Split};
 
 use crate::journal::Reader;
-use page::{OpenPage, Piece, Rows};
+use crate::ledger::finding::Item;
+use page::{Gathering, OpenPage, Piece, Rows};
+use view::View;
+use work::Work;
 
 const CACHE_BYTES: u64 = 32 << 20;
 const POSITION: &[u8] = b"m/position";
 const FORMAT: u64 = 1;
+/// Entries of a run of the index.
+const RUN_ENTRIES: u64 = 250_000;
+/// Entries that are indexed in one go after a start.
+const INDEXED_AT_ONCE: usize = 4096;
 
 /// The store; cheap to clone, usable from any thread.
 #[derive(Debug, Clone)]
@@ -33,14 +48,15 @@ pub struct Store {
 struct Inner {
     dir: PathBuf,
     identity: [u8; 16],
+    run_entries: u64,
     base: RwLock<Option<Base>>,
+    /// How often a database was opened.
+    opened: AtomicU64,
     /// Held by whoever writes; look-ups do not wait for it.
     filling: Mutex<Filling>,
     reached: Mutex<Position>,
     /// Whether what is on the disk is wrong, not only closed.
     damaged: AtomicBool,
-    /// Whether its position was found in the journal: before that it may tell of another past.
-    agreed: AtomicBool,
     journal: OnceLock<Reader>,
 }
 
@@ -49,13 +65,19 @@ struct Inner {
 struct Base {
     db: sled::Db,
     file: File,
+    /// Which opening this is.
+    number: u64,
+    /// Whether its position was found in the journal: before that it may tell of another past.
+    agreed: AtomicBool,
+    view: Mutex<Arc<View>>,
 }
 
 /// How far the store is.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 struct Filling {
     position: Position,
     page: OpenPage,
+    work: Work,
 }
 
 /// A place in the journal: the end of a group.
@@ -69,12 +91,12 @@ pub struct Position {
 
 /// What a look-up gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Lookup {
-    /// The entry's bytes.
-    Found(Vec<u8>),
-    /// The journal has no such entry.
+pub enum Lookup<T> {
+    /// It is there.
+    Found(T),
+    /// There is no such thing.
     Absent,
-    /// The store is behind, or is being made again: ask later. Never decide on this.
+    /// The store is behind, is being made again, or has left it to the archive. Never decide on this.
     Unknown,
 }
 
@@ -152,6 +174,14 @@ impl Store {
     /// # Errors
     /// When another process has it, or the file system refuses; nothing is put aside then.
     pub fn open(dir: &Path, identity: [u8; 16]) -> Result<(Store, Opened), StoreError> {
+        Store::open_with(dir, identity, RUN_ENTRIES)
+    }
+
+    fn open_with(
+        dir: &Path,
+        identity: [u8; 16],
+        run_entries: u64,
+    ) -> Result<(Store, Opened), StoreError> {
         let io = |source| StoreError::Io {
             dir: dir.to_owned(),
             source,
@@ -161,33 +191,36 @@ impl Store {
                 dir: dir.to_owned(),
             });
         }
+        let store = Store {
+            inner: Arc::new(Inner {
+                dir: dir.to_owned(),
+                identity,
+                run_entries,
+                base: RwLock::new(None),
+                opened: AtomicU64::new(0),
+                reached: Mutex::default(),
+                damaged: AtomicBool::new(false),
+                filling: Mutex::default(),
+                journal: OnceLock::new(),
+            }),
+        };
         let mut put_aside = None;
-        let (base, filling) = match open_base(dir, identity) {
-            Ok(opened) => opened,
+        match store.open_base() {
+            Ok(()) => {}
             Err(fault) if fault.is_of_the_disk() => return Err(io(io::Error::other(fault))),
             Err(fault) => {
                 move_aside(dir).map_err(io)?;
                 put_aside = Some(format!(
                     "the store was put aside as store.damaged and is made again from the journal: {fault}"
                 ));
-                open_base(dir, identity).map_err(|fault| io(io::Error::other(fault)))?
+                store
+                    .open_base()
+                    .map_err(|fault| io(io::Error::other(fault)))?;
             }
-        };
+        }
         let opened = Opened {
-            position: filling.position,
+            position: store.position(),
             put_aside,
-        };
-        let store = Store {
-            inner: Arc::new(Inner {
-                dir: dir.to_owned(),
-                identity,
-                base: RwLock::new(Some(base)),
-                reached: Mutex::new(filling.position),
-                damaged: AtomicBool::new(false),
-                agreed: AtomicBool::new(false),
-                filling: Mutex::new(filling),
-                journal: OnceLock::new(),
-            }),
         };
         Ok((store, opened))
     }
@@ -197,26 +230,50 @@ impl Store {
         *self.reached()
     }
 
+    /// The first entry it still has; older ones have left it for the archive, and look-ups know nothing of them. It only
+    /// grows: asked after a look-up, it bounds what that has told.
+    pub fn first_sequence(&self) -> u64 {
+        self.base().as_ref().map_or(1, |base| base.view().first)
+    }
+
     /// The entry with this sequence. Unknown until a [`Follower`] or [`Store::agree`] has found the store's
-    /// position in the journal.
-    pub fn entry(&self, sequence: u64) -> Lookup {
+    /// position in the journal, and where it has left for the archive.
+    pub fn entry(&self, sequence: u64) -> Lookup<Vec<u8>> {
         let journal = self.inner.journal.get();
         if sequence == 0 || journal.is_some_and(|journal| sequence > journal.last_sequence()) {
             return Lookup::Absent;
         }
-        if sequence > self.answers_up_to() {
-            return Lookup::Unknown;
-        }
-        match self.with(|base| read_entry(&base.db, sequence)) {
-            Ok(bytes) => Lookup::Found(bytes),
-            Err(fault) => {
-                // It should be there: the follower finds the store closed and makes it again. Unless that
-                // has happened meanwhile.
-                if sequence <= self.answers_up_to() && !matches!(fault, Fault::Closed) {
-                    self.close_for(&fault);
-                }
-                Lookup::Unknown
+        let entry = self.ask(|base| {
+            if sequence > self.position().sequence || sequence < base.view().first {
+                return Ok(None);
             }
+            match read_entry(&base.db, sequence) {
+                // It may have left between the two.
+                Err(Fault::Page) if sequence < base.view().first => Ok(None),
+                entry => entry.map(Some),
+            }
+        });
+        entry.flatten().map_or(Lookup::Unknown, Lookup::Found)
+    }
+
+    /// The entries that are found under an item: their sequences, newest first, `most` of them at most; and the sequence up to
+    /// which, from [`Store::first_sequence`] on, this is the whole truth. An item is a hash: the entry itself has to be
+    /// compared, and where all of `most` are others, older ones be asked for with [`Store::history`].
+    pub fn find(&self, item: Item, most: usize) -> (Lookup<Vec<u64>>, u64) {
+        self.history(item, u64::MAX, most)
+    }
+
+    /// As [`Store::find`], of the entries before the one with the sequence `before`.
+    pub fn history(&self, item: Item, before: u64, most: usize) -> (Lookup<Vec<u64>>, u64) {
+        let found = self.ask(|base| {
+            let view = base.view();
+            let found = view.find(&base.db, run::shorten(item), before, most.max(1))?;
+            Ok((found, view.indexed))
+        });
+        match found {
+            None => (Lookup::Unknown, 0),
+            Some((found, indexed)) if found.is_empty() => (Lookup::Absent, indexed),
+            Some((found, indexed)) => (Lookup::Found(found), indexed),
         }
     }
 
@@ -237,24 +294,28 @@ impl Store {
         if !fits {
             return Err(Fault::OtherJournal);
         }
-        let mut page = std::mem::take(&mut filling.page);
-        let mut rows = Rows::new();
-        for (sequence, entry) in (first_sequence..).zip(entries) {
-            page.add(sequence, entry, &mut rows);
-        }
-        page.save(&mut rows);
-        let mut batch = sled::Batch::default();
-        for (key, value) in rows {
-            batch.insert(&key[..], value);
-        }
-        batch.insert(POSITION, put_position(end, self.inner.identity));
-        self.with(|base| base.db.apply_batch(batch).map_err(Fault::Sled))?;
-        *self.reached() = end;
-        *filling = Filling {
-            position: end,
-            page,
-        };
-        Ok(())
+        self.with(|base| {
+            while filling.index_some(&base.db)? {}
+            filling.work.index(&base.db, entries.iter().copied())?;
+            let mut rows = Rows::new();
+            for (sequence, entry) in (first_sequence..).zip(entries) {
+                filling.page.add(sequence, entry, &mut rows);
+            }
+            filling.page.save(&mut rows);
+            let mut batch = sled::Batch::default();
+            for (key, value) in rows {
+                batch.insert(&key[..], value);
+            }
+            batch.insert(POSITION, put_position(end, self.inner.identity));
+            if let Some((key, value)) = filling.work.take_row() {
+                batch.insert(key, value);
+            }
+            base.db.apply_batch(batch).map_err(Fault::Sled)?;
+            filling.position = end;
+            *self.reached() = end;
+            base.show(&filling.work);
+            Ok(())
+        })
     }
 
     /// Makes durable what was followed.
@@ -262,10 +323,50 @@ impl Store {
     /// # Errors
     /// A [`Fault`]: the store has to be mended.
     pub fn flush(&self) -> Result<(), Fault> {
+        let mut filling = self.filling();
         self.with(|base| {
             base.db.flush().map_err(Fault::Sled)?;
-            base.file.sync_data().map_err(Fault::Sync)
+            base.file.sync_data().map_err(Fault::Sync)?;
+            filling.work.flushed();
+            Ok(())
         })
+    }
+
+    /// Does a piece of what waits behind following: a run is written, runs are merged, what nobody needs is removed. Gives
+    /// whether there was something to do. A [`Follower`] does it by itself.
+    ///
+    /// # Errors
+    /// A [`Fault`]: the store has to be mended.
+    pub fn step(&self) -> Result<bool, Fault> {
+        let mut filling = self.filling();
+        self.with(|base| {
+            let did = filling.index_some(&base.db)? || filling.work.step(&base.db)?;
+            if did {
+                base.show(&filling.work);
+            }
+            Ok(did)
+        })
+    }
+
+    /// Lets the entries before `sequence` leave, which are in the archive; but never the last one. Returns when that is
+    /// durable, and gives the first entry that is left. Their rows are removed later, a [step](Store::step) at a time.
+    ///
+    /// # Errors
+    /// A [`Fault`]: the store has to be mended, and forgets nothing.
+    pub fn drop_before(&self, sequence: u64) -> Result<u64, Fault> {
+        let mut filling = self.filling();
+        let first = self.with(|base| {
+            while filling.index_some(&base.db)? {}
+            let first = sequence.min(filling.position.sequence);
+            if first > filling.work.first() {
+                filling.work.drop_before(&base.db, first)?;
+                base.show(&filling.work);
+            }
+            Ok(filling.work.first())
+        })?;
+        drop(filling);
+        self.flush()?;
+        Ok(first)
     }
 
     /// Makes a store whole that failed: opens it again where the disk failed it, begins another where its contents are
@@ -278,24 +379,14 @@ impl Store {
         if self.inner.damaged.load(Ordering::Relaxed) {
             return self.begin_again();
         }
-        let mut filling = self.filling();
-        let (base, found) = match open_base(&self.inner.dir, self.inner.identity) {
-            Ok(opened) => opened,
-            Err(fault) if fault.is_of_the_disk() => {
-                return Err(StoreError::Io {
-                    dir: self.inner.dir.clone(),
-                    source: io::Error::other(fault),
-                });
-            }
-            Err(_) => {
-                drop(filling);
-                return self.begin_again();
-            }
-        };
-        *self.reached() = found.position;
-        *filling = found;
-        *self.base_mut() = Some(base);
-        Ok(())
+        match self.open_base() {
+            Ok(()) => Ok(()),
+            Err(fault) if fault.is_of_the_disk() => Err(StoreError::Io {
+                dir: self.inner.dir.clone(),
+                source: io::Error::other(fault),
+            }),
+            Err(_) => self.begin_again(),
+        }
     }
 
     /// Puts the store aside as `store.damaged` and begins an empty one.
@@ -307,7 +398,6 @@ impl Store {
             dir: self.inner.dir.clone(),
             source,
         };
-        self.inner.agreed.store(false, Ordering::Release);
         self.close();
         let mut filling = self.filling();
         *filling = Filling::default();
@@ -315,27 +405,73 @@ impl Store {
         self.inner.damaged.store(true, Ordering::Relaxed);
         move_aside(&self.inner.dir).map_err(io)?;
         self.inner.damaged.store(false, Ordering::Relaxed);
-        let (base, begun) = open_base(&self.inner.dir, self.inner.identity)
-            .map_err(|fault| io(io::Error::other(fault)))?;
-        *self.reached() = begun.position;
-        *filling = begun;
+        drop(filling);
+        self.open_base()
+            .map_err(|fault| io(io::Error::other(fault)))
+    }
+
+    /// Opens the database and takes it for this store's.
+    fn open_base(&self) -> Result<(), Fault> {
+        let inner = &*self.inner;
+        let mut filling = self.filling();
+        let (db, file, found) = open_db(&inner.dir, inner.identity, inner.run_entries)?;
+        let base = Base {
+            db,
+            file,
+            number: inner.opened.fetch_add(1, Ordering::Relaxed),
+            agreed: AtomicBool::new(false),
+            view: Mutex::new(Arc::new(found.work.view())),
+        };
+        *self.reached() = found.position;
+        *filling = found;
         *self.base_mut() = Some(base);
         Ok(())
+    }
+
+    /// An empty store of a journal whose first entries are gone begins with the first that is there.
+    fn begin_at(&self, first: u64) {
+        let mut filling = self.filling();
+        filling.position.sequence = first - 1;
+        filling.work.begin_at(first);
+        *self.reached() = filling.position;
+        if let Some(base) = &*self.base() {
+            base.show(&filling.work);
+        }
     }
 
     /// Look-ups may answer: all that is in the store is in this journal.
     fn agrees(&self, journal: &Reader) {
         let _ = self.inner.journal.set(journal.clone());
-        self.inner.agreed.store(true, Ordering::Release);
+        if let Some(base) = &*self.base() {
+            base.agreed.store(true, Ordering::Release);
+        }
     }
 
-    /// The last entry that look-ups may tell of.
+    /// The last entry that all look-ups may tell of.
     fn answers_up_to(&self) -> u64 {
-        if self.inner.agreed.load(Ordering::Acquire) {
-            self.position().sequence
-        } else {
-            0
+        let base = self.base();
+        let base = base.as_ref().filter(|base| base.has_agreed());
+        base.map_or(0, |base| base.view().indexed)
+    }
+
+    /// Asks the open database, where it has agreed with the journal. What should be there and is not closes it: the
+    /// follower finds it closed and makes it again.
+    fn ask<T>(&self, question: impl FnOnce(&Base) -> Result<T, Fault>) -> Option<T> {
+        let guard = self.base();
+        let base = guard.as_ref().filter(|base| base.has_agreed())?;
+        let number = base.number;
+        let fault = match guarded(|| question(base)) {
+            Ok(answer) => return Some(answer),
+            Err(fault) => fault,
+        };
+        drop(guard);
+        let mut guard = self.base_mut();
+        // Unless another has done so meanwhile.
+        if guard.as_ref().is_some_and(|base| base.number == number) {
+            self.note_damage(&fault);
+            drop_guarded(guard.take());
         }
+        None
     }
 
     fn is_closed(&self) -> bool {
@@ -351,20 +487,20 @@ impl Store {
 
     /// Closes after a fault, until it is mended.
     fn close_for(&self, fault: &Fault) {
-        if !fault.is_of_the_disk() {
-            self.inner.damaged.store(true, Ordering::Relaxed);
-        }
-        self.inner.agreed.store(false, Ordering::Release);
+        self.note_damage(fault);
         self.close();
     }
 
+    fn note_damage(&self, fault: &Fault) {
+        if !fault.is_of_the_disk() {
+            self.inner.damaged.store(true, Ordering::Relaxed);
+        }
+    }
+
     fn close(&self) {
-        let base = self.base_mut().take();
-        // Closing writes, and what is damaged may panic once more.
-        let _ = guarded(|| {
-            drop(base);
-            Ok(())
-        });
+        // Nobody opens it again before it is closed: sled locks its file.
+        let mut base = self.base_mut();
+        drop_guarded(base.take());
     }
 
     fn base(&self) -> std::sync::RwLockReadGuard<'_, Option<Base>> {
@@ -396,7 +532,62 @@ impl Store {
     }
 }
 
-fn open_base(dir: &Path, identity: [u8; 16]) -> Result<(Base, Filling), Fault> {
+impl Base {
+    fn has_agreed(&self) -> bool {
+        self.agreed.load(Ordering::Acquire)
+    }
+
+    fn view(&self) -> Arc<View> {
+        Arc::clone(&self.view.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn show(&self, work: &Work) {
+        let view = Arc::new(work.view());
+        *self.view.lock().unwrap_or_else(PoisonError::into_inner) = view;
+    }
+}
+
+impl Filling {
+    /// Indexes some of the entries that are in the database and not in the index; gives whether there were any.
+    fn index_some(&mut self, db: &sled::Db) -> Result<bool, Fault> {
+        let next = self.work.indexed() + 1;
+        if next > self.position.sequence {
+            return Ok(false);
+        }
+        let start = db.get_lt(page::key(next, 1)).map_err(Fault::Sled)?;
+        let (start, _) = start
+            .filter(|(key, _)| key.starts_with(b"e"))
+            .ok_or(Fault::Page)?;
+        let mut gathering = Gathering::from(next);
+        let mut entries = Vec::new();
+        for row in db.range(start..sled::IVec::from(b"f")) {
+            let (key, value) = row.map_err(Fault::Sled)?;
+            gathering.take(&key, &value, &mut entries)?;
+            if entries.len() >= INDEXED_AT_ONCE {
+                break;
+            }
+        }
+        if entries.is_empty() {
+            return Err(Fault::Page);
+        }
+        self.work.index(db, entries.iter().map(Vec::as_slice))?;
+        Ok(true)
+    }
+}
+
+/// Closing writes, and what is damaged may panic once more.
+fn drop_guarded(base: Option<Base>) {
+    let _ = guarded(|| {
+        drop(base);
+        Ok(())
+    });
+}
+
+fn open_db(
+    dir: &Path,
+    identity: [u8; 16],
+    run_entries: u64,
+) -> Result<(sled::Db, File, Filling), Fault> {
     let path = dir.join("store");
     guarded(|| {
         let db = sled::Config::default()
@@ -406,8 +597,9 @@ fn open_base(dir: &Path, identity: [u8; 16]) -> Result<(Base, Filling), Fault> {
             .open()
             .map_err(Fault::Sled)?;
         let file = File::open(path.join("db")).map_err(Fault::Sync)?;
-        let filling = filling_of(&db, identity)?;
-        Ok((Base { db, file }, filling))
+        let mut filling = filling_of(&db, identity)?;
+        filling.work = Work::open(&db, filling.position.sequence, run_entries)?;
+        Ok((db, file, filling))
     })
 }
 
@@ -431,6 +623,7 @@ fn filling_of(db: &sled::Db, identity: [u8; 16]) -> Result<Filling, Fault> {
     Ok(Filling {
         position,
         page: OpenPage::resume(&key, &value)?,
+        work: Work::default(),
     })
 }
 
@@ -509,5 +702,7 @@ fn move_aside(dir: &Path) -> io::Result<()> {
     absent_is_fine(fs::rename(&store, &aside))
 }
 
+#[cfg(test)]
+mod index_tests;
 #[cfg(test)]
 mod tests;

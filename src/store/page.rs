@@ -112,6 +112,56 @@ pub(super) fn find<'a>(key: &[u8], value: &'a [u8], sequence: u64) -> Result<Pie
     Ok(Piece::Part(length, bytes))
 }
 
+/// Puts entries together again, row after row.
+#[derive(Debug)]
+pub(super) struct Gathering {
+    /// The entry that comes next.
+    next: u64,
+    /// The parts of a long one, and its length.
+    parts: Vec<u8>,
+    length: usize,
+}
+
+impl Gathering {
+    /// For the entries from `first` on; the first row must hold it.
+    pub(super) fn from(first: u64) -> Gathering {
+        Gathering {
+            next: first,
+            parts: Vec::new(),
+            length: 0,
+        }
+    }
+
+    /// Takes the next row; entries that are whole go to `whole`.
+    pub(super) fn take(
+        &mut self,
+        key: &[u8],
+        value: &[u8],
+        whole: &mut Vec<Vec<u8>>,
+    ) -> Result<(), Fault> {
+        let (first, _, kind, body) = parts_of(key, value)?;
+        if first > self.next {
+            return Err(Fault::Page);
+        }
+        if kind == KIND_PAGE {
+            let known = usize::try_from(self.next - first).map_err(|_| Fault::Page)?;
+            for entry in entries(body).skip(known) {
+                whole.push(entry.to_vec());
+                self.next += 1;
+            }
+            return Ok(());
+        }
+        let (length, bytes) = body.split_first_chunk::<4>().ok_or(Fault::Page)?;
+        self.length = usize::try_from(u32::from_le_bytes(*length)).map_err(|_| Fault::Page)?;
+        self.parts.extend_from_slice(bytes);
+        if self.parts.len() >= self.length {
+            whole.push(std::mem::take(&mut self.parts));
+            self.next += 1;
+        }
+        Ok(())
+    }
+}
+
 /// The last entry that a row holds something of.
 pub(super) fn last_sequence(key: &[u8], value: &[u8]) -> Result<u64, Fault> {
     let (first, _, kind, body) = parts_of(key, value)?;
