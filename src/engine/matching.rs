@@ -40,14 +40,13 @@ impl Engine {
         let mut candidates = self.entries(found, hand)?;
         candidates.retain(|entry| self.fits(entry, &reference, hand));
         let mut candidates = self.entries(purchases(&candidates), hand)?;
+        without_refused(&mut candidates);
         // Each thing that a reversal carries tells between those that are left, as long as it fits one of them.
         for tells in [of_kind, of_trace_and_time, of_amount] {
             narrow(&mut candidates, |entry| tells(entry, &reference, asked));
         }
         narrow(&mut candidates, |entry| {
-            let told = entry.effects.told.as_ref();
-            told.is_some_and(|told| told.verdict.is_approved())
-                && self.book.reversed_by(entry.head.sequence).is_none()
+            is_approved(entry) && self.book.reversed_by(entry.head.sequence).is_none()
         });
         Ok(match candidates.len() {
             0 => Found::None,
@@ -140,6 +139,19 @@ fn purchases(entries: &[Entry]) -> Vec<Sequence> {
     all.sort_unstable();
     all.dedup();
     all
+}
+
+/// A request that was refused and the advice that told of it all the same are one purchase, and the advice is what there is to undo.
+fn without_refused(candidates: &mut Vec<Entry>) {
+    let trace = |entry: &Entry| request(entry).map(|asked| (asked.key.stan, asked.key.local));
+    let approved = candidates.iter().filter(|entry| is_approved(entry));
+    let approved: Vec<_> = approved.map(trace).collect();
+    candidates.retain(|entry| is_approved(entry) || !approved.contains(&trace(entry)));
+}
+
+fn is_approved(entry: &Entry) -> bool {
+    let told = entry.effects.told.as_ref();
+    told.is_some_and(|told| told.verdict.is_approved())
 }
 
 /// Leaves those that something tells apart, where it fits any.

@@ -257,7 +257,8 @@ impl Engine {
     }
 
     /// The purchase that this message only says again in another kind: an advice of one that was asked for, or a request that its advice
-    /// has overtaken. Decided before and approved; whether it was undone since makes no difference.
+    /// has overtaken. Decided before and approved; whether it was undone since makes no difference. One that was refused and undone all
+    /// the same stays undone.
     fn decided_before(&self, hand: &Hand<'_>) -> Result<Option<Entry>, Missing> {
         let asked = &hand.request.asked;
         let mut known: Vec<Sequence> = self
@@ -288,7 +289,8 @@ impl Engine {
                 && before.key.acceptor == hand.key.acceptor
                 && before.key.kind != hand.key.kind
                 && (same_time || same_reference)
-                && told.is_some_and(|told| told.verdict.is_approved())
+                && (told.is_some_and(|told| told.verdict.is_approved())
+                    || self.book.reversed_by(entry.head.sequence).is_some())
                 && entry.effects.original.is_none()
         }))
     }

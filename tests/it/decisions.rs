@@ -547,6 +547,23 @@ fn a_reversal_leaves_everything_as_if_it_had_not_been() {
 }
 
 #[test]
+fn a_refused_request_and_its_advice_are_undone_by_a_reversal_of_either() {
+    check(
+        "open C1 points=10
+         buy 1000000 card C1 redeem 100000 stan 7 -> not-enough
+         tell 1000000 card C1 stan 7
+         reverse stan 7 of 20 advised -> approved
+         owes shop ->
+         has C1 -> points 10.00
+         buy 1000000 card C1 redeem 100000 stan 8 -> not-enough
+         reverse stan 8 advised -> approved
+         tell 1000000 card C1 stan 8 -> approved
+         owes shop ->
+         has C1 -> points 10.00",
+    );
+}
+
+#[test]
 fn a_reversal_may_name_the_amount_as_asked_or_as_answered() {
     check(
         "open C1

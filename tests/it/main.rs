@@ -23,6 +23,7 @@ mod random;
 mod rulefiles;
 mod secrets;
 mod shapes;
+mod sim;
 mod sources;
 mod specs;
 mod storm;

@@ -11,7 +11,7 @@ use clubswitch::terms::{MemberId, Moment, Rials, UnitId};
 
 use crate::decisions::{Town, token};
 
-const WORLD: &str = include_str!("../../conf/rules/world/shared.toml");
+pub(crate) const WORLD: &str = include_str!("../../conf/rules/world/shared.toml");
 const GOLESTAN: &str = include_str!("../../conf/rules/clubs/golestan.toml");
 
 /// Splitmix64 (Steele, Lea, Flood 2014): small, seedable, good enough to shuffle a town.
@@ -36,7 +36,7 @@ impl Dice {
 }
 
 /// A club in which everything happens: credit of the shop too, enrolment by purchase, small steps.
-fn club() -> String {
+pub(crate) fn club() -> String {
     let merchant_credit = r#"
 [[accrue]]
 name = "loyal-to-the-shop"

@@ -1,0 +1,399 @@
+//! The pure core over the real journal, driven as the daemon's threads drive it: a group is decided while the one before is
+//! written, and nothing is told before it is durable.
+
+use std::collections::VecDeque;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use clubswitch::engine::{
+    Act, Decision, Engine, Group, Limits, Opening, OpeningLot, OpeningMember,
+};
+use clubswitch::journal::{AppendError, Journal, OpenError, Options, Reader, Room, snapshot};
+use clubswitch::ledger::{Book, Entry, Mode, Names, Request, Told, record};
+use clubswitch::rulefile;
+use clubswitch::rules::Rulebook;
+use clubswitch::serve::data;
+use clubswitch::terms::person::Identity;
+use clubswitch::terms::{Day, Moment, Sequence};
+
+use super::Sabotage;
+use super::disk::Platter;
+use super::shop::CARDS;
+use crate::decisions::token;
+use crate::random;
+
+const SEGMENT_BYTES: u64 = 64 << 10;
+const GROUP_BYTES_RESERVED: usize = 8 << 10;
+
+/// The running core.
+pub(super) struct Heart {
+    dir: PathBuf,
+    engine: Engine,
+    journal: Journal,
+    reader: Reader,
+    room: Room,
+    platter: Platter,
+    queue: VecDeque<(usize, bool)>,
+    /// What was decided since the last group was handed over.
+    decided: Vec<Outcome>,
+    flight: Option<Flight>,
+    sabotage: Sabotage,
+}
+
+/// What somebody is told once it is durable.
+pub(super) struct Outcome {
+    pub(super) call: usize,
+    pub(super) told: Told,
+    pub(super) entry: Option<Sequence>,
+}
+
+/// What is on its way to the disk.
+struct Flight {
+    group: Option<Arc<Group>>,
+    outcomes: Vec<Outcome>,
+    /// A snapshot of the book as of this group.
+    book: Option<Vec<u8>>,
+    not_before: u64,
+}
+
+/// Why a heart stops.
+#[derive(Debug)]
+pub(super) enum End {
+    /// As the daemon would end: a failed write, a failed sync, the machine.
+    Crash,
+    /// What must not be.
+    Wrong(String),
+}
+
+/// What the next tick may do.
+pub(super) struct Turn {
+    pub(super) tick: u64,
+    pub(super) now: Moment,
+    /// Inputs of a group at most.
+    pub(super) inputs: usize,
+    /// How many ticks a commit takes.
+    pub(super) delay: u64,
+    pub(super) snapshot: bool,
+    pub(super) turn_day: bool,
+    /// The process ends between the commit and the answers.
+    pub(super) die_before_telling: bool,
+}
+
+impl Heart {
+    /// Starts as the daemon does: the newest snapshot and what came after it. Gives the book as of then, too.
+    pub(super) fn open(
+        dir: &Path,
+        platter: &Platter,
+        limits: Limits,
+        now: Moment,
+        sabotage: Sabotage,
+    ) -> Result<Heart, End> {
+        let newest = snapshot::newest_valid(dir);
+        let options = Options {
+            segment_bytes: SEGMENT_BYTES,
+            minimum_sequence: newest.as_ref().map_or(0, |s| s.head.sequence),
+            disk: platter.disk(),
+            ..Options::default()
+        };
+        let (journal, _) = Journal::open(dir, options).map_err(|error| match error {
+            OpenError::Io { .. } | OpenError::NoRoom { .. } => End::Crash,
+            other => End::Wrong(format!("it does not open: {other}")),
+        })?;
+        let reader = journal.reader();
+        let mut book = match newest {
+            Some(mut newest) => {
+                let mut bytes = Vec::new();
+                newest.read_to_end(&mut bytes).unwrap();
+                Book::from_bytes(&bytes, limits.duplicate_days).map_err(wrong("the snapshot"))?
+            }
+            None => Book::new(limits.duplicate_days),
+        };
+        let mut entries = entries(&reader, book.sequence().0 + 1)?;
+        if sabotage == Sabotage::ForgetTheLastEntry {
+            entries.pop();
+        }
+        for entry in &entries {
+            book.apply(entry);
+        }
+        let whole = book_of(&reader, limits)?;
+        if book.to_bytes() != whole.to_bytes() {
+            return Err(End::Wrong(
+                "the book is not that of a full replay".to_owned(),
+            ));
+        }
+        let mut heart = Heart {
+            dir: dir.to_owned(),
+            engine: Engine::new(book, rules(), limits),
+            room: journal.room(),
+            reader,
+            journal,
+            platter: platter.clone(),
+            queue: VecDeque::new(),
+            decided: Vec::new(),
+            flight: None,
+            sabotage,
+        };
+        heart.settle()?;
+        heart.begin(now);
+        Ok(heart)
+    }
+
+    pub(super) fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
+    pub(super) fn epoch(&self) -> u64 {
+        self.journal.epoch()
+    }
+
+    pub(super) fn arrive(&mut self, calls: Vec<(usize, bool)>) {
+        self.queue.extend(calls);
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.queue.is_empty() && self.flight.is_none() && self.decided.is_empty()
+    }
+
+    /// One look of each thread: decides what waits, commits what is due, tells it, hands the next group over. Gives what is
+    /// told, and who could not be served.
+    pub(super) fn turn<'r>(
+        &mut self,
+        turn: &Turn,
+        request: impl Fn(usize) -> &'r Request,
+    ) -> Result<(Vec<Outcome>, Vec<usize>), End> {
+        let mut refused = Vec::new();
+        let full = self.room.reserve(GROUP_BYTES_RESERVED).is_err();
+        if turn.turn_day && !full {
+            // Before the first acquirer there is no day.
+            let _ = self.engine.act(Act::TurnDay(None), turn.now);
+        }
+        while self.decided.len() < turn.inputs
+            && let Some((call, repeat)) = self.queue.pop_front()
+        {
+            let mut request = request(call).clone();
+            request.repeat = repeat;
+            if full {
+                if request.asked.mode == Mode::Ask {
+                    refused.push(call);
+                }
+                continue;
+            }
+            if self.sabotage == Sabotage::DecideRepeatsAnew && repeat {
+                request.asked.key.local += 1;
+            }
+            if self.sabotage == Sabotage::ReverseInWordsOnly
+                && request.asked.original.is_some()
+                && let Some(found) = request.asked.original.as_mut()
+            {
+                found.stan = Some(999_999);
+            }
+            let (told, entry) = self.decide(&request, turn.now)?;
+            self.decided.push(Outcome { call, told, entry });
+        }
+        let mut told = Vec::new();
+        if let Some(flight) = self.flight.take_if(|flight| flight.not_before <= turn.tick) {
+            match self.commit(&flight)? {
+                true if turn.die_before_telling => return Err(End::Crash),
+                true => told.extend(flight.outcomes),
+                false => self.flight = Some(flight),
+            }
+        }
+        if self.flight.is_none() && (!self.decided.is_empty() || self.engine.group_bytes() > 0) {
+            let group = self.engine.take_group();
+            let mut outcomes = std::mem::take(&mut self.decided);
+            if self.sabotage == Sabotage::TellBeforeDurable {
+                told.append(&mut outcomes);
+            }
+            let book = (turn.snapshot && group.is_some()).then(|| self.engine.book().to_bytes());
+            self.flight = Some(Flight {
+                group,
+                outcomes,
+                book,
+                not_before: turn.tick + turn.delay,
+            });
+        }
+        Ok((told, refused))
+    }
+
+    /// Waits until the journal's own thread has done what it is about to do, so that its pace is not to be seen.
+    pub(super) fn settle(&self) -> Result<(), End> {
+        let end = Instant::now() + Duration::from_secs(10);
+        while !self.dir.join("journal/spare").exists() {
+            if self.platter.is_full() && self.room.reserve(1 << 30).is_err() {
+                break;
+            }
+            if Instant::now() > end {
+                return Err(End::Wrong("the journal makes no room".to_owned()));
+            }
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        self.platter.settled();
+        Ok(())
+    }
+
+    /// Rules and opening balances, where the journal has none.
+    fn begin(&mut self, now: Moment) {
+        if !self.engine.rules_in_force() {
+            self.engine.act(Act::LoadRules(rules()), now).unwrap();
+        }
+        let opening = opening(&self.engine.names());
+        if self.engine.book().opened(&opening.sha256).is_none() {
+            self.engine.act(Act::Open(opening), now).unwrap();
+        }
+    }
+
+    fn decide(&mut self, request: &Request, now: Moment) -> Result<(Told, Option<Sequence>), End> {
+        let mut fetched = Vec::new();
+        for _ in 0..8 {
+            match self.engine.decide(request, &fetched, now) {
+                Decision::Tell(answer) => return Ok((answer.told, answer.entry)),
+                Decision::Needs(needed) => {
+                    for sequence in needed {
+                        fetched.push(self.fetch(sequence)?);
+                    }
+                }
+            }
+        }
+        Err(End::Wrong("what was brought was never enough".to_owned()))
+    }
+
+    /// An entry out of memory: it may still be on its way.
+    fn fetch(&self, sequence: Sequence) -> Result<Entry, End> {
+        let flying = self
+            .flight
+            .as_ref()
+            .and_then(|flight| flight.group.as_ref());
+        if let Some(entry) = flying.and_then(|group| group.entry(sequence)) {
+            return Ok(entry);
+        }
+        let group = self
+            .reader
+            .find(sequence.0)
+            .map_err(wrong("an old entry"))?;
+        let entries = group.map(|group| data::entries(&group)).transpose();
+        entries
+            .map_err(wrong("an old entry"))?
+            .and_then(|entries| {
+                entries
+                    .into_iter()
+                    .find(|entry| entry.head.sequence == sequence)
+            })
+            .ok_or_else(|| End::Wrong(format!("entry {sequence} is wanted, and nowhere")))
+    }
+
+    /// `false` when there was no room: it is tried again.
+    fn commit(&mut self, flight: &Flight) -> Result<bool, End> {
+        let Some(group) = &flight.group else {
+            return Ok(true);
+        };
+        match self
+            .journal
+            .append(group.first.0, group.count(), &group.bytes)
+        {
+            Ok(_) => {}
+            Err(AppendError::Full { .. }) => return Ok(false),
+            Err(AppendError::Fatal { .. }) => return Err(End::Crash),
+            Err(error) => return Err(End::Wrong(error.to_string())),
+        }
+        self.settle()?;
+        if let Some(bytes) = &flight.book {
+            let head = snapshot::Head {
+                epoch: self.journal.epoch(),
+                sequence: group.last().0,
+                key_check: Vec::new(),
+            };
+            snapshot::write(&self.dir, &head, |out| out.write_all(bytes)).unwrap();
+        }
+        Ok(true)
+    }
+}
+
+/// The process ends while it writes a snapshot.
+pub(super) fn break_off_a_snapshot(dir: &Path) {
+    let head = snapshot::Head {
+        epoch: 1,
+        sequence: u64::MAX,
+        key_check: Vec::new(),
+    };
+    let half = std::panic::AssertUnwindSafe(|| {
+        snapshot::write(dir, &head, |out| {
+            out.write_all(&[7; 5_000])?;
+            std::panic::resume_unwind(Box::new(()))
+        })
+    });
+    assert!(std::panic::catch_unwind(half).is_err());
+}
+
+/// Every durable entry from one on.
+pub(super) fn entries(reader: &Reader, first: u64) -> Result<Vec<Entry>, End> {
+    let mut all = Vec::new();
+    if reader.last_sequence() < first {
+        return Ok(all);
+    }
+    for group in reader.read_from(first).map_err(wrong("the journal"))? {
+        for bytes in record::split(&group.map_err(wrong("the journal"))?.payload) {
+            let entry = bytes.and_then(record::decode).map_err(wrong("an entry"))?;
+            if entry.head.sequence.0 >= first {
+                all.push(entry);
+            }
+        }
+    }
+    Ok(all)
+}
+
+fn book_of(reader: &Reader, limits: Limits) -> Result<Book, End> {
+    let mut book = Book::new(limits.duplicate_days);
+    for entry in entries(reader, 1)? {
+        book.apply(&entry);
+    }
+    Ok(book)
+}
+
+fn wrong<E: std::fmt::Display>(what: &'static str) -> impl Fn(E) -> End {
+    move |error| End::Wrong(format!("{what} cannot be read: {error}"))
+}
+
+/// The shipped rules, in which everything happens.
+pub(super) fn rules() -> Arc<Rulebook> {
+    static RULES: OnceLock<Arc<Rulebook>> = OnceLock::new();
+    Arc::clone(RULES.get_or_init(|| {
+        let club = random::club();
+        let files = [
+            ("world/shared.toml", random::WORLD),
+            ("clubs/golestan.toml", club.as_str()),
+        ];
+        let loaded = rulefile::compile(&files, &Names::default())
+            .unwrap_or_else(|faults| panic!("{}", faults.drawn(false)));
+        Arc::new(loaded.rulebook)
+    }))
+}
+
+/// Half of the cards belong to members who have something; the others come by buying.
+fn opening(names: &Names) -> Opening {
+    let club = names.club_id("golestan").unwrap();
+    let purses = ["points", "club-credit"].map(|name| names.purse_id(club, name).unwrap());
+    let members = (0..CARDS / 2).map(|at| OpeningMember {
+        club,
+        identities: vec![Identity::Card(token(&format!("C{at}")))],
+        tier: None,
+        marketer: names.person_id("p-77"),
+        joined: None,
+        lots: purses
+            .iter()
+            .map(|purse| OpeningLot {
+                purse: *purse,
+                shop: None,
+                amount: 5_000_000 * (at as i64 + 1),
+                booked: Day(20_000),
+                last_day: None,
+            })
+            .collect(),
+    });
+    Opening {
+        reason: "a simulation".to_owned(),
+        sha256: [7; 32],
+        members: members.collect(),
+    }
+}
