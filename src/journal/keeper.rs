@@ -350,8 +350,10 @@ fn build(plan: &SparePlan, building: &mut Option<Building>) -> io::Result<Option
         now.zeroed += STEP_BYTES;
         return Ok(None);
     }
-    plan.disk.rename(&now.file.path, &plan.path, &plan.folder)?;
+    let named = plan.disk.rename(&now.file.path, &plan.path, &plan.folder);
+    // Where that failed all is begun again: the file may have its name, which then is only not durable.
     *building = None;
+    named?;
     plan.disk.open(&plan.path).map(Some)
 }
 

@@ -1,5 +1,6 @@
 //! A disk that forgets: beside the real files it keeps what each sector held before every write that was not synced, and at a
-//! power cut any of that comes back. It tears writes, runs full, and reports errors where it is told to.
+//! power cut any of that comes back; also what a failed sync did not bring to the disk, however often the file is synced later.
+//! It tears writes, runs full, and reports errors where it is told to.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,8 +8,10 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use clubswitch::journal::{Act, Disk, Verdict};
+use clubswitch::journal::{Act, Disk, Loss, Unsynced, Verdict};
+use xxhash_rust::xxh3::xxh3_64;
 
+use super::heart::SEGMENT_BYTES;
 use crate::random::Dice;
 
 const SECTOR: u64 = 512;
@@ -19,6 +22,8 @@ const ENOSPC: i32 = 28;
 #[derive(Clone)]
 pub(super) struct Platter {
     state: Arc<Mutex<State>>,
+    /// Names and lengths; sectors are kept here.
+    names: Unsynced,
     folder: PathBuf,
 }
 
@@ -106,6 +111,7 @@ impl Platter {
         };
         Platter {
             state: Arc::new(Mutex::new(state)),
+            names: Unsynced::default(),
             folder: folder.join("journal"),
         }
     }
@@ -113,7 +119,7 @@ impl Platter {
     /// What the journal writes through.
     pub(super) fn disk(&self) -> Disk {
         let platter = self.clone();
-        Disk::with_faults(move |act| platter.lock().asked(act))
+        Disk::with_faults(move |act| platter.lock().asked(act)).remembering(&self.names)
     }
 
     pub(super) fn strike(&self, strike: Strike) {
@@ -151,21 +157,44 @@ impl Platter {
         let mut state = self.lock();
         (state.dead, state.full, state.strike) = (false, false, None);
         // How far that thread had come is not to be seen in what follows.
-        if std::mem::take(&mut state.turned) || state.dice.below(2) == 0 {
-            let _ = fs::remove_file(self.folder.join("spare"));
+        let turned = std::mem::take(&mut state.turned);
+        let spare = turned || state.dice.below(2) == 0;
+        let gone = spare.then_some("spare").into_iter();
+        for path in gone
+            .chain(["spare.making"])
+            .map(|name| self.folder.join(name))
+        {
+            if let Ok(meta) = fs::metadata(&path) {
+                state.unsynced.remove(&meta.ino());
+                fs::remove_file(&path).unwrap();
+            }
         }
-        let _ = fs::remove_file(self.folder.join("spare.making"));
+        if turned {
+            let mut segments = self.files();
+            segments.retain(|path| path.extension().is_some_and(|e| e == "segment"));
+            segments.pop();
+            for path in segments {
+                let file = fs::File::options().write(true).open(path).unwrap();
+                file.set_len(SEGMENT_BYTES).unwrap();
+            }
+        }
     }
 
     /// The power goes: of what was not synced, some sectors are as they were before one of their writes.
     pub(super) fn cut_power(&self) {
         let mut state = self.lock();
         let unsynced = std::mem::take(&mut state.unsynced);
-        let mut paths: Vec<PathBuf> = fs::read_dir(&self.folder)
-            .map(|names| names.flatten().map(|name| name.path()).collect())
-            .unwrap_or_default();
-        paths.sort();
-        for path in paths {
+        let salt = state.dice.roll();
+        let keep = |loss: &Loss<'_>| match loss {
+            Loss::Sector { .. } => true,
+            // By what it is, since its turn depends on the pace of the journal's own thread.
+            Loss::Length { path, .. } | Loss::Name { new: path, .. } => {
+                let name = path.file_name().unwrap().to_string_lossy();
+                (xxh3_64(name.as_bytes()) ^ salt).is_multiple_of(2)
+            }
+        };
+        self.names.power_cut(keep).unwrap();
+        for path in self.files() {
             let inode = fs::metadata(&path).unwrap().ino();
             let Some(sectors) = unsynced.get(&inode) else {
                 continue;
@@ -182,12 +211,23 @@ impl Platter {
                     2 => 0,
                     _ => state.dice.below(versions + 1),
                 };
-                if let Some(bytes) = was.before.get(left as usize) {
+                if let Some(bytes) = was.before.get(left as usize)
+                    && sector * SECTOR < file.metadata().unwrap().len()
+                {
                     file.write_all_at(bytes, sector * SECTOR).unwrap();
                     state.done.sectors_lost += 1;
                 }
             }
         }
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        let names = fs::read_dir(&self.folder);
+        let mut paths: Vec<PathBuf> = names.map_or(Vec::new(), |names| {
+            names.flatten().map(|name| name.path()).collect()
+        });
+        paths.sort();
+        paths
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -24,8 +24,9 @@ use super::shop::CARDS;
 use crate::decisions::token;
 use crate::random;
 
-const SEGMENT_BYTES: u64 = 64 << 10;
+pub(super) const SEGMENT_BYTES: u64 = 64 << 10;
 const GROUP_BYTES_RESERVED: usize = 8 << 10;
+const QUEUE_MOST: usize = 100;
 
 /// The running core.
 pub(super) struct Heart {
@@ -148,12 +149,27 @@ impl Heart {
         self.journal.epoch()
     }
 
+    /// Takes what has come, as much as the queue holds; the rest is as good as lost.
     pub(super) fn arrive(&mut self, calls: Vec<(usize, bool)>) {
-        self.queue.extend(calls);
+        let room = QUEUE_MOST.saturating_sub(self.queue.len());
+        self.queue.extend(calls.into_iter().take(room));
     }
 
     pub(super) fn is_idle(&self) -> bool {
         self.queue.is_empty() && self.flight.is_none() && self.decided.is_empty()
+    }
+
+    /// What waits where, for whoever looks for the fault.
+    pub(super) fn state(&self) -> String {
+        format!(
+            "{} in the queue, {} decided, {}, room {:?}",
+            self.queue.len(),
+            self.decided.len(),
+            self.flight
+                .as_ref()
+                .map_or(0, |flight| flight.outcomes.len()),
+            self.room.reserve(GROUP_BYTES_RESERVED)
+        )
     }
 
     /// One look of each thread: decides what waits, commits what is due, tells it, hands the next group over. Gives what is

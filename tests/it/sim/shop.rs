@@ -92,6 +92,17 @@ impl Shop {
         self.open.is_empty() && self.later.is_empty()
     }
 
+    /// Who waits for what, for whoever looks for the fault.
+    pub(super) fn state(&self) -> String {
+        let first = self.open.first().map(|at| &self.calls[*at].request.asked);
+        format!(
+            "{} calls open, {} to come, {} on wires, the first {first:?}",
+            self.open.len(),
+            self.later.len(),
+            self.wires.len()
+        )
+    }
+
     /// Somebody begins a purchase.
     pub(super) fn buy(&mut self, tick: u64, local: Local) {
         let terminal = self.dice.below(self.stans.len() as u64) as usize;
