@@ -712,14 +712,14 @@ pub(super) fn write_begin(disk: &Disk, segments: &Path, begin: &Begin) -> Result
 pub(super) const BEGIN: &str = "begin";
 
 /// Writes in steps that are durable one by one.
-struct Paced<'a> {
+pub(super) struct Paced<'a> {
     file: &'a DiskFile,
     at: u64,
     synced: u64,
 }
 
 impl Paced<'_> {
-    fn new(file: &DiskFile, at: u64) -> Paced<'_> {
+    pub(super) fn new(file: &DiskFile, at: u64) -> Paced<'_> {
         Paced {
             file,
             at,

@@ -5,6 +5,7 @@
 //! is missing between two others, and the mark file that none is missing at the end.
 
 mod archive;
+mod backup;
 mod disk;
 mod folder;
 mod frame;
@@ -23,6 +24,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 pub use archive::{Archive, ArchiveError, Archived, Segments};
+pub use backup::{Backup, BackupError};
 pub use disk::{Act, Disk, Loss, Unsynced, Verdict};
 pub use folder::Folder;
 pub use keeper::Room;

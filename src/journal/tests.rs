@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::*;
 
 mod archive;
+mod backup;
 
 const ENOSPC: i32 = 28;
 const EIO: i32 = 5;
