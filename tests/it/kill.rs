@@ -27,7 +27,7 @@ const CONNECTIONS: u64 = 4;
 const IN_FLIGHT: usize = 16;
 const CARDS: u64 = 6;
 /// Snapshots are taken while it runs, so that starts are by snapshot and tail; old entries have to be fetched.
-const LIMITS: &str = "[limits]\nsnapshot_every = 2_000\nrecent_entries = 1_000\n";
+pub(crate) const LIMITS: &str = "[limits]\nsnapshot_every = 2_000\nrecent_entries = 1_000\n";
 
 #[test]
 fn what_was_answered_is_there_once_whatever_the_moment_of_the_kill() {
@@ -37,7 +37,7 @@ fn what_was_answered_is_there_once_whatever_the_moment_of_the_kill() {
     let mut random = Random(seed);
     let dir = tempfile::tempdir().unwrap();
     switch::configure(dir.path(), "", LIMITS);
-    let mut shop = open_shop(dir.path(), seed);
+    let mut shop = open_shop(Switch::start(dir.path(), "info"), seed);
     let began = Instant::now();
     let rounds = number("KILL_ROUNDS");
     let mut round = 0;
@@ -89,7 +89,7 @@ fn what_was_answered_is_there_once_whatever_the_moment_of_the_kill() {
 }
 
 /// Terminals that share their customers, and the customers enrolled.
-fn open_shop(dir: &Path, seed: u64) -> Vec<Asker> {
+pub(crate) fn open_shop(running: Switch, seed: u64) -> Vec<Asker> {
     let dialect = switch::dialect();
     let mut shop: Vec<Asker> = (1..=CONNECTIONS)
         .map(|n| Asker {
@@ -100,7 +100,6 @@ fn open_shop(dir: &Path, seed: u64) -> Vec<Asker> {
             open: BTreeSet::new(),
         })
         .collect();
-    let running = Switch::start(dir, "info");
     let first = &mut shop[0];
     for n in 0..CARDS {
         let enrolment = Enrolment {
@@ -116,7 +115,7 @@ fn open_shop(dir: &Path, seed: u64) -> Vec<Asker> {
 }
 
 /// A terminal that asks, and keeps what it asked and what it was told.
-struct Asker {
+pub(crate) struct Asker {
     terminal: Terminal,
     dialect: Arc<Dialect>,
     random: Random,
@@ -134,8 +133,13 @@ struct Asked {
 }
 
 impl Asker {
+    /// How many requests it has made.
+    pub(crate) fn asked(&self) -> usize {
+        self.asked.len()
+    }
+
     /// Repeats what is open, then asks as much as it can until the other side ends.
-    fn load(&mut self, mut link: Link) {
+    pub(crate) fn load(&mut self, mut link: Link) {
         let mut batch = Vec::new();
         self.put_open(&mut batch);
         for _ in 0..IN_FLIGHT {
@@ -162,7 +166,7 @@ impl Asker {
     }
 
     /// Repeats what is open until all is answered, and some of what was answered long ago.
-    fn finish(&mut self, mut link: Link) {
+    pub(crate) fn finish(&mut self, mut link: Link) {
         let mut batch = Vec::new();
         self.put_open(&mut batch);
         let mut missing = self.open.len();
@@ -311,7 +315,7 @@ impl Asker {
 }
 
 /// Reads what is on disk without the daemon and without its snapshots, and holds it against what the terminals were told.
-fn check(dir: &Path, shop: &[Asker]) {
+pub(crate) fn check(dir: &Path, shop: &[Asker]) {
     let limits = Config::read(&dir.join("clubswitch.toml")).unwrap().limits;
     let mut book = Book::new(data::keep_days(&limits));
     let mut found: HashMap<(String, u32), Told> = HashMap::new();

@@ -49,8 +49,13 @@ pub(crate) fn configure(dir: &Path, listener: &str, tables: &str) {
 impl Switch {
     /// Starts it, and waits until it serves. `level` is what its log shows.
     pub(crate) fn start(dir: &Path, level: &str) -> Switch {
+        Switch::start_with(dir, level, |_| {})
+    }
+
+    /// The same, with more said to its command.
+    pub(crate) fn start_with(dir: &Path, level: &str, more: impl FnOnce(&mut Command)) -> Switch {
         let before = log(dir).len();
-        let mut switch = Switch::spawn(dir, level);
+        let mut switch = Switch::spawn_with(dir, level, more);
         let end = Instant::now() + PATIENCE;
         while Instant::now() < end {
             let text = log(dir).split_off(before);
@@ -74,16 +79,22 @@ impl Switch {
 
     /// Starts it, and waits for nothing.
     pub(crate) fn spawn(dir: &Path, level: &str) -> Switch {
+        Switch::spawn_with(dir, level, |_| {})
+    }
+
+    /// The same, with more said to its command.
+    pub(crate) fn spawn_with(dir: &Path, level: &str, more: impl FnOnce(&mut Command)) -> Switch {
         let log = File::options()
             .create(true)
             .append(true)
             .open(dir.join(LOG));
-        let child = command(dir, &["serve"])
+        let mut command = command(dir, &["serve"]);
+        command
             .env("CLUBSWITCH_LOG", level)
             .stdout(Stdio::null())
-            .stderr(log.unwrap())
-            .spawn()
-            .unwrap();
+            .stderr(log.unwrap());
+        more(&mut command);
+        let child = command.spawn().unwrap();
         Switch {
             child,
             dir: dir.to_owned(),
@@ -145,7 +156,8 @@ impl Switch {
         Link::to(&self.link).unwrap()
     }
 
-    fn wait(&mut self) -> ExitStatus {
+    /// Waits for its end.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
         let end = Instant::now() + PATIENCE;
         while Instant::now() < end {
             if let Some(status) = self.child.try_wait().unwrap() {
