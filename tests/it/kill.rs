@@ -37,7 +37,12 @@ fn what_was_answered_is_there_once_whatever_the_moment_of_the_kill() {
     let mut random = Random(seed);
     let dir = tempfile::tempdir().unwrap();
     switch::configure(dir.path(), "", LIMITS);
-    let mut shop = open_shop(Switch::start(dir.path(), "info"), seed);
+    let mut shop = {
+        let running = Switch::start(dir.path(), "info");
+        let shop = open_shop(&running, seed);
+        running.kill();
+        shop
+    };
     let began = Instant::now();
     let rounds = number("KILL_ROUNDS");
     let mut round = 0;
@@ -50,14 +55,10 @@ fn what_was_answered_is_there_once_whatever_the_moment_of_the_kill() {
             starting.kill();
         }
         let running = Switch::start(dir.path(), "info");
-        let askers = shop.into_iter().map(|mut asker| {
-            let link = Link::to(&running.link).unwrap();
-            thread::spawn(move || {
-                asker.load(link);
-                asker
-            })
-        });
-        let askers: Vec<_> = askers.collect();
+        let askers: Vec<_> = shop
+            .into_iter()
+            .map(|asker| asker.at_work(running.connect()))
+            .collect();
         thread::sleep(Duration::from_millis(30 + random.below(400)));
         running.kill();
         shop = askers
@@ -89,7 +90,7 @@ fn what_was_answered_is_there_once_whatever_the_moment_of_the_kill() {
 }
 
 /// Terminals that share their customers, and the customers enrolled.
-pub(crate) fn open_shop(running: Switch, seed: u64) -> Vec<Asker> {
+pub(crate) fn open_shop(running: &Switch, seed: u64) -> Vec<Asker> {
     let dialect = switch::dialect();
     let mut shop: Vec<Asker> = (1..=CONNECTIONS)
         .map(|n| Asker {
@@ -110,7 +111,6 @@ pub(crate) fn open_shop(running: Switch, seed: u64) -> Vec<Asker> {
         first.remember(sent, None);
     }
     first.finish(running.connect());
-    running.kill();
     shop
 }
 
@@ -138,8 +138,16 @@ impl Asker {
         self.asked.len()
     }
 
+    /// On a thread of its own, repeats and asks until the other side ends.
+    pub(crate) fn at_work(mut self, link: Link) -> thread::JoinHandle<Asker> {
+        thread::spawn(move || {
+            self.load(link);
+            self
+        })
+    }
+
     /// Repeats what is open, then asks as much as it can until the other side ends.
-    pub(crate) fn load(&mut self, mut link: Link) {
+    fn load(&mut self, mut link: Link) {
         let mut batch = Vec::new();
         self.put_open(&mut batch);
         for _ in 0..IN_FLIGHT {
@@ -414,7 +422,7 @@ fn by_receipts(shop: &[Asker]) -> BTreeMap<(String, String), i64> {
     purses
 }
 
-fn card(n: u64) -> Pan {
+pub(crate) fn card(n: u64) -> Pan {
     Pan::new(format!("99991200{n:08}").as_bytes()).expect("16 digits")
 }
 

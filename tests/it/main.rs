@@ -11,6 +11,7 @@ mod daemon;
 mod days;
 mod decisions;
 mod doctor;
+mod faults;
 mod fields;
 mod frames;
 mod framings;

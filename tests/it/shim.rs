@@ -15,7 +15,6 @@ use crate::switch::DATA;
 pub(crate) struct Shim {
     dir: PathBuf,
     control: File,
-    remembers: bool,
 }
 
 /// What a call becomes.
@@ -40,17 +39,8 @@ pub(crate) struct Lost {
 }
 
 impl Shim {
-    /// Faults on demand.
-    pub(crate) fn that_fails(dir: &Path) -> Shim {
-        Shim::below(dir, false)
-    }
-
-    /// A power cut on demand.
-    pub(crate) fn that_forgets(dir: &Path) -> Shim {
-        Shim::below(dir, true)
-    }
-
-    fn below(dir: &Path, remembers: bool) -> Shim {
+    /// Faults and power cuts on demand.
+    pub(crate) fn for_folder(dir: &Path) -> Shim {
         let dir = dir.canonicalize().unwrap();
         fs::create_dir_all(dir.join("undo")).unwrap();
         fs::write(dir.join("control"), [0; 64]).unwrap();
@@ -58,11 +48,8 @@ impl Shim {
             .write(true)
             .read(true)
             .open(dir.join("control"));
-        Shim {
-            dir,
-            control: control.unwrap(),
-            remembers,
-        }
+        let control = control.unwrap();
+        Shim { dir, control }
     }
 
     /// Puts the library below a program.
@@ -70,10 +57,8 @@ impl Shim {
         command
             .env("LD_PRELOAD", library())
             .env("FAULTY_DIR", self.dir.join(DATA))
-            .env("FAULTY_CONTROL", self.dir.join("control"));
-        if self.remembers {
-            command.env("FAULTY_UNDO", self.dir.join("undo"));
-        }
+            .env("FAULTY_CONTROL", self.dir.join("control"))
+            .env("FAULTY_UNDO", self.dir.join("undo"));
     }
 
     /// From now on, after so many calls that still go well, writes or syncs of the journal fail.
@@ -87,6 +72,11 @@ impl Shim {
         self.control.write_all_at(&after.to_ne_bytes(), 4).unwrap();
         self.control.write_all_at(&[1], 2).unwrap();
         self.control.write_all_at(&[how], place).unwrap();
+    }
+
+    /// From now on a sync says that it is done, and does nothing.
+    pub(crate) fn lie(&self) {
+        self.control.write_all_at(&[1], 3).unwrap();
     }
 
     /// From now on nothing fails.

@@ -238,6 +238,15 @@ impl Link {
         let _ = self.stream.shutdown(std::net::Shutdown::Write);
     }
 
+    /// The bodies that the next read brings within a time; none where nothing comes.
+    pub(crate) fn receive_within(&mut self, most: Duration) -> Vec<Vec<u8>> {
+        self.stream.set_read_timeout(Some(most)).unwrap();
+        let mut byte = [0];
+        let came = !self.came.is_empty() || self.stream.peek(&mut byte).is_ok();
+        self.stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        if came { self.receive() } else { Vec::new() }
+    }
+
     /// The bodies that the next read brings, at least one; none where the other side has ended.
     pub(crate) fn receive(&mut self) -> Vec<Vec<u8>> {
         let mut bodies = Vec::new();

@@ -187,6 +187,8 @@ impl Platter {
         let salt = state.dice.roll();
         let keep = |loss: &Loss<'_>| match loss {
             Loss::Sector { .. } => true,
+            // That it was taken away is no business of the disk.
+            Loss::Name { new, .. } if !new.exists() => true,
             // By what it is, since its turn depends on the pace of the journal's own thread.
             Loss::Length { path, .. } | Loss::Name { new: path, .. } => {
                 let name = path.file_name().unwrap().to_string_lossy();
