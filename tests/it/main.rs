@@ -8,6 +8,7 @@ mod confs;
 mod conversations;
 mod crash;
 mod daemon;
+mod damage;
 mod days;
 mod decisions;
 mod doctor;
