@@ -422,7 +422,8 @@ fn lines_in_words(of: &Value, out: &mut String) {
         ] {
             let value = &line[key];
             // A member's own number stands above.
-            if !value.is_null() && !(key == "member" && of["member"].is_u64()) {
+            let known = key == "member" && of["member"].is_u64();
+            if !value.is_null() && !known {
                 let value = match key {
                     "amount" | "pays" => amount(value),
                     _ => plain(value),

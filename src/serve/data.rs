@@ -302,7 +302,7 @@ pub fn entries(group: &journal::Group) -> Result<Vec<Entry>, DataError> {
 }
 
 /// The bytes of a group's entries, as the ledger database takes them.
-pub(super) fn split(payload: &[u8], count: u32) -> Option<Vec<&[u8]>> {
+pub fn split(payload: &[u8], count: u32) -> Option<Vec<&[u8]>> {
     let entries: Vec<&[u8]> = record::split(payload).collect::<Result<_, _>>().ok()?;
     (entries.len() == count as usize).then_some(entries)
 }
