@@ -3,6 +3,7 @@
 
 use std::io::IsTerminal;
 use std::path::Path;
+use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
@@ -72,6 +73,7 @@ impl From<OfficeError> for Failure {
 pub(super) struct Bar {
     bar: ProgressBar,
     plain: std::cell::Cell<u64>,
+    began: Instant,
 }
 
 impl Bar {
@@ -80,6 +82,7 @@ impl Bar {
         Bar {
             bar: ProgressBar::hidden(),
             plain: std::cell::Cell::new(0),
+            began: Instant::now(),
         }
     }
 
@@ -93,13 +96,16 @@ impl Bar {
             let tenth = 1 + done * 10 / of;
             if tenth > self.plain.get() && of >= 100 {
                 self.plain.set(tenth);
-                anstream::eprintln!("{what}: {done} of {of}");
+                let ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+                let each_second = done.saturating_mul(1_000) / ms.max(1);
+                anstream::eprintln!("{what}: {done} of {of}, {each_second} a second");
             }
             return;
         }
         if self.bar.is_hidden() {
-            let style =
-                ProgressStyle::with_template("{msg:28} {bar:30} {human_pos} of {human_len}");
+            let style = ProgressStyle::with_template(
+                "{msg:28} {bar:30} {human_pos} of {human_len}, {per_sec}, {eta} left",
+            );
             self.bar
                 .set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
             self.bar

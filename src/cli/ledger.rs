@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::cli::pos::Hidden;
 use crate::cli::{Failure, desk};
 use crate::config::Config;
+use crate::serve::commands::backup;
 use crate::terms::money::grouped;
 
 /// Look into the ledger: verify it, balances of now and then, histories, entries; book opening states.
@@ -26,6 +27,11 @@ use crate::terms::money::grouped;
   clubswitch ledger history --shop m-1001
   clubswitch ledger entry 17
   clubswitch ledger entry 632614000123
+  clubswitch ledger archive --dry-run
+  clubswitch ledger archive --before 1405/08/01
+  clubswitch ledger restore --from 90071
+  clubswitch ledger backup /srv/backup/today
+  clubswitch ledger rebuild
   clubswitch ledger open fixtures/openings/worked-example.toml
 
 Exit status: 0 well, 1 something is off or not there, 2 a fault in the command, the configuration or an opening file,
@@ -55,6 +61,34 @@ enum Act {
         #[arg(value_name = "SEQUENCE|RRN")]
         entry: String,
     },
+    /// Move closed and settled days from the journal to the archive, compressed; a running switch does so by itself
+    Archive {
+        /// Only what was before this day; left out: as the configuration says (archive.after_days)
+        #[arg(long, value_name = "DATE")]
+        before: Option<String>,
+        /// Only tell what would go, and what keeps the rest
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Bring archived entries back into the journal; the switch must not run
+    Restore {
+        /// From this entry on
+        #[arg(long, value_name = "SEQUENCE", default_value_t = 1)]
+        from: u64,
+    },
+    /// Copy everything that a start needs, but the token key and the archive, while the switch serves
+    ///
+    /// The copy holds the journal up to its last durable entry, a snapshot of the book, the rule sets that were in force, and
+    /// the check value of the token key. Not copied: the key itself (keep it elsewhere, or the copy is as good as the cards),
+    /// the archive (its files never change: copy them with any tool), the ledger database (it is made again by itself) and
+    /// settlement files (settle makes them again). To start from it: name it as the data folder, with the same key.
+    Backup {
+        /// A new or empty folder
+        #[arg(value_name = "DIR")]
+        to: PathBuf,
+    },
+    /// Make the ledger database again from the journal; a running switch serves meanwhile
+    Rebuild,
     /// Book an opening state: members with card, tier, marketer and dated lots
     Open {
         /// The opening file, as fixtures/openings/worked-example.toml
@@ -139,6 +173,41 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
             let words = json!({ "entry": entry });
             let found = desk::carry_out(&config, "ledger-entry", &words)?;
             show(args.json, &found, entry_in_words);
+            Ok(())
+        }
+        Act::Archive { before, dry_run } => {
+            let words = json!({ "before": before, "dry_run": dry_run });
+            let done = desk::carry_out(&config, "ledger-archive", &words)?;
+            show(args.json, &done, archived_in_words);
+            Ok(())
+        }
+        Act::Restore { from } => {
+            let bar = desk::Bar::new();
+            let back = backup::restore(&config, *from, |step| bar.show(&step));
+            bar.finish();
+            show(args.json, &back?, |back| {
+                format!("{} segments were brought back\n", back["segments"])
+            });
+            Ok(())
+        }
+        Act::Backup { to } => {
+            // The switch has a folder of its own to begin names at.
+            let to = std::path::absolute(to).map_err(|error| {
+                Failure::Usage(format!("{} is no folder: {error}", to.display()))
+            })?;
+            let words = json!({ "to": to });
+            let done = desk::carry_out(&config, "ledger-backup", &words)?;
+            show(args.json, &done, backup_in_words);
+            Ok(())
+        }
+        Act::Rebuild => {
+            let done = desk::carry_out(&config, "ledger-rebuild", &json!({}))?;
+            show(args.json, &done, |done| {
+                format!(
+                    "the ledger database has entries {} to {}\n",
+                    done["first_entry"], done["last_entry"]
+                )
+            });
             Ok(())
         }
         Act::Open { file } => open(&config, file, args.json),
@@ -250,6 +319,55 @@ fn put_person(words: &mut Value, person: [&Option<Hidden>; 3]) -> Result<(), Fai
         words["national_code"] = json!(code.national_code()?.as_str());
     }
     Ok(())
+}
+
+fn archived_in_words(done: &Value) -> String {
+    let mut out = String::new();
+    if done["dry_run"] == json!(true) {
+        out.push_str(&format!(
+            "what is sealed of the entries before {} would go to {}\n",
+            done["before_entry"],
+            plain(&done["archive"])
+        ));
+    } else {
+        out.push_str(&format!(
+            "{} segments with {} entries went to {}: {} bytes, packed {}\nthe journal begins with entry {}\n",
+            done["segments"],
+            amount(&done["entries"]),
+            plain(&done["archive"]),
+            amount(&done["bytes"]),
+            amount(&done["packed_bytes"]),
+            done["first_kept"]
+        ));
+    }
+    out.push_str(&format!(
+        "the rest stays: {}\n",
+        plain(&done["kept_because"])
+    ));
+    if let Some(warning) = done["warning"].as_str() {
+        out.push_str(&format!("{warning}\n"));
+    }
+    out
+}
+
+fn backup_in_words(done: &Value) -> String {
+    let snapshot = match done["snapshot"].as_u64() {
+        Some(entry) => format!("and the book as of entry {entry}"),
+        None => "and no snapshot: there was none yet".to_owned(),
+    };
+    let mut out = format!(
+        "{} holds entries {} to {}, {snapshot}\nnot copied: the token key {}; a start from the copy needs it\n",
+        plain(&done["to"]),
+        done["first_entry"],
+        done["last_entry"],
+        plain(&done["not_copied"]["token_key"]),
+    );
+    if let Some(archive) = done["not_copied"]["archive"].as_str() {
+        out.push_str(&format!(
+            "not copied: earlier entries in {archive}; its files never change\n"
+        ));
+    }
+    out
 }
 
 fn verify_in_words(found: &Value) -> String {

@@ -51,6 +51,8 @@ pub struct Config {
     pub token_key: Option<PathBuf>,
     /// How much of what.
     pub limits: Limits,
+    /// Where closed days go, and when.
+    pub archive: Archiving,
     /// What the clock shows at the start, in the zone of the calendar; `None`: the time.
     pub clock_start: Option<Local>,
     /// How log lines look.
@@ -105,6 +107,15 @@ pub struct Limits {
     pub commit_timeout: Duration,
 }
 
+/// Where closed days go, and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Archiving {
+    /// The folder; `None`: `archive` in the data folder.
+    pub dir: Option<PathBuf>,
+    /// So many days stay in the journal.
+    pub after_days: u32,
+}
+
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
@@ -154,6 +165,12 @@ impl Config {
         self.token_key
             .clone()
             .unwrap_or_else(|| self.data.join("token.key"))
+    }
+
+    /// Where closed days go.
+    pub fn archive_dir(&self) -> PathBuf {
+        let usual = || self.data.join("archive");
+        self.archive.dir.clone().unwrap_or_else(usual)
     }
 
     /// Where the admin socket is.

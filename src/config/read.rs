@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Config, LANGUAGE, Limits, Listener, LogFormat};
+use super::{Archiving, Config, LANGUAGE, Limits, Listener, LogFormat};
 use crate::source::{Shape, Table, Value, nearest};
 use crate::spec::{self, Spec};
 use crate::terms::Local;
@@ -24,6 +24,7 @@ const WHOLE: Shape = Shape {
         ("admin", "metrics and health"),
         ("keys", "where keys are"),
         ("limits", "how much of what"),
+        ("archive", "where closed days go, and when"),
         ("clock", "a clock that starts elsewhere"),
         ("log", "how log lines look"),
     ],
@@ -97,6 +98,15 @@ const LIMITS: Shape = Shape {
     later: &[],
 };
 
+const ARCHIVE: Shape = Shape {
+    what: "[archive]",
+    keys: &[
+        ("dir", "the folder of closed days, compressed"),
+        ("after_days", "so many days stay in the journal"),
+    ],
+    later: &[],
+};
+
 const CLOCK: Shape = Shape {
     what: "[clock]",
     keys: &[("start", "what it shows at the start, \"1405/09/02 10:15\"")],
@@ -123,6 +133,7 @@ pub(super) fn config(root: Value<'_>) -> Option<Config> {
         names_differ(value);
         Some(listeners)
     });
+    let limits = limits(&whole);
     Some(Config {
         file: None,
         data: PathBuf::from(data),
@@ -132,7 +143,8 @@ pub(super) fn config(root: Value<'_>) -> Option<Config> {
         token_key: in_table(&whole, "keys", &KEYS, |t| {
             t.optional("token", Value::title).map(PathBuf::from)
         }),
-        limits: limits(&whole),
+        archive: archive(&whole, &limits),
+        limits,
         clock_start: in_table(&whole, "clock", &CLOCK, |t| t.optional("start", local)),
         log: in_table(&whole, "log", &LOG, |t| t.optional("format", log_format))
             .unwrap_or(LogFormat::Human),
@@ -323,6 +335,34 @@ fn limits(whole: &Table<'_>) -> Limits {
         Some(())
     });
     limits
+}
+
+/// Days that the journal keeps where nobody says how many, and beyond the time in which repeats are found.
+const DAYS_KEPT: u32 = 10;
+const DAYS_BEYOND: u32 = 2;
+
+fn archive(whole: &Table<'_>, limits: &Limits) -> Archiving {
+    let window = limits.duplicate_window.as_secs().div_ceil(DAY.as_secs());
+    let least = u32::try_from(window).unwrap_or(u32::MAX) + DAYS_BEYOND;
+    let mut archiving = Archiving {
+        dir: None,
+        after_days: DAYS_KEPT.max(least),
+    };
+    in_table(whole, "archive", &ARCHIVE, |table| {
+        archiving.dir = table.optional("dir", Value::title).map(PathBuf::from);
+        let days = table.optional("after_days", |value| value.integer(1, 36_600))?;
+        archiving.after_days = u32::try_from(days).unwrap_or(u32::MAX);
+        if archiving.after_days < least {
+            let at = table.get("after_days")?;
+            let fault = at
+                .fault(LANGUAGE.form, "`after_days` is too short")
+                .why("what a repeat or a reversal may still ask for must stay in the journal")
+                .mend(format!("after_days = {least} or more"));
+            at.report(fault);
+        }
+        Some(())
+    });
+    archiving
 }
 
 impl Default for Limits {

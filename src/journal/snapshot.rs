@@ -131,6 +131,13 @@ pub fn newest_valid(dir: &Path) -> Option<Snapshot> {
         .find_map(|(head, bytes, hash, path)| open(&path, head, bytes, hash).ok().flatten())
 }
 
+/// The last entries of both snapshots, the older one first; none for one that is not there or has no whole header.
+pub fn sequences(dir: &Path) -> [Option<u64>; 2] {
+    let mut both = paths(dir).map(|path| read_head(&path).map(|(head, ..)| head.sequence));
+    both.sort_unstable();
+    both
+}
+
 /// The snapshots that know an entry after `sequence`.
 pub(super) fn later_than(dir: &Path, sequence: u64) -> Vec<PathBuf> {
     paths(dir)

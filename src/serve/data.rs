@@ -9,15 +9,18 @@ use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
+use crate::cli::chain;
 use crate::config::{Config, Limits};
-use crate::journal::{self, Folder, Journal, OpenError, Options, ReadError, Reader, snapshot};
+use crate::journal::{
+    self, Archive, Folder, Journal, OpenError, Options, ReadError, Reader, snapshot,
+};
 use crate::keys::{CheckValue, KeyFileError, TokenKey};
 use crate::ledger::{Book, Entry, record};
 use crate::store::{Lookup, Store};
 use crate::terms::Sequence;
 
 /// The name in the data folder of the file that keeps the check value of its token key.
-const CHECK_FILE: &str = "token-key.check";
+pub(super) const CHECK_FILE: &str = "token-key.check";
 
 /// How long a folder in use is waited for at a start.
 const IN_USE_MOST: Duration = Duration::from_secs(5);
@@ -34,6 +37,8 @@ pub struct Data {
     pub store: Option<Store>,
     /// The newest snapshot's last entry; 0 where there is none.
     pub snapshot: u64,
+    /// Closed days that have left the journal; `None` where the folder cannot be reached.
+    pub archive: Option<Archive>,
 }
 
 /// Why a data folder does not open.
@@ -163,14 +168,31 @@ impl Data {
         write_check(journal.folder().dir(), &key)?;
         let snapshot = snapshot.filter(|s| s.head.sequence <= opened.last_sequence);
         let snapshot_sequence = snapshot.as_ref().map_or(0, |s| s.head.sequence);
-        let book = book(snapshot, &journal.reader(), &config.limits)?;
+        let archive = match Archive::open(&config.archive_dir(), journal.folder().identity()) {
+            Ok(archive) => Some(archive),
+            Err(error) => {
+                tracing::warn!("going on without the archive: {}", chain(&error));
+                None
+            }
+        };
+        let reader = with_archive(journal.reader(), archive.as_ref());
+        let book = book(snapshot, &reader, &config.limits)?;
         Ok(Data {
             journal,
             book,
             key,
             store,
             snapshot: snapshot_sequence,
+            archive,
         })
+    }
+}
+
+/// A reader that finds in the archive what has left the journal.
+pub(super) fn with_archive(reader: Reader, archive: Option<&Archive>) -> Reader {
+    match archive {
+        Some(archive) => reader.with_archive(archive.clone()),
+        None => reader,
     }
 }
 

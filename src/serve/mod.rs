@@ -7,6 +7,7 @@
 //! ```
 
 pub mod admin;
+mod archiver;
 pub mod clock;
 pub mod commands;
 mod committer;

@@ -11,13 +11,13 @@ use thiserror::Error;
 use super::admin;
 use super::clock::Clock;
 use super::committer::{Piece, pieces};
-use super::data::{Data, DataError};
+use super::data::{self, Data, DataError};
 use super::door::Door;
 use super::health::Health;
 use super::rules;
 use crate::config::Config;
 use crate::engine::Engine;
-use crate::journal::{Journal, Reader};
+use crate::journal::{Archive, Journal, Reader, Segments};
 use crate::keys::TokenKey;
 use crate::source::Faults;
 use crate::store::Store;
@@ -26,11 +26,24 @@ use crate::terms::Moment;
 /// Where a command is carried out.
 pub struct Office {
     config: Arc<Config>,
-    reader: Reader,
+    papers: Papers,
     store: Option<Store>,
     key: TokenKey,
     clock: Arc<Clock>,
     desk: Desk,
+}
+
+/// The journal and its archive, for whoever does not append.
+#[derive(Debug, Clone)]
+pub struct Papers {
+    /// Reads both.
+    pub reader: Reader,
+    /// Reads the journal alone.
+    pub kept: Reader,
+    /// The journal's segments.
+    pub segments: Segments,
+    /// What has left it; `None` where the folder cannot be reached.
+    pub archive: Option<Archive>,
 }
 
 /// Who holds the book.
@@ -75,6 +88,15 @@ pub enum OfficeError {
     /// A day has no files.
     #[error(transparent)]
     Settle(#[from] crate::settle::SettleError),
+    /// Segments were not archived or brought back.
+    #[error(transparent)]
+    Archive(#[from] crate::journal::ArchiveError),
+    /// No backup was made.
+    #[error(transparent)]
+    Backup(#[from] crate::journal::BackupError),
+    /// The ledger database failed.
+    #[error("the ledger database")]
+    Store(#[from] crate::store::Fault),
     /// A question met a fault of the switch.
     #[error("the question panicked: a fault of the switch, see its log")]
     Panicked,
@@ -87,7 +109,7 @@ impl Office {
     /// The office of a running switch.
     pub(super) fn running(
         config: Arc<Config>,
-        reader: Reader,
+        papers: Papers,
         store: Option<Store>,
         key: TokenKey,
         clock: Arc<Clock>,
@@ -96,7 +118,7 @@ impl Office {
     ) -> Office {
         Office {
             config,
-            reader,
+            papers,
             store,
             key,
             clock,
@@ -111,14 +133,14 @@ impl Office {
     /// When the folder is in use or does not open, or when the rule files are faulty.
     pub fn open(config: Config) -> Result<Office, OfficeError> {
         let data = Data::open(&config, None)?;
-        let reader = data.journal.reader();
+        let papers = Papers::of(&data);
         let loaded = rules::load(&config, data.book.names()).map_err(OfficeError::Rules)?;
         let rulebook = Arc::new(loaded.rulebook);
         let clock = Arc::new(rules::clock(&config, &rulebook, &data.book));
         let engine = rules::engine(&config, data.book, rulebook);
         Ok(Office {
             config: Arc::new(config),
-            reader,
+            papers,
             store: data.store,
             key: data.key,
             clock,
@@ -209,9 +231,24 @@ impl Office {
         &self.config
     }
 
-    /// Reads what is durable.
+    /// Reads what is durable, and what is archived.
     pub fn journal(&self) -> &Reader {
-        &self.reader
+        &self.papers.reader
+    }
+
+    /// Reads the journal alone: what is archived is not in it.
+    pub fn kept(&self) -> &Reader {
+        &self.papers.kept
+    }
+
+    /// The journal's segments.
+    pub fn segments(&self) -> &Segments {
+        &self.papers.segments
+    }
+
+    /// What has left the journal; `None` where the folder cannot be reached.
+    pub fn archive(&self) -> Option<&Archive> {
+        self.papers.archive.as_ref()
     }
 
     /// The ledger database, where it is open.
@@ -240,6 +277,18 @@ impl Office {
     /// The data folder.
     pub fn data(&self) -> &Path {
         &self.config.data
+    }
+}
+
+impl Papers {
+    /// Those of an opened data folder.
+    pub(super) fn of(data: &Data) -> Papers {
+        Papers {
+            reader: data::with_archive(data.journal.reader(), data.archive.as_ref()),
+            kept: data.journal.reader(),
+            segments: data.journal.segments(),
+            archive: data.archive.clone(),
+        }
     }
 }
 

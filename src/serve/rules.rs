@@ -38,7 +38,7 @@ pub fn load(config: &Config, names: &Names) -> Result<Loaded, Faults> {
 }
 
 /// The folder, below the data folder, in which the files of every rule set lie that was ever put in force, by their hash.
-const KEPT: &str = "rule-sets";
+pub(super) const KEPT: &str = "rule-sets";
 
 /// Keeps the files of a rule set, so that what happened under it can be judged by it later too.
 ///

@@ -22,14 +22,14 @@ use super::guard::{self, EXIT_IO};
 use super::health::{Health, Serving};
 use super::link::Line;
 use super::listen::{self, Links};
-use super::office::Office;
+use super::office::{Office, Papers};
 use super::snapshots::Snapshots;
 use super::watchdog::{self, Commits};
-use super::{admin, fetch, http, metrics, rules};
+use super::{admin, archiver, fetch, http, metrics, rules};
 use crate::config::Config;
 use crate::engine::{ActError, Engine};
 use crate::exchange::{self, Link, LinkTerms};
-use crate::journal::{Journal, OpenError, Reader};
+use crate::journal::{Journal, OpenError};
 use crate::keys::TokenKey;
 use crate::source::Faults;
 use crate::store::{Follower, Store};
@@ -160,7 +160,7 @@ pub fn run(config: Config, options: Options) -> Result<(), ServeError> {
 struct House {
     config: Arc<Config>,
     key: TokenKey,
-    reader: Reader,
+    papers: Papers,
     store: Option<Store>,
     follower: Option<Follower>,
     clock: Arc<Clock>,
@@ -185,12 +185,14 @@ impl House {
         clock: Arc<Clock>,
         health: Arc<Health>,
     ) -> Result<House, ServeError> {
+        let papers = Papers::of(&data);
         let Data {
             journal,
             book,
             key,
             store,
             snapshot,
+            archive: _,
         } = data;
         let (reader, room) = (journal.reader(), journal.room());
         let epoch = journal.epoch();
@@ -255,7 +257,7 @@ impl House {
         let no_more_snapshots = Arc::new(AtomicBool::new(false));
         let snapshots = Snapshots {
             dir,
-            journal: reader.clone(),
+            journal: papers.reader.clone(),
             limits: config.limits,
             epoch,
             key: key.check_value(),
@@ -279,7 +281,7 @@ impl House {
         Ok(House {
             config,
             key,
-            reader,
+            papers,
             store,
             follower,
             clock,
@@ -311,6 +313,7 @@ impl House {
             source,
         })?;
         tokio::spawn(admin::serve(socket, self.office(), self.drain.subscribe()));
+        archiver::start(self.office()).map_err(system("start a thread"))?;
         let mut listeners = tokio::task::JoinSet::new();
         for line in &lines {
             let (name, address) = (&line.listener.name, line.listener.bind);
@@ -417,14 +420,14 @@ impl House {
     }
 
     fn office(&self) -> Arc<dyn Fn() -> Office + Send + Sync> {
-        let (config, reader) = (Arc::clone(&self.config), self.reader.clone());
+        let (config, papers) = (Arc::clone(&self.config), self.papers.clone());
         let (store, key) = (self.store.clone(), self.key.clone());
         let (clock, door) = (Arc::clone(&self.clock), self.door.clone());
         let health = Arc::clone(&self.health);
         Arc::new(move || {
             Office::running(
                 Arc::clone(&config),
-                reader.clone(),
+                papers.clone(),
                 store.clone(),
                 key.clone(),
                 Arc::clone(&clock),

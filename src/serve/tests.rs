@@ -17,7 +17,7 @@ use super::decider::Decider;
 use super::door::{Door, Lack, Offer, Outcome, Slip, Waiting};
 use super::link::{Arrival, Line};
 use super::listen::Links;
-use super::office::{Office, OfficeError};
+use super::office::{Office, OfficeError, Papers};
 use super::watchdog::{self, Commits};
 use super::{data, fetch, metrics, rules, run};
 use crate::config::{Config, SHIPPED};
@@ -41,6 +41,7 @@ struct Pipeline {
     committer: JoinHandle<Journal>,
     fetcher: JoinHandle<()>,
     reader: journal::Reader,
+    papers: Papers,
     runtime: tokio::runtime::Runtime,
     counter: Counter,
     watched: Commits,
@@ -152,6 +153,12 @@ impl Pipeline {
         let (free_token, free) = bounded(1);
         let (want, wanted) = bounded(64);
         let (reader, room) = (journal.reader(), journal.room());
+        let papers = Papers {
+            reader: reader.clone(),
+            kept: reader.clone(),
+            segments: journal.segments(),
+            archive: None,
+        };
         let decider = Decider {
             engine,
             queue,
@@ -181,6 +188,7 @@ impl Pipeline {
             committer,
             fetcher,
             reader,
+            papers,
             runtime: tokio::runtime::Builder::new_current_thread()
                 .enable_time()
                 .build()
@@ -509,7 +517,7 @@ fn a_question_that_panics_ends_nothing_but_itself() {
     let line = Pipeline::start(dir.path(), Disk::default(), 4 << 20, 1_000);
     let mut office = Office::running(
         Arc::new(Config::parse("built in", SHIPPED).unwrap()),
-        line.reader.clone(),
+        line.papers.clone(),
         None,
         TokenKey::new(&[7; 32]),
         Arc::new(Clock::new(Some(now()), Moment(0))),

@@ -256,6 +256,21 @@ impl Store {
         entry.flatten().map_or(Lookup::Unknown, Lookup::Found)
     }
 
+    /// The entries from `first` on in a row, about `most` of them, fewer where the store ends. Unknown as [`Store::entry`].
+    pub fn entries(&self, first: u64, most: usize) -> Lookup<Vec<Vec<u8>>> {
+        let entries = self.ask(|base| {
+            if first > self.position().sequence || first < base.view().first {
+                return Ok(None);
+            }
+            match read_entries(&base.db, first, most) {
+                // They may have left between the two.
+                Err(Fault::Page) if first < base.view().first => Ok(None),
+                entries => entries.map(Some),
+            }
+        });
+        entries.flatten().map_or(Lookup::Unknown, Lookup::Found)
+    }
+
     /// The entries that are found under an item: their sequences, newest first, `most` of them at most; and the sequence up to
     /// which, from [`Store::first_sequence`] on, this is the whole truth. An item is a hash: the entry itself has to be
     /// compared, and where all of `most` are others, older ones be asked for with [`Store::history`].
@@ -554,22 +569,7 @@ impl Filling {
         if next > self.position.sequence {
             return Ok(false);
         }
-        let start = db.get_lt(page::key(next, 1)).map_err(Fault::Sled)?;
-        let (start, _) = start
-            .filter(|(key, _)| key.starts_with(b"e"))
-            .ok_or(Fault::Page)?;
-        let mut gathering = Gathering::from(next);
-        let mut entries = Vec::new();
-        for row in db.range(start..sled::IVec::from(b"f")) {
-            let (key, value) = row.map_err(Fault::Sled)?;
-            gathering.take(&key, &value, &mut entries)?;
-            if entries.len() >= INDEXED_AT_ONCE {
-                break;
-            }
-        }
-        if entries.is_empty() {
-            return Err(Fault::Page);
-        }
+        let entries = read_entries(db, next, INDEXED_AT_ONCE)?;
         self.work.index(db, entries.iter().map(Vec::as_slice))?;
         Ok(true)
     }
@@ -625,6 +625,27 @@ fn filling_of(db: &sled::Db, identity: [u8; 16]) -> Result<Filling, Fault> {
         page: OpenPage::resume(&key, &value)?,
         work: Work::default(),
     })
+}
+
+/// The entries from `first` on, about `most`, at least one.
+fn read_entries(db: &sled::Db, first: u64, most: usize) -> Result<Vec<Vec<u8>>, Fault> {
+    let start = db.get_lt(page::key(first, 1)).map_err(Fault::Sled)?;
+    let (start, _) = start
+        .filter(|(key, _)| key.starts_with(b"e"))
+        .ok_or(Fault::Page)?;
+    let mut gathering = Gathering::from(first);
+    let mut entries = Vec::new();
+    for row in db.range(start..sled::IVec::from(b"f")) {
+        let (key, value) = row.map_err(Fault::Sled)?;
+        gathering.take(&key, &value, &mut entries)?;
+        if entries.len() >= most {
+            break;
+        }
+    }
+    if entries.is_empty() {
+        return Err(Fault::Page);
+    }
+    Ok(entries)
 }
 
 fn read_entry(db: &sled::Db, sequence: u64) -> Result<Vec<u8>, Fault> {

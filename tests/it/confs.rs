@@ -65,6 +65,12 @@ fn a_fault_has_its_place_and_its_cure() {
         "the dialect \"mastercard-ipm\" is for describing messages, not for a link; name one that has functions",
     );
     check("\"8d\"", "\"7d\"", "duplicate_window = \"8d\" or more");
+    check(
+        "after_days = 10 ",
+        "after_days = 9 ",
+        "after_days = 10 or more",
+    );
+    check("\"20s\"", "\"0s\"", "above zero");
     check("\"5m\"", "\"0s\"", "above zero");
     check("\"human\"", "\"xml\"", "`format` cannot be \"xml\"");
     check(

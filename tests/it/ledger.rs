@@ -217,6 +217,154 @@ fn every_member_folded_from_his_own_entries_is_the_one_in_the_book() {
     assert_eq!(then["accounts"], all["accounts"]);
 }
 
+/// Three days with purchases, each a segment of its own; the first two settled. The switch does not run.
+fn three_days() -> House {
+    let mut house = opened();
+    for (at, day) in ["1405/09/02", "1405/09/03", "1405/09/20"]
+        .iter()
+        .enumerate()
+    {
+        let clock = format!("{day} 10:15");
+        start_at(&mut house, &clock);
+        for stan in 1..=3 {
+            let stan = (10 * at + stan).to_string();
+            sell(&house, &clock, "500000", &stan, &[]);
+        }
+        if at < 2 {
+            let settled = house.office(&["settle", "--day", day, "--close"]);
+            assert!(settled.status.success(), "{settled:?}");
+        }
+        house.stop();
+    }
+    house
+}
+
+fn entries(dir: &Path, below: &str, ending: &str) -> usize {
+    let found = fs::read_dir(dir.join(below)).unwrap();
+    let names = found.map(|file| file.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| name.ends_with(ending)).count()
+}
+
+#[test]
+fn archived_days_are_still_verified_settled_and_asked() {
+    let mut house = three_days();
+    let dir = house.dir.path().to_owned();
+    let told = past(&house);
+    let settled = house.office_json(&["settle", "--day", "1405/09/02", "--out", "before"]);
+    let plan = house.office_json(&["ledger", "archive", "--dry-run"]);
+    assert_eq!(plan["segments"], Value::Null, "{plan}");
+    let segments = entries(&dir, "var/journal", ".segment");
+    let done = house.office_json(&["ledger", "archive"]);
+    let moved = done["segments"].as_u64().unwrap();
+    assert!(moved >= 2, "{done}");
+    assert_eq!(done["before_entry"], plan["before_entry"]);
+    let left = entries(&dir, "var/journal", ".segment");
+    assert!(left < segments, "{left} of {segments}");
+    assert_eq!(entries(&dir, "var/archive", ".zst") as u64, moved);
+    let again = house.office_json(&["ledger", "archive"]);
+    assert_eq!(again["segments"], 0, "{again}");
+
+    assert_eq!(past(&house), told);
+    let verified = house.office_json(&["ledger", "verify"]);
+    assert_eq!(verified["whole"], true, "{verified}");
+    let again = house.office_json(&["settle", "--day", "1405/09/02", "--out", "after"]);
+    assert_eq!(again["manifest"], settled["manifest"]);
+    start_at(&mut house, "1405/09/20 12:00");
+    sell(&house, "1405/09/20 12:00", "500000", "99", &[]);
+    let running = past(&house);
+    let balances = told.len() - 2;
+    assert_eq!(running[..balances], told[..balances]);
+    let told = running;
+    let verified = house.office_json(&["ledger", "verify"]);
+    assert_eq!(verified["whole"], true, "{verified}");
+    let in_use = house.office(&["ledger", "restore"]);
+    assert_eq!(in_use.status.code(), Some(2), "{in_use:?}");
+    house.stop();
+    let back = house.office_json(&["ledger", "restore"]);
+    assert_eq!(back["segments"], moved);
+    assert_eq!(past(&house), told);
+    // Made again, the ledger database has what was brought back.
+    let made = house.office_json(&["ledger", "rebuild"]);
+    assert_eq!(made["first_entry"], 1);
+    assert_eq!(past(&house), told);
+    // An archive that is gone is missed by what needs it, and named.
+    house.office_json(&["ledger", "archive"]);
+    fs::remove_dir_all(dir.join("var/archive")).unwrap();
+    let verified = house.office(&["ledger", "verify"]);
+    assert_eq!(verified.status.code(), Some(1));
+    let why = String::from_utf8_lossy(&verified.stdout).into_owned();
+    assert!(why.contains("archive"), "{why}");
+}
+
+#[test]
+fn what_is_not_settled_or_may_be_asked_for_stays_in_the_journal() {
+    let house = three_days();
+    let kept = |why: &str, words: &[&str]| {
+        let done = house.office_json(&[&["ledger", "archive"], words].concat());
+        let because = done["kept_because"].as_str().unwrap();
+        assert!(because.contains(why), "{done}");
+        done
+    };
+    fs::remove_file(house.dir.path().join("var/settled")).unwrap();
+    let done = kept("1405/09/02 is not closed and settled", &[]);
+    assert_eq!(
+        done["segments"], 1,
+        "what was opened belongs to no day's files"
+    );
+    fs::write(house.dir.path().join("var/settled"), "1405/09/02\n").unwrap();
+    let done = kept("1405/09/03 is not closed and settled", &["--dry-run"]);
+    assert!(done["before_entry"].as_u64() > Some(1), "{done}");
+    let both = "1405/09/02\n1405/09/03\n";
+    fs::write(house.dir.path().join("var/settled"), both).unwrap();
+    kept(
+        "repeats may still ask",
+        &["--before", "1405/09/20", "--dry-run"],
+    );
+    kept(
+        "younger than was asked",
+        &["--before", "1405/09/02", "--dry-run"],
+    );
+    fs::remove_file(house.dir.path().join("var/book.0")).unwrap();
+    let done = kept("two snapshots", &[]);
+    assert_eq!(done["segments"], 0);
+}
+
+#[test]
+fn a_backup_made_beside_the_running_switch_starts_and_is_whole() {
+    let mut house = three_days();
+    let dir = house.dir.path().to_owned();
+    house.office_json(&["ledger", "archive"]);
+    start_at(&mut house, "1405/09/20 12:00");
+    sell(&house, "1405/09/20 12:00", "500000", "98", &[]);
+    let balance = house.office_json(&["ledger", "balance", "--card", CARD]);
+    let made = house.office_json(&["ledger", "backup", "copy"]);
+    sell(&house, "1405/09/20 12:00", "500000", "99", &[]);
+    let twice = house.office(&["ledger", "backup", "copy"]);
+    assert_ne!(twice.status.code(), Some(0), "it is not empty");
+    house.stop();
+    assert!(made["first_entry"].as_u64() > Some(1), "{made}");
+    assert!(!dir.join("copy/token.key").exists() && !dir.join("copy.snapshot").exists());
+    // Without the key nothing is decided; with it and the archive everything is there as of then.
+    let mut config = config(&dir);
+    config.data = dir.join("copy");
+    config.archive.dir = Some(dir.join("var/archive"));
+    assert!(Office::open(config.clone()).is_err());
+    fs::copy(dir.join("var/token.key"), dir.join("copy/token.key")).unwrap();
+    let mut office = Office::open(config).unwrap();
+    let mut ask = |command: &str, words: Value| {
+        let found = office.carry_out(command, &words, &mut |_| {});
+        found.unwrap()
+    };
+    let last = &ask("status", json!({}))["durable"];
+    assert_eq!(*last, made["last_entry"]);
+    assert_eq!(
+        members(&ask("ledger-balance", json!({ "card": CARD }))),
+        members(&balance)
+    );
+    let verified = ask("ledger-verify", json!({}));
+    assert_eq!(verified["whole"], true, "{verified}");
+}
+
 fn program(dir: &Path, words: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_clubswitch"))
         .current_dir(dir)

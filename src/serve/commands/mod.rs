@@ -1,5 +1,7 @@
 //! The commands of the office, a row each. What they give is what `--json` prints.
 
+mod archive;
+pub mod backup;
 mod lookup;
 mod past;
 pub mod settle;
@@ -22,6 +24,9 @@ pub const COMMANDS: &[(&str, Command)] = &[
     ("ledger-balance", past::balance),
     ("ledger-history", past::history),
     ("ledger-entry", lookup::entry),
+    ("ledger-archive", archive::archive),
+    ("ledger-backup", backup::backup),
+    ("ledger-rebuild", backup::rebuild),
     ("ledger-open", opening::open),
 ];
 

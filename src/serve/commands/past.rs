@@ -544,14 +544,14 @@ fn members(engine: &Engine, identity: Identity, club: Option<&str>) -> Vec<Membe
 
 /// Which end of what was named is meant.
 #[derive(Clone, Copy)]
-enum Edge {
+pub(super) enum Edge {
     Begin,
     End,
 }
 
 /// A moment as people write it: `1405/08/30 14:00`, `2026-11-21 14:00:05`, or a day alone. To its end it has the whole
 /// second, or the whole day: entries of that second count.
-fn moment(text: &str, zone: &Zone, edge: Edge) -> Result<Moment, OfficeError> {
+pub(super) fn moment(text: &str, zone: &Zone, edge: Edge) -> Result<Moment, OfficeError> {
     let (day, time) = match text.trim().split_once([' ', 'T']) {
         Some((day, time)) => (day, Some(time.trim())),
         None => (text.trim(), None),

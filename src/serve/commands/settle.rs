@@ -1,6 +1,10 @@
 //! `settle`: the files of a day, read from the journal in a stream and published by rename.
 
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value, json};
@@ -13,6 +17,9 @@ use crate::terms::{Day, JalaliDate, Moment, Sequence};
 
 /// Where settlement folders go below the data folder.
 pub const FOLDER: &str = "settlement";
+
+/// The file in the data folder that names the days whose files were published, a line each.
+pub(super) const SETTLED: &str = "settled";
 
 /// Two runs would write to the same place.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
@@ -84,6 +91,9 @@ pub(super) fn run(
         Published::Same(_) => "same",
         Published::Replaced(_) => "replaced",
     };
+    if !manifest.provisional {
+        note_settled(office.data(), day)?;
+    }
     tracing::info!(
         provisional = manifest.provisional,
         "settled {day}: {how} files in {}",
@@ -96,6 +106,32 @@ pub(super) fn run(
         "provisional": manifest.provisional,
         "manifest": serde_json::to_value(&manifest).unwrap_or_default(),
     }))
+}
+
+/// The days whose files were published after they had closed.
+pub(super) fn settled(data: &Path) -> BTreeSet<Day> {
+    let text = fs::read_to_string(data.join(SETTLED)).unwrap_or_default();
+    text.lines().filter_map(Day::parse).collect()
+}
+
+fn note_settled(data: &Path, day: Day) -> Result<(), OfficeError> {
+    if settled(data).contains(&day) {
+        return Ok(());
+    }
+    let path = data.join(SETTLED);
+    let noted = fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o640)
+        .open(&path)
+        .and_then(|mut file| {
+            file.write_all(format!("{day}\n").as_bytes())?;
+            file.sync_all()
+        });
+    noted.map_err(|source| OfficeError::Io {
+        doing: format!("note a settled day in {}", path.display()),
+        source,
+    })
 }
 
 fn parse(day: &str) -> Result<Day, OfficeError> {

@@ -1,12 +1,14 @@
 //! `ledger verify`: the whole journal replayed into an empty book, and everything else held against that: each entry's
-//! own sums, the book in use, the chain of segments, the ledger database.
+//! own sums, the book in use, the chain of segments, the ledger database. One thread reads and decodes ahead of the one
+//! that replays, one holds the ledger database against the journal's bytes, one hashes sealed segments.
 
-use std::collections::BTreeMap;
+use std::thread;
 
+use crossbeam_channel::{Receiver, Sender, bounded};
 use serde_json::{Map, Value, json};
 
 use crate::cli::chain;
-use crate::journal::{Group, snapshot};
+use crate::journal::{Group, ReadError, Reader, snapshot};
 use crate::ledger::{Account, Book, Entry, Names, PurseKey, record};
 use crate::serve::data;
 use crate::serve::office::{Office, OfficeError, step};
@@ -17,8 +19,11 @@ use crate::terms::{Moment, UnitId};
 const TOLD_MOST: usize = 20;
 /// Entries between two lines of progress.
 const STEP: u64 = 20_000;
-/// Every so many entries one is looked up in the ledger database too.
-const SAMPLE: u64 = 16;
+/// Entries that are handed over at once, and how many such batches wait at most.
+const BATCH: usize = 1_024;
+const AHEAD: usize = 16;
+/// Entries that the ledger database is asked for at once.
+const STORED: usize = 1_024;
 
 /// What the book in use says of itself.
 struct Held {
@@ -35,7 +40,21 @@ struct Replay {
     book: Book,
     groups: u64,
     last_at: Moment,
-    compared: u64,
+    /// What an entry moves in purses by its postings and by its lots.
+    moved: Vec<(PurseKey, i64)>,
+    problems: Problems,
+}
+
+/// Some groups, read ahead.
+struct Batch {
+    groups: u64,
+    entries: Vec<Entry>,
+}
+
+/// What the ledger database was found to be.
+#[derive(Default)]
+struct Compared {
+    entries: u64,
     problems: Problems,
 }
 
@@ -46,6 +65,13 @@ struct Problems {
 }
 
 impl Problems {
+    fn join(&mut self, others: Problems) {
+        for problem in others.told {
+            self.add(problem);
+        }
+        self.more += others.more;
+    }
+
     fn add(&mut self, problem: String) {
         if self.told.len() < TOLD_MOST {
             self.told.push(problem);
@@ -67,9 +93,10 @@ pub(super) fn verify(
         book: Book::new(data::keep_days(&office.config().limits)),
         groups: 0,
         last_at: Moment(i64::MIN),
-        compared: 0,
+        moved: Vec::new(),
         problems: Problems::default(),
     };
+    let office = &*office;
     let store = office.store();
     if let Some(store) = store.filter(|_| !running)
         && let Err(error) = store.agree(office.journal())
@@ -77,11 +104,22 @@ pub(super) fn verify(
         let why = chain(&error);
         replay.problems.add(format!("the ledger database: {why}"));
     }
-    let whole = replay.run(office, held.sequence, progress);
+    let last = held.sequence;
+    let (whole, compared, sealed) = thread::scope(|scope| {
+        let (to_replay, read) = bounded(AHEAD);
+        let (to_compare, groups) = bounded(AHEAD);
+        scope.spawn(move || read_ahead(office.journal(), last, &to_replay, &to_compare));
+        let comparing = scope.spawn(move || compare(store, running, &groups));
+        let sealing = scope.spawn(|| office.journal().check_seals(|_, _| {}));
+        let whole = replay.run(last, read, progress);
+        (whole, comparing.join(), sealing.join())
+    });
     if let Err(error) = &whole {
         replay.problems.add(chain(error));
     }
-    let chain = seals(office, progress, &mut replay.problems);
+    let compared = compared.unwrap_or_else(|_| Compared::panicked());
+    replay.problems.join(compared.problems);
+    let chain = seals(sealed.ok(), &mut replay.problems);
     let equal = whole.is_ok() && replay.same(&held);
     if whole.is_ok() && !equal {
         replay.problems.add(format!(
@@ -122,7 +160,7 @@ pub(super) fn verify(
             json!({
                 "sequence": at,
                 "behind": office.journal().last_sequence().saturating_sub(at),
-                "compared": replay.compared,
+                "compared": compared.entries,
             })
         }),
         "snapshot": snapshot,
@@ -152,31 +190,23 @@ impl Replay {
     /// Takes every entry up to `last`.
     fn run(
         &mut self,
-        office: &Office,
         last: u64,
+        read: Receiver<Result<Batch, data::DataError>>,
         progress: &mut dyn FnMut(Value),
     ) -> Result<(), data::DataError> {
-        if last == 0 {
-            return Ok(());
-        }
         let mut next_step = STEP;
-        for group in office.journal().read_from(1)? {
-            let group = group?;
-            self.groups += 1;
-            let entries = data::entries(&group)?;
-            self.compare(&group, office.store());
-            for entry in &entries {
-                if entry.head.sequence.0 > last {
-                    return Ok(());
+        for batch in read {
+            let batch = batch?;
+            self.groups += batch.groups;
+            for entry in &batch.entries {
+                if entry.head.sequence.0 <= last {
+                    self.take(entry)?;
                 }
-                self.take(entry)?;
             }
-            if group.last_sequence() >= last {
-                return Ok(());
-            }
-            if group.last_sequence() >= next_step {
-                progress(step(group.last_sequence(), last, "entries replayed"));
-                next_step = group.last_sequence() + STEP;
+            let done = self.book.sequence().0;
+            if done >= next_step {
+                progress(step(done, last, "entries replayed"));
+                next_step = done + STEP;
             }
         }
         Ok(())
@@ -191,7 +221,7 @@ impl Replay {
             ));
         }
         self.last_at = entry.head.at;
-        let mut purses: BTreeMap<PurseKey, i64> = BTreeMap::new();
+        self.moved.clear();
         for posting in &entry.effects.postings {
             let units = [posting.from, posting.to].map(|account| self.book.unit(account));
             if posting.amount <= 0 || posting.from == posting.to {
@@ -204,14 +234,14 @@ impl Replay {
             }
             for (account, sign) in [(posting.from, -1), (posting.to, 1)] {
                 if let Some(key) = account.purse() {
-                    *purses.entry(key).or_default() += sign * posting.amount;
+                    self.move_purse(key, sign * posting.amount);
                 }
             }
         }
         for moved in &entry.effects.lots {
-            *purses.entry(moved.key).or_default() -= moved.amount;
+            self.move_purse(moved.key, -moved.amount);
         }
-        if purses.values().any(|left| *left != 0) {
+        if self.moved.iter().any(|(_, left)| *left != 0) {
             self.problems.add(format!(
                 "entry {sequence}: its lots are not what its postings move"
             ));
@@ -219,28 +249,10 @@ impl Replay {
         Ok(())
     }
 
-    /// Holds some entries of a group against the ledger database, where that has them.
-    fn compare(&mut self, group: &Group, store: Option<&Store>) {
-        let Some(store) = store else { return };
-        let known = store.position().sequence;
-        let entries = record::split(&group.payload).flatten();
-        for (sequence, bytes) in (group.first_sequence..=known).zip(entries) {
-            if sequence % SAMPLE != 0 && sequence != known {
-                continue;
-            }
-            match store.entry(sequence) {
-                Lookup::Found(found) if found == bytes => self.compared += 1,
-                // It is being led at this moment, or made again.
-                Lookup::Unknown => {}
-                Lookup::Found(_) => {
-                    let what = "is another one in the ledger database";
-                    self.problems.add(format!("entry {sequence} {what}"));
-                }
-                Lookup::Absent => {
-                    let what = "is missing in the ledger database";
-                    self.problems.add(format!("entry {sequence} {what}"));
-                }
-            }
+    fn move_purse(&mut self, key: PurseKey, by: i64) {
+        match self.moved.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, amount)) => *amount += by,
+            None => self.moved.push((key, by)),
         }
     }
 
@@ -276,19 +288,97 @@ impl Replay {
     }
 }
 
-/// Checks the hashes of sealed segments.
-fn seals(office: &Office, progress: &mut dyn FnMut(Value), problems: &mut Problems) -> Value {
-    let checked = office.journal().check_seals(|done, of| {
-        progress(step(done, of, "sealed segments checked"));
-    });
-    match checked {
-        Ok(sealed) => json!({ "state": "whole", "sealed_segments": sealed }),
-        Err(error) => {
-            let why = chain(&error);
-            problems.add(format!("the chain of segments: {why}"));
-            json!({ "state": "broken", "why": why })
+/// Reads every group up to entry `last`, and hands its bytes to one and its entries to the other.
+fn read_ahead(
+    journal: &Reader,
+    last: u64,
+    to_replay: &Sender<Result<Batch, data::DataError>>,
+    to_compare: &Sender<Vec<Group>>,
+) {
+    if last == 0 {
+        return;
+    }
+    let read = || -> Result<(), data::DataError> {
+        let (mut groups, mut entries) = (Vec::new(), Vec::with_capacity(2 * BATCH));
+        for group in journal.read_from(1)? {
+            let group = group?;
+            entries.extend(data::entries(&group)?);
+            let is_last = group.last_sequence() >= last;
+            groups.push(group);
+            if entries.len() >= BATCH || is_last {
+                let batch = Batch {
+                    groups: groups.len() as u64,
+                    entries: std::mem::replace(&mut entries, Vec::with_capacity(2 * BATCH)),
+                };
+                // Who is not there any more has found enough.
+                let _ = to_compare.send(std::mem::take(&mut groups));
+                if to_replay.send(Ok(batch)).is_err() || is_last {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    };
+    if let Err(error) = read() {
+        let _ = to_replay.send(Err(error));
+    }
+}
+
+/// Holds every entry that the ledger database has against its bytes in the journal.
+fn compare(store: Option<&Store>, running: bool, read: &Receiver<Vec<Group>>) -> Compared {
+    let mut found = Compared::default();
+    let Some(store) = store else { return found };
+    // What the database has, from the entry `next` on.
+    let (mut stored, mut next) = (Vec::new().into_iter(), 0);
+    for group in read.iter().flatten() {
+        let (first, known) = (store.first_sequence(), store.position().sequence);
+        let entries = record::split(&group.payload).flatten();
+        for (sequence, bytes) in (group.first_sequence..=known).zip(entries) {
+            if sequence < first {
+                continue;
+            }
+            if next != sequence || stored.as_slice().is_empty() {
+                match store.entries(sequence, STORED) {
+                    Lookup::Found(entries) => (stored, next) = (entries.into_iter(), sequence),
+                    // It is being led at this moment, or made again.
+                    _ if running => break,
+                    _ => {
+                        let what = "cannot be read in the ledger database";
+                        found.problems.add(format!("entry {sequence} {what}"));
+                        return found;
+                    }
+                }
+            }
+            if stored.next().is_some_and(|stored| stored == bytes) {
+                found.entries += 1;
+            } else {
+                let what = "is another one in the ledger database";
+                found.problems.add(format!("entry {sequence} {what}"));
+            }
+            next += 1;
         }
     }
+    found
+}
+
+impl Compared {
+    fn panicked() -> Compared {
+        let mut found = Compared::default();
+        let what = "the ledger database: holding it against the journal panicked";
+        found.problems.add(what.to_owned());
+        found
+    }
+}
+
+/// What the hashes of sealed segments say; `None` where nobody came back with them.
+fn seals(sealed: Option<Result<u64, ReadError>>, problems: &mut Problems) -> Value {
+    let why = match sealed {
+        Some(Ok(sealed)) => return json!({ "state": "whole", "sealed_segments": sealed }),
+        Some(Err(error)) => chain(&error),
+        None => "their check panicked".to_owned(),
+    };
+    problems.add(format!("the chain of segments: {why}"));
+    json!({ "state": "broken", "why": why })
 }
 
 /// `rial`, or `golestan/points`.
