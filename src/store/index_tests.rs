@@ -1,30 +1,37 @@
 //! What the index promises, held against a map of everything: at any moment, over runs, merges, restarts, losses.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::follower::{behind, take};
 use super::*;
-use crate::journal::{Journal, Options};
+use crate::journal::{Archive, Journal, Options, Segments};
 use crate::ledger::finding;
 use crate::ledger::record;
 use crate::ledger::told::{Told, Verdict};
 use crate::ledger::{
-    Asked, Effects, Entry, Function, Head, Input, Key, LotId, LotMove, LotTerms, MemberChange,
-    Mode, OriginalRef, PurseKey,
+    Account, Asked, Effects, Entry, Function, Head, Input, Key, LotId, LotMove, LotTerms,
+    MemberChange, Mode, OriginalRef, Party, Posting, PurseKey, Reason,
 };
-use crate::terms::{AcquirerId, Day, MemberId, Moment, PurseId, Sequence, SetNumber, ShopId};
+use crate::terms::{
+    AcquirerId, ClubId, Day, MemberId, Moment, PurseId, Rials, RuleId, Sequence, SetNumber, ShopId,
+    UnitId,
+};
 
 /// Entries of a run here.
 const RUN: u64 = 300;
 
 /// SplitMix64, Steele, Lea, Flood, 2014.
 #[derive(Clone)]
-pub(super) struct Random(pub(super) u64);
+struct Random(u64);
 
 impl Random {
     /// The seed of `SEED=0x..`, else one by the clock; told, so that a failure can be played again.
-    pub(super) fn seeded() -> Random {
+    fn seeded() -> Random {
         let given = std::env::var("SEED").ok();
         let given = given.map(|seed| u64::from_str_radix(seed.trim_start_matches("0x"), 16));
         let seed = match given {
@@ -39,7 +46,7 @@ impl Random {
         Random(seed)
     }
 
-    pub(super) fn below(&mut self, end: u64) -> u64 {
+    fn below(&mut self, end: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -95,6 +102,9 @@ fn some_entry(sequence: u64, random: &mut Random) -> Entry {
     if is_asked {
         let mut told = Told::only(Verdict::Approved);
         told.rrn = random.one_in(2).then(|| rrn(random));
+        told.rules = vec![RuleId(3); random.below(4) as usize];
+        told.split = vec![(Party::Merchant, Rials(5_000_000)); random.below(3) as usize];
+        effects.postings = vec![some_posting(random); random.below(3) as usize];
         effects.told = Some(told);
     }
     if random.one_in(30) {
@@ -128,6 +138,16 @@ fn some_lot(random: &mut Random) -> LotMove {
             dies: None,
         },
         amount: 5,
+    }
+}
+
+fn some_posting(random: &mut Random) -> Posting {
+    Posting {
+        from: Account::Club(ClubId(1)),
+        to: Account::Shop(ShopId(random.below(25) as u32)),
+        amount: 1 << 40,
+        unit: UnitId(1),
+        reason: Reason::Split,
     }
 }
 
@@ -176,55 +196,135 @@ fn split(payload: &[u8], _count: u32) -> Option<Vec<&[u8]>> {
     record::split(payload).collect::<Result<_, _>>().ok()
 }
 
-/// A journal with a map of everything in it.
-pub(super) struct World {
-    pub(super) dir: tempfile::TempDir,
-    pub(super) journal: Journal,
-    pub(super) random: Random,
+/// A map of everything in a journal.
+#[derive(Clone, Default)]
+struct Known {
     found: BTreeMap<Item, Vec<u64>>,
+    last: u64,
+}
+
+impl Known {
+    /// An item that was met, or one that was not.
+    fn some_item(&self, random: &mut Random) -> Item {
+        let mut found = None;
+        if !random.one_in(5) {
+            let kind = finding::Kind::ALL[random.below(8) as usize];
+            let hash = match kind {
+                finding::Kind::Member | finding::Kind::Shop => random.below(300),
+                _ => random.below(u64::MAX),
+            };
+            found = self.found.range(Item { kind, hash }..).next();
+        }
+        found.map_or_else(
+            || Item::undone(Sequence(random.below(self.last + 9))),
+            |(item, _)| *item,
+        )
+    }
+
+    /// Holds many look-ups against the map; gives how many the store knew.
+    fn check(&self, store: &Store, random: &mut Random, times: u64) -> u64 {
+        let mut known = 0;
+        for _ in 0..times {
+            let item = self.some_item(random);
+            let most = 1 + random.below(6) as usize;
+            let before = match random.below(3) {
+                0 => 1 + random.below(self.last + 5),
+                _ => u64::MAX,
+            };
+            let first_before = store.first_sequence();
+            let (found, up_to) = store.history(item, before, most);
+            let first = store.first_sequence();
+            // What leaves meanwhile may be told or not.
+            let end = before.min(up_to.saturating_add(1));
+            let wanted = |first| -> Vec<u64> {
+                let all = self.found.get(&item).map_or(&[][..], Vec::as_slice);
+                let within = all.iter().rev().filter(|s| (first..end).contains(*s));
+                within.copied().take(most).collect()
+            };
+            let found = match found {
+                Lookup::Unknown => continue,
+                Lookup::Absent => Vec::new(),
+                Lookup::Found(found) => found,
+            };
+            assert!(
+                found == wanted(first) || found == wanted(first_before),
+                "{item:?} before {before}, {most} at most, true up to {up_to}: {found:?} found, {:?} wanted",
+                wanted(first)
+            );
+            known += 1;
+        }
+        known
+    }
+}
+
+/// A journal with a map of everything in it.
+struct World {
+    dir: tempfile::TempDir,
+    journal: Journal,
+    random: Random,
+    known: Known,
     turned: u64,
 }
 
 impl World {
-    pub(super) fn new() -> World {
+    fn new() -> World {
         let dir = tempfile::tempdir().unwrap();
         let options = Options {
-            segment_bytes: 1 << 20,
+            segment_bytes: 256 << 10,
             ..Options::default()
         };
         World {
             journal: Journal::open(dir.path(), options).unwrap().0,
             dir,
             random: Random::seeded(),
-            found: BTreeMap::new(),
+            known: Known::default(),
             turned: 0,
         }
     }
 
-    pub(super) fn append(&mut self, entries: u64) {
+    fn append(&mut self, entries: u64) {
         let end = self.journal.last_sequence() + entries;
         while self.journal.last_sequence() < end {
             let first = self.journal.last_sequence() + 1;
             let last = end.min(first + self.random.below(150));
-            let (mut payload, mut items) = (Vec::new(), Vec::new());
-            for sequence in first..=last {
-                let entry = some_entry(sequence, &mut self.random);
-                if matches!(entry.input, Input::DayTurned { .. }) {
-                    self.turned = sequence;
-                }
-                items.clear();
-                finding::items(&entry, &mut items);
-                for item in &items {
-                    self.found.entry(*item).or_default().push(sequence);
-                }
-                record::encode(&entry, &mut payload);
-            }
-            let count = u32::try_from(last - first + 1).unwrap();
-            self.journal.append(first, count, &payload).unwrap();
+            let made = (first..=last).map(|sequence| some_entry(sequence, &mut self.random));
+            let made: Vec<Entry> = made.collect();
+            self.append_group(&made);
         }
     }
 
-    pub(super) fn open(&self) -> (Store, Opened) {
+    fn append_group(&mut self, entries: &[Entry]) {
+        let first = self.journal.last_sequence() + 1;
+        let (mut payload, mut items) = (Vec::new(), Vec::new());
+        for (sequence, entry) in (first..).zip(entries) {
+            if matches!(entry.input, Input::DayTurned { .. }) {
+                self.turned = sequence;
+            }
+            items.clear();
+            finding::items(entry, &mut items);
+            for item in &items {
+                let found = self.known.found.entry(*item).or_default();
+                found.push(sequence);
+            }
+            record::encode(entry, &mut payload);
+            self.known.last = sequence;
+        }
+        let count = u32::try_from(entries.len()).unwrap();
+        self.journal.append(first, count, &payload).unwrap();
+    }
+
+    fn turn_day(&mut self) {
+        let sequence = self.journal.last_sequence() + 1;
+        let mut entry = some_entry(sequence, &mut self.random);
+        entry.input = Input::DayTurned {
+            acquirer: AcquirerId(0),
+            closed: Day(20_000),
+            opened: Day(20_001),
+        };
+        self.append_group(&[entry]);
+    }
+
+    fn open(&self) -> (Store, Opened) {
         self.open_in(self.dir.path())
     }
 
@@ -233,7 +333,7 @@ impl World {
     }
 
     /// Follows the journal to its end, with now and then a step of the work behind it.
-    pub(super) fn lead(&mut self, store: &Store) {
+    fn lead(&mut self, store: &Store) {
         let mut waiting = Vec::new();
         for group in behind(store, &self.journal.reader()).unwrap() {
             waiting.push(group.unwrap());
@@ -248,75 +348,108 @@ impl World {
         take(store, &waiting, split).unwrap();
     }
 
-    /// What the map knows of an item from `first` up to `last`, newest first.
-    fn known(&self, item: &Item, first: u64, before: u64) -> Vec<u64> {
-        let all = self.found.get(item).map_or(&[][..], Vec::as_slice);
-        let within = all.iter().rev().copied();
-        within.filter(|s| (first..before).contains(s)).collect()
+    /// A store that has followed everything, with nothing left to do.
+    fn led(&mut self, entries: u64) -> Store {
+        self.append(entries);
+        let (store, _) = self.open();
+        self.lead(&store);
+        finish(&store);
+        store
     }
 
-    fn some_item(&mut self) -> Item {
-        let last = self.journal.last_sequence();
-        let (items, mut found) = (&self.found, None);
-        if !self.random.one_in(5) {
-            let kind = finding::Kind::ALL[self.random.below(8) as usize];
-            let hash = self.random.below(u64::MAX);
-            let hash = if matches!(kind, finding::Kind::Member | finding::Kind::Shop) {
-                hash % 300
-            } else {
-                hash
+    fn check(&mut self, store: &Store, times: u64) -> u64 {
+        self.known.check(store, &mut self.random, times)
+    }
+
+    /// Everything is found, and every entry is there from the first that the store has.
+    fn is_whole(&mut self, store: &Store) {
+        assert_eq!(store.answers_up_to(), self.journal.last_sequence());
+        assert_eq!(self.check(store, 300), 300);
+        let first = store.first_sequence();
+        for _ in 0..50 {
+            let sequence = 1 + self.random.below(self.known.last);
+            let group = self.journal.reader().find(sequence).unwrap().unwrap();
+            let at = usize::try_from(sequence - group.first_sequence).unwrap();
+            let wanted = split(&group.payload, group.count).unwrap()[at].to_vec();
+            let wanted = match sequence < first {
+                true => Lookup::Unknown,
+                false => Lookup::Found(wanted),
             };
-            found = items
-                .range(Item { kind, hash }..)
-                .next()
-                .map(|(item, _)| *item);
+            assert_eq!(store.entry(sequence), wanted, "entry {sequence}");
         }
-        found.unwrap_or_else(|| Item::undone(Sequence(self.random.below(last + 9))))
     }
 
-    /// Holds many look-ups against the map; gives how many were known to the store.
-    pub(super) fn check(&mut self, store: &Store, times: u64) -> u64 {
-        let mut known = 0;
-        for _ in 0..times {
-            let item = self.some_item();
-            let most = 1 + self.random.below(6) as usize;
-            let before = match self.random.below(3) {
-                0 => 1 + self.random.below(self.journal.last_sequence() + 5),
-                _ => u64::MAX,
-            };
-            let (found, up_to) = store.history(item, before, most);
-            let first = store.first_sequence();
-            let mut wanted = self.known(&item, first, before.min(up_to + 1));
-            wanted.truncate(most);
-            match found {
-                Lookup::Unknown => continue,
-                Lookup::Absent => assert!(
-                    wanted.is_empty(),
-                    "{wanted:?}: {item:?} before {before}, {most}"
-                ),
-                Lookup::Found(found) => {
-                    assert_eq!(found, wanted, "{item:?} before {before}, {most}");
-                }
-            }
-            known += 1;
-        }
-        known
-    }
-
-    fn finish(&self, store: &Store) {
-        while store.step().unwrap() {}
-        store.flush().unwrap();
-        while store.step().unwrap() {}
+    /// What the disk would hold after a crash now, opened.
+    fn after_a_crash(&mut self) -> (tempfile::TempDir, Store) {
+        let copy = tempfile::tempdir().unwrap();
+        copy_store(self.dir.path(), copy.path());
+        let (store, opened) = self.open_in(copy.path());
+        assert_eq!(opened.put_aside, None);
+        (copy, store)
     }
 }
 
-fn runs(store: &Store) -> Vec<(u64, u64, bool)> {
+fn copy_store(from: &Path, to: &Path) {
+    let (from, to) = (from.join("store"), to.join("store"));
+    fs::create_dir_all(&to).unwrap();
+    for file in fs::read_dir(&from).unwrap().map(Result::unwrap) {
+        if file.file_type().unwrap().is_file() {
+            fs::copy(file.path(), to.join(file.file_name())).unwrap();
+        }
+    }
+}
+
+/// Does all that waits.
+fn finish(store: &Store) {
+    while store.step().unwrap() {}
+    store.flush().unwrap();
+    while store.step().unwrap() {}
+    store.flush().unwrap();
+}
+
+fn db_of(store: &Store) -> sled::Db {
+    store.base().as_ref().unwrap().db.clone()
+}
+
+fn heads(store: &Store) -> Vec<run::Head> {
     let base = store.base();
     let view = base.as_ref().unwrap().view();
-    let heads = view.runs.iter().map(|run| run.head);
-    heads
-        .map(|head| (head.first, head.last, head.merged))
-        .collect()
+    view.runs.iter().map(|run| run.head).collect()
+}
+
+/// The runs that have rows in the database, with or without a head.
+fn runs_with_rows(db: &sled::Db) -> Vec<u32> {
+    let keys = [&b"i"[..], b"j"].map(|prefix| db.scan_prefix(prefix).keys());
+    let numbers = keys.into_iter().flatten().map(|key| {
+        let key = key.unwrap();
+        u32::from_be_bytes(key[1..5].try_into().unwrap())
+    });
+    let mut numbers: Vec<u32> = numbers.collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    numbers
+}
+
+/// Nothing is there but what is needed.
+fn is_tidy(store: &Store) {
+    let mut numbers: Vec<u32> = heads(store).iter().map(|head| head.number).collect();
+    numbers.sort_unstable();
+    assert_eq!(runs_with_rows(&db_of(store)), numbers);
+}
+
+#[test]
+fn what_is_read_briefly_is_found_under_the_same_items() {
+    let mut random = Random::seeded();
+    for sequence in 1..5000 {
+        let entry = some_entry(sequence, &mut random);
+        let (mut bytes, mut items, mut of_brief) = (Vec::new(), Vec::new(), Vec::new());
+        record::encode(&entry, &mut bytes);
+        let brief = record::brief(&bytes[4..]).unwrap();
+        assert_eq!((brief.head, &brief.input), (entry.head, &entry.input));
+        finding::items(&entry, &mut items);
+        finding::items(&brief, &mut of_brief);
+        assert_eq!(of_brief, items);
+    }
 }
 
 #[test]
@@ -330,16 +463,340 @@ fn what_is_found_is_what_a_map_of_everything_knows() {
         assert_eq!(store.answers_up_to(), world.journal.last_sequence());
         assert_eq!(world.check(&store, 100), 100);
     }
-    world.finish(&store);
-    assert_eq!(world.check(&store, 2000), 2000);
-    let unmerged = runs(&store)
-        .iter()
-        .filter(|(_, last, merged)| !merged && *last < world.turned)
-        .count();
+    finish(&store);
+    world.is_whole(&store);
+    is_tidy(&store);
+    let turned = world.turned;
+    let unmerged = |head: &&run::Head| !head.merged && head.last < turned;
     assert!(
-        unmerged < 2,
-        "{:?}, turned at {}",
-        runs(&store),
-        world.turned
+        heads(&store).iter().filter(unmerged).count() < 2,
+        "{:?}, turned at {turned}",
+        heads(&store)
     );
+}
+
+/// A long life: it follows, works, is closed, crashes, lets days leave, and is right all the while.
+#[test]
+fn a_store_is_right_after_every_restart_and_crash() {
+    let mut world = World::new();
+    let mut store = world.led(100);
+    let end = Instant::now() + testing_time();
+    let mut crashes = 0;
+    while Instant::now() < end {
+        let entries = world.random.below(250);
+        match world.random.below(12) {
+            0..5 => world.append(entries),
+            5..8 => world.lead(&store),
+            8 => {
+                for _ in 0..1 + world.random.below(12) {
+                    store.step().unwrap();
+                }
+            }
+            9 => store.flush().unwrap(),
+            10 => {
+                drop(store);
+                let opened;
+                (store, opened) = world.open();
+                assert_eq!(opened.put_aside, None);
+            }
+            _ if world.random.one_in(4) => {
+                let back = world.random.below(1500);
+                let before = store.position().sequence.saturating_sub(back);
+                behind(&store, &world.journal.reader()).unwrap();
+                let first = store.drop_before(before).unwrap();
+                assert!(first >= before && first <= store.position().sequence.max(1));
+            }
+            _ => {
+                let (_copy, crashed) = world.after_a_crash();
+                assert_eq!(world.check(&crashed, 10), 0);
+                crashed.agree(&world.journal.reader()).unwrap();
+                assert_eq!(world.check(&crashed, 100), 100);
+                world.lead(&crashed);
+                finish(&crashed);
+                world.is_whole(&crashed);
+                is_tidy(&crashed);
+                crashes += 1;
+            }
+        }
+        world.check(&store, 30);
+    }
+    world.lead(&store);
+    finish(&store);
+    world.is_whole(&store);
+    is_tidy(&store);
+    println!("{} entries, {crashes} crashes", world.known.last);
+}
+
+#[test]
+fn a_crash_between_the_steps_of_a_merge_changes_no_answer() {
+    let mut world = World::new();
+    let store = world.led(RUN * 6);
+    world.turn_day();
+    world.lead(&store);
+    store.flush().unwrap();
+    let mut copies = 0;
+    loop {
+        let merged = heads(&store)
+            .iter()
+            .any(|head| head.merged && head.last + 1 >= RUN * 5);
+        let (_copy, crashed) = world.after_a_crash();
+        crashed.agree(&world.journal.reader()).unwrap();
+        world.lead(&crashed);
+        assert_eq!(world.check(&crashed, 200), 200);
+        finish(&crashed);
+        world.is_whole(&crashed);
+        is_tidy(&crashed);
+        copies += 1;
+        if !store.step().unwrap() && merged {
+            break;
+        }
+        store.flush().unwrap();
+    }
+    assert!(copies > 5, "{copies}");
+}
+
+#[test]
+fn days_that_left_are_unknown_and_their_rows_go() {
+    let mut world = World::new();
+    let store = world.led(RUN * 8 + 50);
+    let entries = |store: &Store| db_of(store).scan_prefix(b"e").count();
+    let (all, first) = (entries(&store), RUN * 5 + 7);
+    assert_eq!(store.drop_before(first).unwrap(), first);
+    assert_eq!(store.first_sequence(), first);
+    world.is_whole(&store);
+    assert!(heads(&store)[0].last >= first);
+
+    // It is durable before its rows are gone.
+    let (_copy, crashed) = world.after_a_crash();
+    assert_eq!(crashed.first_sequence(), first);
+    crashed.agree(&world.journal.reader()).unwrap();
+    world.is_whole(&crashed);
+    finish(&crashed);
+    for store in [&store, &crashed] {
+        finish(store);
+        world.is_whole(store);
+        is_tidy(store);
+        assert!(entries(store) < all * 3 / 4, "{} of {all}", entries(store));
+    }
+    // It never goes back, and the last entry stays.
+    assert_eq!(store.drop_before(3).unwrap(), first);
+    let last = world.known.last;
+    assert_eq!(store.drop_before(last + 100).unwrap(), last);
+    world.is_whole(&store);
+    world.append(500);
+    world.lead(&store);
+    finish(&store);
+    world.is_whole(&store);
+    drop(store);
+    let (store, opened) = world.open();
+    assert_eq!(opened.put_aside, None);
+    assert_eq!(store.first_sequence(), last);
+    store.agree(&world.journal.reader()).unwrap();
+    world.is_whole(&store);
+}
+
+#[test]
+fn a_store_without_an_index_gets_one_from_its_pages() {
+    let mut world = World::new();
+    let store = world.led(RUN * 3 + 20);
+    let db = db_of(&store);
+    let old = |key: &sled::IVec| !key.starts_with(b"e") && &key[..] != POSITION;
+    for key in db.iter().keys().map(Result::unwrap).filter(old) {
+        if &key[..] != b"__sled__default" {
+            db.remove(key).unwrap();
+        }
+    }
+    drop((db, store));
+    let (store, opened) = world.open();
+    assert_eq!(opened.put_aside, None);
+    store.agree(&world.journal.reader()).unwrap();
+    world.is_whole(&store);
+    finish(&store);
+    world.is_whole(&store);
+    assert_eq!(heads(&store).last().unwrap().last, RUN * 3);
+}
+
+#[test]
+fn a_store_of_a_journal_that_was_archived_begins_with_what_is_there() {
+    let mut world = World::new();
+    world.append(4000);
+    let archive = tempfile::tempdir().unwrap();
+    let folder = world.journal.folder();
+    let archive = Archive::open(archive.path(), folder.identity()).unwrap();
+    let left = Segments::of(folder)
+        .archive_before(2500, &archive, |_, _| {})
+        .unwrap();
+    let first = left.last().unwrap().last_sequence + 1;
+    let (store, _) = world.open();
+    store
+        .rebuild(&world.journal.reader(), split, |_, _| {})
+        .unwrap();
+    assert_eq!(store.first_sequence(), first);
+    assert_eq!(store.answers_up_to(), 4000);
+    assert_eq!(world.check(&store, 300), 300);
+    drop(store);
+    let (store, opened) = world.open();
+    assert_eq!(opened.put_aside, None);
+    store.agree(&world.journal.reader()).unwrap();
+    assert_eq!(store.first_sequence(), first);
+    assert_eq!(world.check(&store, 300), 300);
+    // With the archive, it has everything.
+    let whole = world.journal.reader().with_archive(archive);
+    store.rebuild(&whole, split, |_, _| {}).unwrap();
+    assert_eq!(store.first_sequence(), 1);
+    assert_eq!(world.check(&store, 300), 300);
+}
+
+#[test]
+fn a_filter_never_denies_what_is_there_and_seldom_admits_what_is_not() {
+    let mut world = World::new();
+    let store = world.led(4000);
+    let base = store.base();
+    let base = base.as_ref().unwrap();
+    for read in &base.view().runs {
+        assert_eq!(read.filters.unread().count(), 0);
+        let unread = run::Run::new(read.head);
+        let mut walk = run::Walk::new(read.head);
+        let mut rows = 0;
+        while let Some(row) = walk.next(&base.db).unwrap() {
+            assert!(read.filters.may_hold(&base.db, row.item).unwrap());
+            assert!(unread.filters.may_hold(&base.db, row.item).unwrap());
+            rows += 1;
+        }
+        assert_eq!(rows, read.head.counts.iter().sum::<u64>());
+        let strangers = (0..10_000).filter(|_| {
+            let item = Item {
+                kind: finding::Kind::Rrn,
+                hash: world.random.below(u64::MAX),
+            };
+            let item = run::shorten(item);
+            let held = read.filters.may_hold(&base.db, item).unwrap();
+            assert_eq!(held, unread.filters.may_hold(&base.db, item).unwrap());
+            held
+        });
+        let strangers = strangers.count();
+        assert!(strangers < 400, "{strangers} of 10,000");
+    }
+}
+
+#[test]
+fn look_ups_are_right_while_the_store_is_led_and_merged() {
+    let mut world = World::new();
+    world.append(8000);
+    let (store, _) = world.open();
+    let follower = Follower::start(store.clone(), world.journal.reader(), split).unwrap();
+    let known = world.known.clone();
+    thread::scope(|scope| {
+        for thread in 0..2 {
+            let (known, store, mut random) = (&known, &store, world.random.clone());
+            random.below(thread + 1);
+            random.0 ^= thread;
+            scope.spawn(move || {
+                let end = Instant::now() + Duration::from_secs(20);
+                while store.answers_up_to() < known.last {
+                    assert!(Instant::now() < end, "{}", store.answers_up_to());
+                    known.check(store, &mut random, 20);
+                }
+                known.check(store, &mut random, 2000);
+            });
+        }
+    });
+    assert_eq!(follower.take_notes(), Vec::<String>::new());
+    drop(follower);
+    world.is_whole(&store);
+}
+
+#[test]
+fn a_page_or_filter_that_is_missing_is_noticed() {
+    let mut world = World::new();
+    let store = world.led(RUN * 4);
+    store.agree(&world.journal.reader()).unwrap();
+    let db = db_of(&store);
+    let pages: Vec<_> = db.scan_prefix(b"i").map(Result::unwrap).collect();
+    drop((db, store));
+    for (key, _) in pages.iter().step_by(3) {
+        let (store, opened) = world.open();
+        assert_eq!(opened.put_aside, None);
+        store.agree(&world.journal.reader()).unwrap();
+        let db = db_of(&store);
+        let value = db.remove(key).unwrap().unwrap();
+        // Right, until one stands on the hole: Unknown from then on.
+        let known = world.check(&store, 3000);
+        assert!(known < 3000 && store.is_closed());
+        db.insert(key, value).unwrap();
+    }
+    let (store, _) = world.open();
+    let filters: Vec<_> = db_of(&store).scan_prefix(b"j").keys().collect();
+    for key in filters {
+        db_of(&store).remove(key.unwrap()).unwrap();
+    }
+    store.agree(&world.journal.reader()).unwrap();
+    assert!(world.check(&store, 100) < 100 && store.is_closed());
+    drop(store);
+    let (store, _) = world.open();
+    let follower = Follower::start(store, world.journal.reader(), split).unwrap();
+    heals(&mut world, &follower, "a store without filters");
+}
+
+/// Waits until the store has everything again; what it tells meanwhile is right.
+fn heals(world: &mut World, follower: &Follower, what: &str) {
+    let end = Instant::now() + Duration::from_secs(20);
+    loop {
+        let known = world.check(follower.store(), 100);
+        if known == 100 && follower.lag() == 0 {
+            break;
+        }
+        assert!(
+            Instant::now() < end,
+            "waited too long for {what}: {:?}",
+            follower.take_notes()
+        );
+        thread::sleep(Duration::from_millis(5));
+    }
+    world.is_whole(follower.store());
+}
+
+#[test]
+fn a_damaged_store_is_right_or_says_nothing_until_it_is_made_again() {
+    let mut world = World::new();
+    drop(world.led(RUN * 5 + 100));
+    let whole = tempfile::tempdir().unwrap();
+    copy_store(world.dir.path(), whole.path());
+    let end = Instant::now() + testing_time();
+    let (mut cases, mut noticed) = (0, 0);
+    while Instant::now() < end {
+        let hurt = tempfile::tempdir().unwrap();
+        copy_store(whole.path(), hurt.path());
+        let db = hurt.path().join("store").join("db");
+        let length = fs::metadata(&db).unwrap().len();
+        let file = fs::OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(&db)
+            .unwrap();
+        let at = world.random.below(length);
+        let what = if world.random.one_in(3) {
+            file.set_len(at).unwrap();
+            format!("a store cut at {at}")
+        } else {
+            let mut byte = [0];
+            file.read_exact_at(&mut byte, at).unwrap();
+            byte[0] ^= 1 << world.random.below(8);
+            file.write_all_at(&byte, at).unwrap();
+            format!("a store with another bit at {at}")
+        };
+        drop(file);
+        let (store, opened) = world.open_in(hurt.path());
+        let follower = Follower::start(store, world.journal.reader(), split).unwrap();
+        heals(&mut world, &follower, &what);
+        cases += 1;
+        noticed += u64::from(opened.put_aside.is_some() || !follower.take_notes().is_empty());
+    }
+    println!("{cases} cases, {noticed} noticed");
+}
+
+/// How long random tests run: some seconds, or `SIM_S`.
+fn testing_time() -> Duration {
+    let asked = std::env::var("SIM_S").ok().and_then(|s| s.parse().ok());
+    asked.map_or(Duration::from_millis(2500), Duration::from_secs)
 }

@@ -311,7 +311,6 @@ impl Store {
         }
         self.with(|base| {
             while filling.index_some(&base.db)? {}
-            filling.work.index(&base.db, entries.iter().copied())?;
             let mut rows = Rows::new();
             for (sequence, entry) in (first_sequence..).zip(entries) {
                 filling.page.add(sequence, entry, &mut rows);
@@ -328,6 +327,8 @@ impl Store {
             base.db.apply_batch(batch).map_err(Fault::Sled)?;
             filling.position = end;
             *self.reached() = end;
+            // Behind the entries: no run may be there without them.
+            filling.work.index(&base.db, entries.iter().copied())?;
             base.show(&filling.work);
             Ok(())
         })

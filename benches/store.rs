@@ -1,0 +1,260 @@
+//! The ledger database: how fast it is made again from the journal with its index, what that costs on the disk, and what
+//! a look-up takes. Purchases of the shipped rules, each with another key, a thousand members of a million.
+
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+use std::hint::black_box;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use clubswitch::engine::{Act, Decision, Engine, Limits};
+use clubswitch::exchange::terminal::{Enrolment, Place, Sale, Who};
+use clubswitch::exchange::{LinkTerms, Read, Terminal, bind};
+use clubswitch::journal::{Journal, Options};
+use clubswitch::keys::TokenKey;
+use clubswitch::ledger::finding::{self, Item};
+use clubswitch::ledger::{Book, Entry, Input, Names, record};
+use clubswitch::message::Message;
+use clubswitch::rulefile;
+use clubswitch::serve::rules::SHIPPED;
+use clubswitch::spec;
+use clubswitch::store::{Lookup, Store};
+use clubswitch::terms::{AcquirerId, Day, Local, MemberId, Pan, Rials, Sequence};
+
+const GROUP: u32 = 256;
+const MEMBERS: u64 = 100_000;
+const LOOKS: u64 = 20_000;
+
+fn main() {
+    // `cargo test --benches` asks only whether it runs.
+    let asked = std::env::var("ENTRIES").ok().and_then(|n| n.parse().ok());
+    let is_bench = std::env::args().any(|arg| arg == "--bench");
+    let entries: u64 = asked.unwrap_or(if is_bench { 1_000_000 } else { 2_000 });
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench-store");
+    let _ = fs::remove_dir_all(&dir);
+
+    let purchase = a_purchase();
+    items(&purchase);
+    let (mut journal, _) = Journal::open(&dir, Options::default()).unwrap();
+    let mut bytes = 0;
+    for first in (1..=entries).step_by(GROUP as usize) {
+        let mut payload = Vec::new();
+        for sequence in first..first + u64::from(GROUP) {
+            record::encode(&vary(&purchase, sequence), &mut payload);
+        }
+        bytes += payload.len() as u64;
+        journal.append(first, GROUP, &payload).unwrap();
+    }
+    let last = journal.last_sequence();
+    println!("{last} entries of {} bytes", bytes / last);
+
+    let before = resident_kib();
+    let began = Instant::now();
+    let (store, _) = Store::open(&dir, journal.folder().identity()).unwrap();
+    store.rebuild(&journal.reader(), split, |_, _| {}).unwrap();
+    let us = micros(began);
+    println!(
+        "made again in {} ms: {} entries/s; {} bytes a decision on the disk; {} MiB of memory",
+        us / 1000,
+        last * 1_000_000 / us,
+        allocated(&dir.join("store")) / last,
+        (resident_kib() - before) / 1024,
+    );
+    look_ups(&store, last);
+
+    let mut turned = vary(&purchase, last + 1);
+    turned.input = Input::DayTurned {
+        acquirer: AcquirerId(0),
+        closed: Day(20_000),
+        opened: Day(20_001),
+    };
+    let mut payload = Vec::new();
+    record::encode(&turned, &mut payload);
+    journal.append(last + 1, 1, &payload).unwrap();
+    let group = journal.reader().find(last + 1).unwrap().unwrap();
+    let end = clubswitch::store::Position {
+        sequence: last + 1,
+        chain: group.chain,
+    };
+    store
+        .follow(last + 1, &split(&payload, 1).unwrap(), end)
+        .unwrap();
+    let (began, mut steps, mut longest) = (Instant::now(), 0, 0);
+    loop {
+        let step = Instant::now();
+        if !store.step().unwrap() {
+            break;
+        }
+        steps += 1;
+        longest = longest.max(micros(step));
+    }
+    store.flush().unwrap();
+    while store.step().unwrap() {}
+    store.flush().unwrap();
+    println!(
+        "runs merged in {} ms, {steps} steps, the longest {longest} us; {} bytes a decision on the disk",
+        micros(began) / 1000,
+        allocated(&dir.join("store")) / last
+    );
+    look_ups(&store, last);
+
+    drop(store);
+    let began = Instant::now();
+    let (store, _) = Store::open(&dir, journal.folder().identity()).unwrap();
+    let opened = micros(began);
+    store.agree(&journal.reader()).unwrap();
+    println!(
+        "opened in {} ms, its newest rows made again in {} ms; {} bytes a decision on the disk",
+        opened / 1000,
+        (micros(began) - opened) / 1000,
+        allocated(&dir.join("store")) / last
+    );
+    drop((store, journal));
+    let _ = fs::remove_dir_all(&dir);
+}
+
+fn look_ups(store: &Store, last: u64) {
+    let sequences = |n: u64| 1 + n.wrapping_mul(0x9e37_79b9_7f4a_7c15) % last;
+    timed("find a reference", LOOKS, |n| {
+        let (found, _) = store.find(Item::rrn(&rrn(sequences(n))), 4);
+        matches!(found, Lookup::Found(_))
+    });
+    timed("find a reference that is not there", LOOKS, |n| {
+        let (found, _) = store.find(Item::rrn(&rrn(last + 9 + n)), 4);
+        matches!(found, Lookup::Absent)
+    });
+    timed("the 20 newest of a member", LOOKS, |n| {
+        let (found, _) = store.find(Item::member(member(sequences(n))), 20);
+        matches!(found, Lookup::Found(_))
+    });
+    timed("an entry", LOOKS, |n| {
+        matches!(store.entry(sequences(n)), Lookup::Found(_))
+    });
+}
+
+fn timed(what: &str, times: u64, mut look: impl FnMut(u64) -> bool) {
+    let began = Instant::now();
+    let found = (0..times).filter(|n| look(*n)).count() as u64;
+    assert_eq!(found, times, "{what}");
+    println!("{what}: {} ns", micros(began) * 1000 / times);
+}
+
+/// What it costs to know under what an entry is found.
+fn items(purchase: &Entry) {
+    let mut bytes = Vec::new();
+    record::encode(purchase, &mut bytes);
+    let bytes = &bytes[4..];
+    let mut items = Vec::new();
+    for (what, light) in [("decoded", false), ("passed over", true)] {
+        let began = Instant::now();
+        for _ in 0..LOOKS * 10 {
+            items.clear();
+            if light {
+                finding::items(&record::brief(black_box(bytes)).unwrap(), &mut items);
+            } else {
+                finding::items(&record::decode(black_box(bytes)).unwrap(), &mut items);
+            }
+            black_box(&items);
+        }
+        println!(
+            "items of an entry, {what}: {} ns",
+            micros(began) * 100 / LOOKS
+        );
+    }
+}
+
+fn split(payload: &[u8], _count: u32) -> Option<Vec<&[u8]>> {
+    record::split(payload).collect::<Result<_, _>>().ok()
+}
+
+fn member(sequence: u64) -> MemberId {
+    MemberId((sequence.wrapping_mul(0xd129_42d2_3f57_a1cd) % MEMBERS) as u32)
+}
+
+fn rrn(sequence: u64) -> [u8; 12] {
+    format!("{sequence:012}").as_bytes().try_into().unwrap()
+}
+
+fn vary(purchase: &Entry, sequence: u64) -> Entry {
+    let mut entry = purchase.clone();
+    entry.head.sequence = Sequence(sequence);
+    entry.effects.member = Some(member(sequence));
+    for moved in &mut entry.effects.lots {
+        moved.key.member = member(sequence);
+    }
+    if let Input::Request(asked) = &mut entry.input {
+        asked.key.stan = (sequence % 1_000_000) as u32;
+        asked.key.terminal[1..8].copy_from_slice(format!("{:07}", sequence % 10_000).as_bytes());
+        asked.rrn = Some(rrn(sequence));
+    }
+    entry
+}
+
+/// A member's purchase by the shipped rules.
+fn a_purchase() -> Entry {
+    let loaded = rulefile::compile(&SHIPPED, &Names::default()).unwrap();
+    let rules = Arc::new(loaded.rulebook);
+    let limits = Limits::default();
+    let zone = rules.world.zone.clone();
+    let now = zone.moment(Local::parse("1405/09/02 10:15").unwrap());
+    let mut engine = Engine::new(Book::new(limits.duplicate_days), Arc::clone(&rules), limits);
+    engine.act(Act::LoadRules(Arc::clone(&rules)), now).unwrap();
+    let dialect = Arc::new(bind(&spec::shipped("iso87-ascii").unwrap()).unwrap());
+    let key = TokenKey::new(&[7; 32]);
+    let place = Place {
+        acceptor: "m-1001".to_owned(),
+        terminal: "T0000001".to_owned(),
+        acquirer: Some("581672031".to_owned()),
+        points_decimals: 2,
+    };
+    let mut terminal = Terminal::new(Arc::clone(&dialect), place, zone);
+    let card = || Pan::new(b"9999120000000001").unwrap();
+    let enrolment = Enrolment {
+        card: Some(card()),
+        ..Enrolment::default()
+    };
+    let sale = Sale::of(Who::Card(card()), Rials(2_755_555));
+    let asked = [
+        terminal.enrol(&enrolment, now).unwrap(),
+        terminal.purchase(&sale, now).unwrap(),
+    ];
+    for sent in asked {
+        let message = Message::decode(dialect.spec(), sent.body).unwrap();
+        let token = |kind, value: &[u8]| key.token(kind, value);
+        let Read::Ask(request) = dialect.read(&message, &LinkTerms::default(), &token) else {
+            panic!("no request");
+        };
+        assert!(matches!(
+            engine.decide(&request, &[], now),
+            Decision::Tell(_)
+        ));
+    }
+    let group = engine.take_group().unwrap();
+    let entry = record::split(&group.bytes).last().unwrap().unwrap();
+    record::decode(entry).unwrap()
+}
+
+/// Bytes that the file system gave to the files of a folder.
+fn allocated(dir: &Path) -> u64 {
+    let files = fs::read_dir(dir).unwrap().map(|file| file.unwrap());
+    files
+        .map(|file| match file.metadata().unwrap() {
+            data if data.is_dir() => allocated(&file.path()),
+            data => data.blocks() * 512,
+        })
+        .sum()
+}
+
+fn resident_kib() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS"));
+    line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok())
+        .unwrap_or(0)
+}
+
+fn micros(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_micros()).unwrap().max(1)
+}
