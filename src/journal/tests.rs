@@ -556,6 +556,33 @@ fn a_full_disk_is_told_before_a_group_is_taken_and_service_goes_on_when_there_is
 }
 
 #[test]
+fn a_segment_whose_name_could_not_be_made_durable_is_made_again() {
+    let dir = memory_dir();
+    let failed = Arc::new(AtomicU64::new(0));
+    let disk = Disk::with_faults({
+        let failed = failed.clone();
+        move |act| match act {
+            Act::Sync { path }
+                if path.is_dir()
+                    && std::thread::current().name() == Some("journal-keeper")
+                    && failed.fetch_add(1, Ordering::Relaxed) == 0 =>
+            {
+                Verdict::Fail(EIO)
+            }
+            _ => Verdict::Go,
+        }
+    });
+    let (mut journal, _) = Journal::open(dir.path(), Options { disk, ..small() }).unwrap();
+    let room = journal.room();
+    let whole = 64 << 10;
+    wait_for(|| room.reserve(whole).is_err());
+    wait_for(|| room.reserve(whole).is_ok());
+    append(&mut journal, 100);
+    assert!(failed.load(Ordering::Relaxed) > 1);
+    assert_eq!(read_all(&journal.reader()), journal.last_sequence());
+}
+
+#[test]
 fn a_start_without_room_says_so() {
     let dir = memory_dir();
     let disk = Disk::with_faults(|act| match act {

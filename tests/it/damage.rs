@@ -151,7 +151,7 @@ fn in_process(dir: &Path, path: &Path, what: &str, twin: &Twin) -> Outcome {
     for (at, bytes) in twin.entries.iter().enumerate() {
         match follower.store().entry(at as u64 + 1) {
             Lookup::Found(found) => {
-                assert!(found == *bytes, "{what}: entry {} of the store", at + 1)
+                assert!(found == *bytes, "{what}: entry {} of the store", at + 1);
             }
             Lookup::Unknown => {}
             Lookup::Absent => panic!("{what}: the store knows nothing of entry {}", at + 1),

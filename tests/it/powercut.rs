@@ -72,6 +72,11 @@ fn rounds_of(rounds: u64, seed: u64, more: impl FnOnce(&Shim)) -> (usize, Lost) 
             .map(|asker| asker.at_work(running.connect()))
             .collect();
         thread::sleep(Duration::from_millis(30 + dice.below(600)));
+        if dice.below(4) == 0 {
+            // While it stops it writes a snapshot.
+            running.ask_to_stop();
+            thread::sleep(Duration::from_millis(dice.below(200)));
+        }
         running.kill();
         shop = askers
             .into_iter()

@@ -105,9 +105,14 @@ impl Switch {
 
     /// Asks it to stop; it must end well.
     pub(crate) fn stop(mut self) {
-        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+        self.ask_to_stop();
         let status = self.wait();
         assert_eq!(status.code(), Some(0), "after SIGTERM:\n{}", log(&self.dir));
+    }
+
+    /// Asks it to stop, and does not wait.
+    pub(crate) fn ask_to_stop(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
     }
 
     /// Kills it on the spot.
