@@ -19,13 +19,14 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, IoSlice};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::FallocateFlags;
+use rustix::io::Errno;
 
 use super::frame::SECTOR;
 
@@ -446,6 +447,29 @@ impl DiskFile {
         told
     }
 
+    /// Writes the parts one behind the other, without putting them together first.
+    pub(super) fn write_parts(&self, parts: [&[u8]; 3], at: u64) -> io::Result<()> {
+        if self.disk.ask.is_some() || self.since_sync.is_some() {
+            return self.write_at(&parts.concat(), at);
+        }
+        let mut slices = parts.map(IoSlice::new);
+        let mut left = &mut slices[..];
+        let mut at = at;
+        IoSlice::advance_slices(&mut left, 0);
+        while !left.is_empty() {
+            match rustix::io::pwritev(&self.file, left, at) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => {
+                    at += written as u64;
+                    IoSlice::advance_slices(&mut left, written);
+                }
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
     pub(super) fn sync(&self) -> io::Result<()> {
         self.disk.allows(&Act::Sync { path: &self.path })?;
         let mut since_sync = self.since_sync();
@@ -476,20 +500,25 @@ impl DiskFile {
     }
 
     /// Takes the blocks of the first `bytes` bytes, so that writing them later cannot find the disk full.
-    /// A file system that cannot promise this says yes.
-    pub(super) fn reserve(&self, bytes: u64) -> io::Result<()> {
-        self.disk.allows(&Act::Reserve {
+    /// Gives false where the file system cannot promise this: then only what is written has blocks.
+    pub(super) fn reserve(&self, bytes: u64) -> io::Result<bool> {
+        let act = Act::Reserve {
             path: &self.path,
             bytes,
-        })?;
+        };
+        if self.disk.verdict(&act) == Verdict::Fail(Errno::OPNOTSUPP.raw_os_error()) {
+            return Ok(false);
+        }
+        self.disk.allows(&act)?;
         // Asked first, since a refused reservation may keep what it got, and all others would starve.
         let held = self.file.metadata()?.len();
         let room = rustix::fs::fstatvfs(&self.file)?;
         if room.f_bavail.saturating_mul(room.f_frsize) < bytes.saturating_sub(held) {
-            return Err(rustix::io::Errno::NOSPC.into());
+            return Err(Errno::NOSPC.into());
         }
         match rustix::fs::fallocate(&self.file, FallocateFlags::empty(), 0, bytes) {
-            Ok(()) | Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => Ok(()),
+            Ok(()) => Ok(true),
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(false),
             Err(error) => {
                 self.set_len(0)?;
                 Err(error.into())

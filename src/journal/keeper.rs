@@ -1,6 +1,12 @@
-//! The journal's background thread: zeroes the next segment ahead, in paced steps, and keeps the SHA-256 of
-//! the one in use nearly up to date, so that neither is waited for when a segment is full.
+//! The journal's background threads: one makes the next segments ahead, the other keeps the SHA-256 of the one
+//! in use nearly up to date, so that neither is waited for when a segment is full.
+//!
+//! A spare has all its blocks before it may be taken, and is zeroed in paced steps: a sync of a group in zeroed
+//! blocks has no metadata to write. Where groups come faster than zeros, a spare is taken as far as it is:
+//! behind its zeros are blocks that were never written, which read as zeros too, and cost a sync somewhat more.
+//! A spare is on the desk or in the hands of its maker, never both: what is taken is not zeroed any more.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,7 +14,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
@@ -19,13 +25,20 @@ use super::read::hash_range;
 
 const STEP_BYTES: u64 = 1 << 20;
 const PAUSE: Duration = Duration::from_millis(2);
+/// Where there is time, zeros come in such steps: a group waits less for the disk.
+const SMALL_STEP_BYTES: u64 = 256 << 10;
+const LONG_PAUSE: Duration = Duration::from_millis(8);
 const RETRY: Duration = Duration::from_millis(200);
+/// A segment that is full so soon is followed by others as soon.
+const SOON: Duration = Duration::from_secs(1);
+/// How many spares are kept ready once one was taken before it was zeroed.
+const SPARES_MOST: usize = 3;
 
-/// The thread and the desk over which it is spoken to. Dropping it ends the thread.
+/// The threads and the desk over which they are spoken to. Dropping it ends them.
 #[derive(Debug)]
 pub(super) struct Keeper {
     desk: Arc<Desk>,
-    thread: Option<JoinHandle<()>>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 /// Tells whether the journal has room, from any thread.
@@ -40,13 +53,27 @@ struct Desk {
     changed: Condvar,
     /// Bytes left in the segment in use.
     left: AtomicU64,
-    /// The thread has panicked: nothing it would do is to be waited for.
+    /// A thread has panicked: nothing it would do is to be waited for.
     dead: AtomicBool,
+    /// A spare that is zeroed from end to end is ready.
+    ready: AtomicBool,
 }
 
 #[derive(Debug)]
 struct Work {
-    spare: Spare,
+    /// Zeroed from end to end.
+    ready: VecDeque<Spare>,
+    making: Making,
+    /// One is on its way to become the segment in use. Until it has its name there, no other file may take
+    /// that of a spare.
+    taken: bool,
+    /// How many are to be ready.
+    wanted: usize,
+    /// The appender waits for one.
+    hurry: bool,
+    /// When the segment in use was begun, and how long the one before was in use.
+    begun: Instant,
+    lasted: Duration,
     active: Arc<DiskFile>,
     /// How far the segment in use may be hashed.
     hash_to: u64,
@@ -56,16 +83,24 @@ struct Work {
     stop: bool,
 }
 
+/// A file that becomes the next segment.
 #[derive(Debug)]
-enum Spare {
-    /// Not there yet.
-    Making {
-        hurry: bool,
-    },
-    Ready(DiskFile),
-    /// On its way to become the segment in use. Until it has its name there, no other file may take that
-    /// of the spare.
-    Taken,
+pub(super) struct Spare {
+    pub(super) file: DiskFile,
+    /// So many bytes were written with zeros; all others were never written.
+    pub(super) zeroed: u64,
+    /// All its blocks are promised by the file system.
+    promised: bool,
+}
+
+#[derive(Debug)]
+enum Making {
+    /// Not begun.
+    None,
+    /// Between two steps: may be taken when its blocks are promised.
+    Here(Spare),
+    /// In the maker's hands.
+    Away,
     /// No room, or worse; tried again until it goes.
     Failed(String),
 }
@@ -77,7 +112,7 @@ enum Seal {
     Done(io::Result<[u8; 32]>),
 }
 
-/// What the spare of a journal is to be.
+/// What the spares of a journal are to be.
 #[derive(Debug, Clone)]
 pub(super) struct SparePlan {
     pub(super) disk: Disk,
@@ -87,17 +122,38 @@ pub(super) struct SparePlan {
     pub(super) folder: Arc<File>,
 }
 
+impl SparePlan {
+    /// Name of a spare that is not zeroed yet.
+    fn making(&self) -> PathBuf {
+        self.path.with_extension("making")
+    }
+
+    /// Names of those that are.
+    fn names(&self) -> impl Iterator<Item = PathBuf> + '_ {
+        let more = |number| self.path.with_extension(format!("{number}"));
+        std::iter::once(self.path.clone()).chain((2..=SPARES_MOST).map(more))
+    }
+}
+
 impl Keeper {
-    /// Starts the thread. `active` is the segment in use, `end` where its groups end.
+    /// Starts the threads. `active` is the segment in use, `end` where its groups end.
     pub(super) fn start(
         plan: SparePlan,
         active: Arc<DiskFile>,
         bytes: u64,
         end: u64,
     ) -> io::Result<Keeper> {
+        let left: VecDeque<Spare> = left_spares(&plan).collect();
         let desk = Arc::new(Desk {
+            ready: AtomicBool::new(!left.is_empty()),
             work: Mutex::new(Work {
-                spare: making(),
+                ready: left,
+                making: Making::None,
+                taken: false,
+                wanted: 1,
+                hurry: false,
+                begun: Instant::now(),
+                lasted: Duration::MAX,
                 active,
                 hash_to: end,
                 seal: Seal::Open,
@@ -108,22 +164,26 @@ impl Keeper {
             left: AtomicU64::new(bytes - end),
             dead: AtomicBool::new(false),
         });
-        let thread = thread::Builder::new()
-            .name("journal-keeper".into())
-            .spawn({
-                let desk = desk.clone();
-                move || {
-                    if catch_unwind(AssertUnwindSafe(|| keep(&desk, &plan))).is_err() {
-                        let _work = desk.lock();
-                        desk.dead.store(true, Ordering::Relaxed);
-                        desk.changed.notify_all();
-                    }
-                }
-            })?;
-        Ok(Keeper {
+        let mut keeper = Keeper {
             desk,
-            thread: Some(thread),
-        })
+            threads: Vec::new(),
+        };
+        keeper.spawn("journal-keeper", move |desk| keep_spares(desk, &plan))?;
+        keeper.spawn("journal-seal", keep_seal)?;
+        Ok(keeper)
+    }
+
+    fn spawn(&mut self, name: &str, work: impl FnOnce(&Desk) + Send + 'static) -> io::Result<()> {
+        let desk = self.desk.clone();
+        let thread = thread::Builder::new().name(name.into()).spawn(move || {
+            if catch_unwind(AssertUnwindSafe(|| work(&desk))).is_err() {
+                let _work = desk.lock();
+                desk.dead.store(true, Ordering::Relaxed);
+                desk.changed.notify_all();
+            }
+        })?;
+        self.threads.push(thread);
+        Ok(())
     }
 
     pub(super) fn room(&self) -> Room {
@@ -133,19 +193,24 @@ impl Keeper {
     }
 
     /// # Errors
-    /// [`Failed::Fatal`] when the thread has died: nobody makes room or seals any more.
+    /// [`Failed::Fatal`] when a thread has died: nobody makes room or seals any more.
     pub(super) fn lives(&self) -> Result<(), Failed> {
         if self.desk.dead.load(Ordering::Relaxed) {
-            let why = "the thread that keeps the journal's segments panicked";
+            let why = "a thread that keeps the journal's segments panicked";
             return Err(Failed::Fatal(io::Error::other(why)));
         }
         Ok(())
     }
 
+    /// Whether a spare is ready that is zeroed from end to end.
+    pub(super) fn has_zeroed(&self) -> bool {
+        self.desk.ready.load(Ordering::Relaxed)
+    }
+
     /// Groups end at `end` now, `left` bytes before the segment is full.
     pub(super) fn appended(&self, end: u64, left: u64) {
         self.desk.left.store(left, Ordering::Relaxed);
-        if end % STEP_BYTES < 256 << 10 {
+        if end % STEP_BYTES < 512 << 10 {
             let mut work = self.desk.lock();
             if end >= work.hash_to + STEP_BYTES {
                 work.hash_to = end;
@@ -169,21 +234,36 @@ impl Keeper {
         }
     }
 
-    /// The zeroed spare; waits for it while it is being made. The error says why there is none.
-    pub(super) fn take_spare(&self) -> Result<DiskFile, Failed> {
+    /// The next segment's file: zeroed, or as far as it is. Waits only while its blocks are being asked for, or
+    /// for one step of its zeros. The error says why there is none.
+    pub(super) fn take_spare(&self) -> Result<Spare, Failed> {
         let mut work = self.desk.lock();
         loop {
-            match std::mem::replace(&mut work.spare, Spare::Taken) {
-                Spare::Ready(file) => return Ok(file),
-                Spare::Making { .. } => {
-                    work.spare = Spare::Making { hurry: true };
-                    self.desk.changed.notify_all();
+            if let Some(spare) = work.ready.pop_front() {
+                self.desk
+                    .ready
+                    .store(!work.ready.is_empty(), Ordering::Relaxed);
+                work.taken = true;
+                return Ok(spare);
+            }
+            match std::mem::replace(&mut work.making, Making::None) {
+                Making::Here(spare) if spare.promised => {
+                    // Taken too early: from now on more are kept ready.
+                    work.wanted = SPARES_MOST;
+                    work.taken = true;
+                    work.hurry = false;
+                    return Ok(spare);
                 }
-                Spare::Failed(why) => {
-                    work.spare = Spare::Failed(why.clone());
+                Making::Failed(why) => {
+                    work.making = Making::Failed(why.clone());
+                    work.hurry = false;
                     return Err(Failed::Full(why));
                 }
-                Spare::Taken => return Err(Failed::Full("the spare is in use".to_owned())),
+                making => {
+                    work.making = making;
+                    work.hurry = true;
+                    self.desk.changed.notify_all();
+                }
             }
             self.lives()?;
             work = self.desk.wait(work);
@@ -191,8 +271,16 @@ impl Keeper {
     }
 
     /// Gives a spare back that could not be put to use.
-    pub(super) fn put_back(&self, spare: DiskFile) {
-        self.desk.lock().spare = Spare::Ready(spare);
+    pub(super) fn put_back(&self, spare: Spare, plan: &SparePlan) {
+        let mut work = self.desk.lock();
+        work.taken = false;
+        if spare.file.path == plan.making() {
+            work.making = Making::Here(spare);
+        } else {
+            work.ready.push_front(spare);
+            self.desk.ready.store(true, Ordering::Relaxed);
+        }
+        self.desk.changed.notify_all();
     }
 
     /// `active` has taken the place of a segment that ends at `old_end`.
@@ -200,7 +288,10 @@ impl Keeper {
         let mut work = self.desk.lock();
         let old = std::mem::replace(&mut work.active, active);
         work.trim.push((old, old_end));
-        work.spare = making();
+        work.taken = false;
+        work.hurry = false;
+        work.lasted = work.begun.elapsed();
+        work.begun = Instant::now();
         work.hash_to = end;
         self.desk.left.store(left, Ordering::Relaxed);
         self.desk.changed.notify_all();
@@ -211,7 +302,7 @@ impl Drop for Keeper {
     fn drop(&mut self) {
         self.desk.lock().stop = true;
         self.desk.changed.notify_all();
-        if let Some(thread) = self.thread.take() {
+        for thread in self.threads.drain(..) {
             let _ = thread.join();
         }
     }
@@ -228,10 +319,11 @@ impl Room {
         if self.desk.left.load(Ordering::Relaxed) >= need {
             return Ok(());
         }
-        match &self.desk.lock().spare {
+        let work = self.desk.lock();
+        match &work.making {
+            Making::Failed(why) if work.ready.is_empty() => Err(super::Full { why: why.clone() }),
             // A spare that is just being asked for is refused within milliseconds, if at all.
-            Spare::Ready(_) | Spare::Taken | Spare::Making { .. } => Ok(()),
-            Spare::Failed(why) => Err(super::Full { why: why.clone() }),
+            _ => Ok(()),
         }
     }
 
@@ -261,103 +353,159 @@ impl Desk {
     }
 }
 
-fn making() -> Spare {
-    Spare::Making { hurry: false }
-}
-
-/// The file under construction.
-struct Building {
-    file: DiskFile,
-    zeroed: u64,
-}
-
-fn keep(desk: &Desk, plan: &SparePlan) {
+/// Feeds what was appended to the SHA-256 of the segment in use, and gives it when it is asked for.
+fn keep_seal(desk: &Desk) {
     let mut hash = Sha256::new();
     let mut hashed = 0;
-    let mut building: Option<Building> = None;
     let mut work = desk.lock();
     while !work.stop {
-        let hash_to = match work.seal {
-            Seal::Wanted(end) => Some(end),
-            _ if work.hash_to >= hashed + STEP_BYTES => Some(work.hash_to),
-            _ => None,
+        let to = match work.seal {
+            Seal::Wanted(end) => end,
+            _ if work.hash_to >= hashed + STEP_BYTES => work.hash_to,
+            _ => {
+                work = desk.wait(work);
+                continue;
+            }
         };
-        if let Some(to) = hash_to {
-            let active = work.active.clone();
-            drop(work);
-            let fed = hash_range(&mut hash, &active.file, hashed, to);
-            hashed = to;
-            work = desk.lock();
-            if let Seal::Wanted(end) = work.seal
-                && (end == to || fed.is_err())
-            {
-                let digest = std::mem::take(&mut hash).finalize().into();
-                work.seal = Seal::Done(fed.map(|()| digest));
-                // Until the next segment is in use nothing more is to be hashed.
-                hashed = 0;
-                work.hash_to = 0;
-                desk.changed.notify_all();
-            } else if fed.is_err() {
-                // Hashed ahead of need: begun again, so that no byte is left out of the seal.
-                hash = Sha256::new();
-                hashed = 0;
-                work = desk.pause(work, RETRY);
-            }
-        } else if let Some((file, end)) = work.trim.pop() {
-            drop(work);
-            // Only gives room back: a sealed segment's end is known from the next one's header.
-            let _ = file.set_len(end);
-            work = desk.lock();
-        } else if !matches!(work.spare, Spare::Ready(_) | Spare::Taken) {
-            drop(work);
-            let step = build(plan, &mut building);
-            work = desk.lock();
-            let pause = match step {
-                Ok(Some(done)) => {
-                    work.spare = Spare::Ready(done);
-                    Duration::ZERO
-                }
-                Ok(None) if matches!(work.spare, Spare::Making { hurry: true }) => Duration::ZERO,
-                Ok(None) => {
-                    work.spare = Spare::Making { hurry: false };
-                    PAUSE
-                }
-                Err(error) => {
-                    work.spare = Spare::Failed(error.to_string());
-                    RETRY
-                }
-            };
+        let active = work.active.clone();
+        drop(work);
+        let fed = hash_range(&mut hash, &active.file, hashed, to);
+        hashed = to;
+        work = desk.lock();
+        if let Seal::Wanted(end) = work.seal
+            && (end == to || fed.is_err())
+        {
+            let digest = std::mem::take(&mut hash).finalize().into();
+            work.seal = Seal::Done(fed.map(|()| digest));
+            // Until the next segment is in use nothing more is to be hashed.
+            hashed = 0;
+            work.hash_to = 0;
             desk.changed.notify_all();
-            if !pause.is_zero() && !work.stop {
-                work = desk.pause(work, pause);
-            }
-        } else {
-            work = desk.wait(work);
+        } else if fed.is_err() {
+            // Hashed ahead of need: begun again, so that no byte is left out of the seal.
+            hash = Sha256::new();
+            hashed = 0;
+            work = desk.pause(work, RETRY);
         }
     }
 }
 
-/// One step: the blocks first, then a mebibyte of zeros, at last the name that says it is whole.
-fn build(plan: &SparePlan, building: &mut Option<Building>) -> io::Result<Option<DiskFile>> {
-    let Some(now) = building else {
-        let file = plan.disk.create(&plan.path.with_extension("making"))?;
-        file.reserve(plan.bytes)?;
-        *building = Some(Building { file, zeroed: 0 });
-        return Ok(None);
-    };
-    if now.zeroed < plan.bytes {
-        zero(&now.file, now.zeroed, plan.bytes)?;
-        now.zeroed += STEP_BYTES;
-        return Ok(None);
+/// Makes spares, as many as are wanted, and gives the rest of sealed segments back.
+fn keep_spares(desk: &Desk, plan: &SparePlan) {
+    let mut work = desk.lock();
+    while !work.stop {
+        if let Some((file, end)) = work.trim.pop() {
+            drop(work);
+            // Only gives room back: a sealed segment's end is known from the next one's header.
+            let _ = file.set_len(end);
+            drop(file);
+            work = desk.lock();
+            continue;
+        }
+        // Where somebody waits for the one that is made, it is not taken out of his reach again.
+        let awaited = work.hurry && matches!(&work.making, Making::Here(spare) if spare.promised);
+        if work.taken || awaited || work.ready.len() >= work.wanted {
+            work = desk.wait(work);
+            continue;
+        }
+        let (step, pause) = pace(&work, plan, desk.left.load(Ordering::Relaxed));
+        let making = std::mem::replace(&mut work.making, Making::Away);
+        let names: Vec<PathBuf> = work
+            .ready
+            .iter()
+            .map(|spare| spare.file.path.clone())
+            .collect();
+        let spares = work.ready.len();
+        drop(work);
+        let made = match making {
+            Making::Here(spare) => go_on(plan, spare, step, &names),
+            _ => begin(plan).map(Made::Here),
+        };
+        work = desk.lock();
+        let pause = match made {
+            Ok(Made::Here(spare)) => {
+                work.making = Making::Here(spare);
+                pause
+            }
+            Ok(Made::Ready(spare)) => {
+                work.making = Making::None;
+                work.ready.push_back(spare);
+                desk.ready.store(true, Ordering::Relaxed);
+                Duration::ZERO
+            }
+            // One is there: nobody need be told that there is no room for another.
+            Err(_) if spares > 0 => {
+                work.making = Making::None;
+                RETRY
+            }
+            Err(error) => {
+                work.making = Making::Failed(error.to_string());
+                RETRY
+            }
+        };
+        desk.changed.notify_all();
+        if !pause.is_zero() && !work.stop {
+            work = desk.pause(work, pause);
+        }
     }
-    let named = plan.disk.rename(&now.file.path, &plan.path, &plan.folder);
-    // Where that failed all is begun again: the file may have its name, which then is only not durable.
-    *building = None;
-    named?;
-    plan.disk.open(&plan.path).map(Some)
 }
 
-/// Zeroes at most a mebibyte at `at`, and makes it durable.
+/// How much is zeroed in the next step, and how long is waited after it: the zeros of the spare are to stay
+/// ahead of the groups in the segment in use, and else to disturb them little.
+fn pace(work: &Work, plan: &SparePlan, left: u64) -> (u64, Duration) {
+    let used = plan.bytes.saturating_sub(left);
+    let zeroed = match &work.making {
+        Making::Here(spare) => spare.zeroed,
+        _ => 0,
+    };
+    let soon = work.lasted < SOON && work.begun.elapsed() < SOON;
+    if soon || work.hurry {
+        (STEP_BYTES, Duration::ZERO)
+    } else if work.ready.is_empty() && zeroed < used + plan.bytes / 4 {
+        (STEP_BYTES, PAUSE)
+    } else {
+        (SMALL_STEP_BYTES, LONG_PAUSE)
+    }
+}
+
+enum Made {
+    Here(Spare),
+    Ready(Spare),
+}
+
+/// Begins a spare: its blocks first.
+fn begin(plan: &SparePlan) -> io::Result<Spare> {
+    let file = plan.disk.create(&plan.making())?;
+    // What an earlier run left there is given back, so that everything in the new blocks reads as zero.
+    if file.file.metadata()?.len() > 0 {
+        file.set_len(0)?;
+    }
+    let promised = file.reserve(plan.bytes)?;
+    Ok(Spare {
+        file,
+        zeroed: 0,
+        promised,
+    })
+}
+
+/// One step: a few zeros, or at last the name that says it is whole. `taken` names are those of others.
+fn go_on(plan: &SparePlan, mut spare: Spare, step: u64, taken: &[PathBuf]) -> io::Result<Made> {
+    if spare.zeroed < plan.bytes {
+        let end = plan.bytes.min(spare.zeroed + step);
+        zero(&spare.file, spare.zeroed, end)?;
+        spare.zeroed = end;
+        return Ok(Made::Here(spare));
+    }
+    let name = plan.names().find(|name| !taken.contains(name));
+    let name = name.expect("fewer are ready than there are names");
+    plan.disk.rename(&spare.file.path, &name, &plan.folder)?;
+    Ok(Made::Ready(Spare {
+        file: spare.file.named(name),
+        ..spare
+    }))
+}
+
+/// Zeroes at most a mebibyte from `at` on, and makes it durable.
 fn zero(file: &DiskFile, at: u64, end: u64) -> io::Result<()> {
     static ZEROS: [u8; STEP_BYTES as usize] = [0; STEP_BYTES as usize];
     let bytes = usize::try_from(end - at).map_or(ZEROS.len(), |left| left.min(ZEROS.len()));
@@ -379,12 +527,16 @@ pub(super) fn zeroed_now(plan: &SparePlan, bytes: u64) -> io::Result<DiskFile> {
     Ok(file)
 }
 
-/// The spare that an earlier run left whole, if it has the size that is wanted now.
-pub(super) fn left_spare(plan: &SparePlan) -> Option<DiskFile> {
-    let spare = plan.disk.open(&plan.path).ok()?;
-    let whole = spare
-        .file
-        .metadata()
-        .is_ok_and(|meta| meta.len() == plan.bytes);
-    whole.then_some(spare)
+/// The spares that an earlier run left whole, those that have the size that is wanted now.
+pub(super) fn left_spares(plan: &SparePlan) -> impl Iterator<Item = Spare> + '_ {
+    let whole = |file: &DiskFile| {
+        let meta = file.file.metadata();
+        meta.is_ok_and(|meta| meta.len() == plan.bytes)
+    };
+    let opened = plan.names().filter_map(|name| plan.disk.open(&name).ok());
+    opened.filter(whole).map(|file| Spare {
+        file,
+        zeroed: plan.bytes,
+        promised: true,
+    })
 }

@@ -43,6 +43,8 @@ pub struct Journal {
     plan: SparePlan,
     active: Arc<DiskFile>,
     active_bytes: u64,
+    /// How far the segment in use was zeroed ahead.
+    zeroed: u64,
     index: u64,
     epoch: u64,
     /// Where the next group goes.
@@ -55,7 +57,6 @@ pub struct Journal {
     pulse: Pulse,
     tidying: Arc<Mutex<()>>,
     keeper: Keeper,
-    buffer: Vec<u8>,
     /// A sync failed: nothing is known about the disk any more.
     ended: bool,
     // Last: its lock opens when the keeper's thread has ended.
@@ -441,6 +442,7 @@ impl Journal {
             plan,
             active,
             active_bytes: start.active_bytes,
+            zeroed: start.active_bytes,
             index: head.index,
             epoch: head.epoch,
             end,
@@ -452,7 +454,6 @@ impl Journal {
             pulse: Pulse::new(),
             tidying: Arc::default(),
             keeper,
-            buffer: Vec::new(),
             ended: false,
         };
         let opened = Opened {
@@ -563,6 +564,13 @@ impl Journal {
         self.keeper.lives()?;
         if self.end + bytes > self.active_bytes {
             self.turn()?;
+        } else if self.end >= self.zeroed.max(self.active_bytes / 2) && self.keeper.has_zeroed() {
+            // Groups came faster than zeros, and now there are some again: a segment that is half full at
+            // least is left for them. Without room it goes on here.
+            match self.turn() {
+                Ok(()) | Err(Failed::Full(_)) => {}
+                Err(failed) => return Err(failed),
+            }
         }
         let head = GroupHead::seal(
             self.chain,
@@ -572,15 +580,13 @@ impl Journal {
             count,
             payload,
         );
-        self.buffer.clear();
-        self.buffer.extend_from_slice(&head.put());
-        self.buffer.extend_from_slice(payload);
-        let whole = usize::try_from(bytes).expect("a group fits in a segment");
-        self.buffer.resize(whole, 0);
+        let padding = bytes - head.bytes() as u64;
+        let padding =
+            &[0; SECTOR as usize][..usize::try_from(padding).expect("less than a sector")];
 
         let began = Instant::now();
         self.active
-            .write_at(&self.buffer, self.end)
+            .write_parts([&head.put(), payload, padding], self.end)
             .map_err(no_room)?;
         let written = Instant::now();
         self.active.sync().map_err(Failed::Fatal)?;
@@ -610,7 +616,13 @@ impl Journal {
     /// Seals the segment in use and goes on in the spare.
     fn turn(&mut self) -> Result<(), Failed> {
         let spare = self.keeper.take_spare()?;
-        let previous_sha256 = self.keeper.seal(self.end)?;
+        let previous_sha256 = match self.keeper.seal(self.end) {
+            Ok(hash) => hash,
+            Err(failed) => {
+                self.keeper.put_back(spare, &self.plan);
+                return Err(failed);
+            }
+        };
         let head = SegmentHead {
             index: self.index + 1,
             epoch: self.epoch,
@@ -622,21 +634,23 @@ impl Journal {
             identity: self.folder.identity(),
         };
         let path = folder::segments_dir(self.folder.dir()).join(read::segment_name(head.index));
-        let begun = spare
+        let file = &spare.file;
+        let begun = file
             .write_at(&head.put(), 0)
             .map_err(no_room)
-            .and_then(|()| spare.sync().map_err(Failed::Fatal))
+            .and_then(|()| file.sync().map_err(Failed::Fatal))
             .and_then(|()| {
                 let plan = &self.plan;
-                let renamed = plan.disk.rename(&spare.path, &path, &plan.folder);
+                let renamed = plan.disk.rename(&file.path, &path, &plan.folder);
                 renamed.map_err(no_room)
             });
         if let Err(failed) = begun {
-            self.keeper.put_back(spare);
+            self.keeper.put_back(spare, &self.plan);
             return Err(failed);
         }
         let old_end = self.end;
-        self.active = Arc::new(spare.named(path));
+        self.zeroed = spare.zeroed;
+        self.active = Arc::new(spare.file.named(path));
         self.active_bytes = self.plan.bytes;
         self.index = head.index;
         self.end = SEGMENT_HEAD as u64;

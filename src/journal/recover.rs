@@ -9,7 +9,7 @@ use super::archive::{BEGIN, begin_of};
 use super::disk::{Disk, DiskFile, sync_folder_of};
 use super::folder::{Folder, segments_dir};
 use super::frame::{Begin, Mark, SECTOR, SEGMENT_HEAD, SegmentHead};
-use super::keeper::{SparePlan, left_spare, zeroed_now};
+use super::keeper::{SparePlan, left_spares, zeroed_now};
 use super::read::{Tail, Walk, newest_mark, segment_head, segment_name, segment_paths, sha256_of};
 use super::{Note, OpenError, Options, ReadError, snapshot};
 
@@ -350,8 +350,8 @@ fn next_head(found: &Found, folder: &Folder) -> Result<SegmentHead, OpenError> {
 }
 
 fn begin(head: &SegmentHead, path: &Path, plan: &SparePlan) -> io::Result<(DiskFile, u64)> {
-    let (spare, bytes) = match left_spare(plan) {
-        Some(spare) => (spare, plan.bytes),
+    let (spare, bytes) = match left_spares(plan).next() {
+        Some(spare) => (spare.file, plan.bytes),
         None => {
             let bytes = plan.bytes.min(FIRST_BYTES);
             (zeroed_now(plan, bytes)?, bytes)
@@ -359,7 +359,7 @@ fn begin(head: &SegmentHead, path: &Path, plan: &SparePlan) -> io::Result<(DiskF
     };
     spare.write_at(&head.put(), 0)?;
     spare.sync()?;
-    plan.disk.rename(&plan.path, path, &plan.folder)?;
+    plan.disk.rename(&spare.path, path, &plan.folder)?;
     Ok((plan.disk.open(path)?, bytes))
 }
 

@@ -1,4 +1,31 @@
 //! What the journal promises, each sentence a test.
+//!
+//! | sentence | test |
+//! |---|---|
+//! | what is appended is read again, across segments and starts | [`what_is_appended_is_read_again_across_segments_and_starts`] |
+//! | returned means durable: a power cut at any act loses nothing that was answered | [`what_was_durable_survives_power_cuts_at_any_act`] |
+//! | one group in flight: a group is written when the one before it is synced | [`a_group_is_written_when_the_one_before_is_synced_and_no_answered_sector_again`] |
+//! | a sector that holds an answered entry is never written again | the same |
+//! | segments are zeroed ahead in paced steps, behind nobody's back | [`zeros_never_touch_what_is_in_use`] |
+//! | groups that come faster than zeros do not wait for them | [`groups_that_come_faster_than_zeros_do_not_wait_for_them`] |
+//! | without promised blocks a spare is taken only when it is zeroed | [`where_blocks_cannot_be_promised_a_spare_is_zeroed_before_it_is_taken`] |
+//! | the unit is the group: whole or not there, whatever of its sectors a power cut keeps | [`a_torn_last_group_is_cut_at_whatever_byte_it_was_torn`], [`a_torn_group_that_lost_any_page_is_cut`], [`of_a_torn_group_any_subset_of_sectors_is_cut`] |
+//! | behind the cut a new segment begins in a new epoch | [`behind_a_cut_a_new_segment_begins_in_the_next_epoch`] |
+//! | a whole later group after a broken one is damage: refused with the place | [`a_flipped_bit_in_a_durable_group_is_refused_with_its_place`], [`a_whole_later_group_after_a_broken_one_is_damage`] |
+//! | until `--accept-loss-after` | [`damage_is_given_up_only_by_naming_the_last_whole_entry`] |
+//! | the mark file has two slots, is written after each sync, itself unsynced | [`the_mark_is_written_after_each_sync_in_two_slots_and_never_synced`] |
+//! | shorter than mark, snapshot or store is refused | [`a_journal_shorter_than_its_mark_is_refused`], [`a_journal_shorter_than_a_snapshot_or_the_store_is_refused`], [`a_journal_that_lost_its_segments_is_refused`] |
+//! | another end than the mark knows is refused; a lost mark is told | [`a_journal_with_another_end_than_its_mark_knows_is_refused`], [`a_lost_mark_is_told_and_made_again`] |
+//! | a failed sync ends it; the next open writes and syncs the last group before the first answer | [`after_a_failed_sync_nothing_is_appended_and_the_next_open_syncs_the_last_group_again`] |
+//! | `ENOSPC` on a write is tried again at the same place | [`a_torn_write_that_finds_no_room_is_tried_again_at_the_same_place`] |
+//! | groups are taken only against reserved bytes; service goes on when there is room | [`a_full_disk_is_told_before_a_group_is_taken_and_service_goes_on_when_there_is_room`], [`a_start_without_room_says_so`] |
+//! | a sealed segment is proved by the SHA-256 in the next one's header | [`damage_in_a_sealed_segment_is_named_by_its_reader_and_its_seal`], [`any_flipped_bit_of_a_sealed_segment_is_found_by_its_seal`], [`a_missing_segment_is_refused`] |
+//! | closed segments go to the archive | `archive.rs` |
+//! | a backup is made while groups are appended | `backup.rs` |
+//! | the format is versioned: what format 1 wrote is read, another one refused | [`a_journal_of_format_1_is_read`], [`another_format_is_refused`] |
+//! | a commit that hangs is seen | [`a_commit_that_hangs_is_seen_by_another_thread`] |
+//! | a reader beside the writer sees whole durable groups only | [`a_reader_beside_the_writer_sees_whole_durable_groups_only`] |
+//! | one process a folder, and only a folder of ours | [`a_folder_in_use_is_refused_with_the_number_of_the_process`], [`a_folder_that_is_not_ours_is_refused_and_left_alone`] |
 
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt;
@@ -852,3 +879,440 @@ impl Random {
         (z ^ (z >> 31)) % end
     }
 }
+
+/// What is done to a disk, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Done {
+    Write(PathBuf, u64, u64),
+    Sync(PathBuf),
+    Rename(PathBuf),
+}
+
+/// A disk that notes what is done.
+fn noting() -> (Disk, Arc<Mutex<Vec<Done>>>) {
+    let done = Arc::new(Mutex::new(Vec::new()));
+    let disk = Disk::with_faults({
+        let done = done.clone();
+        move |act| {
+            let mut done = done.lock().unwrap();
+            match act {
+                Act::Write { path, at, bytes } => {
+                    done.push(Done::Write(path.to_path_buf(), *at, *bytes as u64));
+                }
+                Act::Sync { path } => done.push(Done::Sync(path.to_path_buf())),
+                Act::Rename { path } => done.push(Done::Rename(path.to_path_buf())),
+                _ => {}
+            }
+            Verdict::Go
+        }
+    });
+    (disk, done)
+}
+
+fn is_segment(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == "segment")
+}
+
+#[test]
+fn a_group_is_written_when_the_one_before_is_synced_and_no_answered_sector_again() {
+    let dir = memory_dir();
+    for _ in 0..3 {
+        let (disk, done) = noting();
+        let (mut journal, _) = Journal::open(dir.path(), Options { disk, ..small() }).unwrap();
+        done.lock().unwrap().clear();
+        append(&mut journal, 150);
+        drop(journal);
+        let mut unsynced = None;
+        let mut ends = std::collections::BTreeMap::new();
+        for act in done.lock().unwrap().iter() {
+            match act {
+                Done::Write(path, at, bytes) if is_segment(path) => {
+                    assert_eq!(unsynced, None, "written before the last group was synced");
+                    let end = ends.insert(path.clone(), at + bytes).unwrap_or(512);
+                    assert!(
+                        *at >= end && at % 512 == 0,
+                        "{at} written again, {end} was free"
+                    );
+                    unsynced = Some(path.clone());
+                }
+                Done::Sync(path) if unsynced.as_ref() == Some(path) => unsynced = None,
+                _ => {}
+            }
+        }
+        assert!(ends.len() > 1);
+    }
+}
+
+#[test]
+fn the_mark_is_written_after_each_sync_in_two_slots_and_never_synced() {
+    let dir = memory_dir();
+    let (disk, done) = noting();
+    let (mut journal, _) = Journal::open(dir.path(), Options { disk, ..small() }).unwrap();
+    done.lock().unwrap().clear();
+    append(&mut journal, 20);
+    let mark = dir.path().join("journal/mark");
+    let done = done.lock().unwrap();
+    let mut slots = Vec::new();
+    let mut synced = false;
+    for act in done.iter() {
+        match act {
+            Done::Sync(path) if is_segment(path) => synced = true,
+            Done::Write(path, at, bytes) if *path == mark => {
+                assert!(synced && *bytes <= 512);
+                synced = false;
+                slots.push(*at);
+            }
+            Done::Sync(path) => assert_ne!(*path, mark),
+            _ => {}
+        }
+    }
+    assert_eq!(slots.len(), 20);
+    assert!(
+        slots.windows(2).all(|pair| pair[0] + pair[1] == 512),
+        "{slots:?}"
+    );
+}
+
+#[test]
+fn of_a_torn_group_any_subset_of_sectors_is_cut() {
+    let dir = memory_dir();
+    let before = written(dir.path(), 12);
+    let start = end_of_groups(dir.path());
+    let whole = group_after(dir.path(), before, 30);
+    let sectors = whole.len() / 512;
+    let mut random = Random(0x5eed);
+    for case in 0..150 {
+        let folder = memory_dir();
+        copy_folder(dir.path(), folder.path());
+        let path = segment(folder.path(), 1);
+        let file = OpenOptions::new().write(true).open(path).unwrap();
+        file.set_len(start + 65536).unwrap();
+        let mut lost = 0;
+        for sector in 0..sectors {
+            if random.below(3) == 0 {
+                lost += 1;
+            } else {
+                let bytes = &whole[sector * 512..sector * 512 + 512];
+                file.write_all_at(bytes, start + sector as u64 * 512)
+                    .unwrap();
+            }
+        }
+        let (mut journal, opened) = Journal::open(folder.path(), small()).unwrap();
+        let last = if lost == 0 { before + 30 } else { before };
+        assert_eq!(opened.last_sequence, last, "case {case}");
+        append(&mut journal, 3);
+        assert_eq!(read_all(&journal.reader()), journal.last_sequence());
+    }
+}
+
+#[test]
+fn behind_a_cut_a_new_segment_begins_in_the_next_epoch() {
+    let dir = memory_dir();
+    let before = written(dir.path(), 12);
+    let start = end_of_groups(dir.path());
+    let whole = group_after(dir.path(), before, 3);
+    let path = segment(dir.path(), 1);
+    let file = OpenOptions::new().write(true).open(&path).unwrap();
+    file.write_all_at(&whole[..600], start).unwrap();
+    let (mut journal, opened) = Journal::open(dir.path(), small()).unwrap();
+    assert_eq!((opened.epoch, opened.last_sequence), (2, before));
+    assert!(
+        matches!(&opened.notes[..], [Note::TailCut { at, after, .. }] if (*at, *after) == (start, before))
+    );
+    assert_eq!(fs::metadata(&path).unwrap().len(), start);
+    append(&mut journal, 1);
+    let head = read::segment_head(&segment(dir.path(), 2))
+        .unwrap()
+        .unwrap();
+    assert_eq!((head.epoch, head.first_sequence), (2, before + 1));
+    let epochs: Vec<u64> = journal
+        .reader()
+        .read_from(before)
+        .unwrap()
+        .map(|group| group.unwrap().epoch)
+        .collect();
+    assert_eq!(epochs, [1, 2]);
+}
+
+#[test]
+fn a_whole_later_group_after_a_broken_one_is_damage() {
+    let dir = memory_dir();
+    let last = written(dir.path(), 12);
+    let mut starts = vec![512];
+    for group in Reader::open(dir.path()).unwrap().read_from(1).unwrap() {
+        let bytes = padded((GROUP_HEAD + group.unwrap().payload.len()) as u64);
+        starts.push(starts.last().unwrap() + bytes);
+    }
+    // Any group but the last, its head or its payload, gone or not what it was; whatever the mark says.
+    for broken in 0..11 {
+        for (at, zeros) in [(0, 512), (0, 4), (70, 1)] {
+            let case = memory_dir();
+            copy_folder(dir.path(), case.path());
+            fs::remove_file(case.path().join("journal/mark")).unwrap();
+            let file = OpenOptions::new()
+                .write(true)
+                .open(segment(case.path(), 1))
+                .unwrap();
+            file.write_all_at(&vec![0; zeros], starts[broken] + at)
+                .unwrap();
+            let error = Journal::open(case.path(), small()).unwrap_err();
+            let OpenError::Damaged {
+                path, at, sequence, ..
+            } = error
+            else {
+                panic!("{error}");
+            };
+            assert_eq!((path, at), (segment(case.path(), 1), starts[broken]));
+            assert!(sequence <= last);
+        }
+    }
+}
+
+#[test]
+fn any_flipped_bit_of_a_sealed_segment_is_found_by_its_seal() {
+    let dir = memory_dir();
+    let (mut journal, _) = Journal::open(dir.path(), small()).unwrap();
+    append(&mut journal, 200);
+    drop(journal);
+    let reader = Reader::open(dir.path()).unwrap();
+    let path = segment(dir.path(), 1);
+    let length = fs::metadata(&path).unwrap().len();
+    let sealed = reader.check_seals(|_, _| {}).unwrap();
+    assert!(sealed > 1);
+    let mut random = Random(3);
+    for _ in 0..100 {
+        // Not the header: where that is broken the segment is not even opened.
+        let at = 512 + random.below(length - 512);
+        flip(&path, at);
+        let error = reader.check_seals(|_, _| {}).unwrap_err();
+        assert!(
+            matches!(&error, ReadError::Seal { path: named } if *named == path),
+            "{error}"
+        );
+        flip(&path, at);
+    }
+    assert_eq!(reader.check_seals(|_, _| {}).unwrap(), sealed);
+}
+
+/// Each zero that is written goes to a file that is no segment yet; and segments are whole whatever was
+/// taken how early.
+#[test]
+fn zeros_never_touch_what_is_in_use() {
+    let dir = memory_dir();
+    let pace = Arc::new(AtomicU64::new(0));
+    let disk = Disk::with_faults({
+        let pace = pace.clone();
+        move |act| {
+            if let Act::Write { path, .. } = act
+                && path.ends_with("spare.making")
+            {
+                let now = pace.fetch_add(1, Ordering::Relaxed);
+                std::thread::sleep(Duration::from_millis(now % 4));
+            }
+            Verdict::Go
+        }
+    });
+    let options = Options {
+        disk,
+        segment_bytes: 3 << 20,
+        ..small()
+    };
+    let (mut journal, _) = Journal::open(dir.path(), options).unwrap();
+    for group in 0..150 {
+        let (first, count) = (journal.last_sequence() + 1, 300 + group % 400);
+        journal
+            .append(first, count, &payload(first, count))
+            .unwrap();
+    }
+    let last = journal.last_sequence();
+    assert!(journal.index > 3, "{}", journal.index);
+    assert_eq!(read_all(&journal.reader()), last);
+    journal.reader().check_seals(|_, _| {}).unwrap();
+    drop(journal);
+    assert_eq!(
+        Journal::open(dir.path(), small()).unwrap().1.last_sequence,
+        last
+    );
+}
+
+#[test]
+fn groups_that_come_faster_than_zeros_do_not_wait_for_them() {
+    const SEGMENT: u64 = 4 << 20;
+    let dir = memory_dir();
+    let zeroed = Arc::new(AtomicU64::new(0));
+    let disk = Disk::with_faults({
+        let zeroed = zeroed.clone();
+        move |act| {
+            if let Act::Write { path, at, bytes } = act
+                && path.ends_with("spare.making")
+                && (*at > 0 || *bytes > 512)
+            {
+                std::thread::sleep(Duration::from_millis(40));
+                zeroed.fetch_add(*bytes as u64, Ordering::Relaxed);
+            }
+            Verdict::Go
+        }
+    });
+    let options = Options {
+        disk,
+        segment_bytes: SEGMENT,
+        ..small()
+    };
+    let (mut journal, _) = Journal::open(dir.path(), options).unwrap();
+    let group = vec![7; 1 << 20];
+    while journal.index < 8 {
+        journal
+            .append(journal.last_sequence() + 1, 1, &group)
+            .unwrap();
+    }
+    let of = 6 * SEGMENT;
+    let zeroed = zeroed.load(Ordering::Relaxed);
+    assert!(zeroed < of * 3 / 4, "{zeroed} bytes of {of}");
+    // With time, spares are zeroed again, and a segment that is half full is left for them.
+    wait_for(|| dir.path().join("journal/spare").exists());
+    let (index, last) = (journal.index, journal.last_sequence());
+    for _ in 0..4 {
+        journal
+            .append(journal.last_sequence() + 1, 1, &group)
+            .unwrap();
+    }
+    assert!(journal.index > index && journal.zeroed == SEGMENT);
+    let end = journal.last_sequence();
+    assert_eq!(end, last + 4);
+    journal.reader().check_seals(|_, _| {}).unwrap();
+    drop(journal);
+    assert_eq!(
+        Journal::open(dir.path(), small()).unwrap().1.last_sequence,
+        end
+    );
+}
+
+#[test]
+fn where_blocks_cannot_be_promised_a_spare_is_zeroed_before_it_is_taken() {
+    let dir = memory_dir();
+    let zeroed = Arc::new(AtomicU64::new(0));
+    let disk = Disk::with_faults({
+        let zeroed = zeroed.clone();
+        move |act| match act {
+            Act::Reserve { .. } => Verdict::Fail(rustix::io::Errno::OPNOTSUPP.raw_os_error()),
+            Act::Write { path, bytes, .. } if path.ends_with("spare.making") => {
+                zeroed.fetch_add(*bytes as u64, Ordering::Relaxed);
+                std::thread::sleep(Duration::from_millis(1));
+                Verdict::Go
+            }
+            Act::Rename { path } if path.ends_with("000000000002.segment") => {
+                assert_eq!(zeroed.load(Ordering::Relaxed) / (2 << 20), 1);
+                Verdict::Go
+            }
+            _ => Verdict::Go,
+        }
+    });
+    let options = Options {
+        disk,
+        segment_bytes: 2 << 20,
+        ..small()
+    };
+    let (mut journal, _) = Journal::open(dir.path(), options).unwrap();
+    while journal.index < 3 {
+        let first = journal.last_sequence() + 1;
+        journal.append(first, 500, &payload(first, 500)).unwrap();
+    }
+    assert_eq!(read_all(&journal.reader()), journal.last_sequence());
+}
+
+/// A segment as format 1 wrote it, made by hand here: these bytes are read as long as there are journals.
+#[test]
+fn a_journal_of_format_1_is_read() {
+    let dir = memory_dir();
+    fs::create_dir(dir.path().join("journal")).unwrap();
+    fs::write(
+        dir.path().join("FORMAT"),
+        "clubswitch data folder, format 1\nidentity 000102030405060708090a0b0c0d0e0f\n",
+    )
+    .unwrap();
+    fs::write(segment(dir.path(), 1), bytes_of(FORMAT_1_SEGMENT)).unwrap();
+    fs::write(dir.path().join("journal/mark"), bytes_of(FORMAT_1_MARK)).unwrap();
+    let reader = Reader::open(dir.path()).unwrap();
+    let groups: Vec<_> = reader.read_from(1).unwrap().map(Result::unwrap).collect();
+    let told: Vec<_> = groups
+        .iter()
+        .map(|group| {
+            (
+                group.epoch,
+                group.first_sequence,
+                group.count,
+                &group.payload[..],
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (1, 1, 2, &b"entry one, entry two"[..]),
+            (1, 3, 1, &b"entry three"[..])
+        ]
+    );
+    let (journal, opened) = Journal::open(dir.path(), small()).unwrap();
+    assert_eq!((opened.epoch, opened.last_sequence), (2, 3));
+    assert_eq!(opened.notes, []);
+    assert_eq!(journal.reader().read_from(1).unwrap().count(), 2);
+    // And this is what is written still.
+    let dir = memory_dir();
+    fs::write(
+        dir.path().join("FORMAT"),
+        "clubswitch data folder, format 1\nidentity 000102030405060708090a0b0c0d0e0f\n",
+    )
+    .unwrap();
+    let (mut journal, _) = Journal::open(dir.path(), small()).unwrap();
+    journal.append(1, 2, b"entry one, entry two").unwrap();
+    journal.append(3, 1, b"entry three").unwrap();
+    let now = fs::read(segment(dir.path(), 1)).unwrap();
+    assert_eq!(now[..1536], bytes_of(FORMAT_1_SEGMENT));
+}
+
+#[test]
+fn another_format_is_refused() {
+    let dir = memory_dir();
+    written(dir.path(), 3);
+    let path = segment(dir.path(), 1);
+    let mut bytes = fs::read(&path).unwrap();
+    // The format's number, and a checksum that is right for it.
+    bytes[8] = 2;
+    let crc = crc32c::crc32c(&bytes[..508]);
+    bytes[508..512].copy_from_slice(&crc.to_le_bytes());
+    fs::write(&path, bytes).unwrap();
+    let error = Journal::open(dir.path(), small()).unwrap_err();
+    assert!(
+        error.to_string().contains("000000000001.segment"),
+        "{error}"
+    );
+}
+
+/// Bytes from hex digits; `..n` stands for zeros up to offset n.
+fn bytes_of(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for word in text.split_whitespace() {
+        match word.strip_prefix("..") {
+            Some(to) => bytes.resize(to.parse().unwrap(), 0),
+            None => bytes.extend(
+                (0..word.len())
+                    .step_by(2)
+                    .map(|at| u8::from_str_radix(&word[at..at + 2], 16).unwrap()),
+            ),
+        }
+    }
+    bytes
+}
+
+const FORMAT_1_SEGMENT: &str = "\
+    434c55424a524e4c010000000000000001000000000000000100000000000000 010000000000000001 \
+    ..97 0102030405060708090a0b0c0d0e0f ..508 \
+    4531088343475250010000000100000000000000010000000000000001000000 \
+    0000000002000000140000005e829ff25557b1a9 ..568 \
+    d445b824c4b3a71b656e747279206f6e652c20656e7472792074776f ..1024 \
+    4347525001000000010000000000000002000000000000000300000000000000 \
+    010000000b0000009677ecf19b1c3f54 ..1080 41760bc67a655329656e747279207468726565 ..1536";
+
+const FORMAT_1_MARK: &str = "\
+    434c55424d41524b03000000000000009677ecf19b1c3f545feac920 ..512 \
+    434c55424d41524b02000000000000005e829ff25557b1a921f3f5f7";
