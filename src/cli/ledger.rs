@@ -410,7 +410,14 @@ fn verify_in_words(found: &Value) -> String {
         line(
             "snapshot",
             match snapshot.is_u64() {
-                true => format!("of entry {}", number(snapshot)),
+                true => {
+                    let of = format!("of entry {}", number(snapshot));
+                    match found["snapshot_equal"].as_bool() {
+                        Some(true) => format!("{of}, equal to the replay"),
+                        Some(false) => format!("{of}, NOT equal to the replay"),
+                        None => of,
+                    }
+                }
                 false => "none".to_owned(),
             },
         );

@@ -15,19 +15,22 @@ use crate::cli::chain;
 const FIRST: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_secs(600);
 
-/// Starts the thread. Nobody waits for it: broken off anywhere, it goes on at the next start.
+/// Starts the thread. It ends when nobody else holds the office, and nobody waits for it: broken off anywhere, it goes on
+/// at the next start.
 ///
 /// # Errors
 /// When the system gives no thread.
-pub(super) fn start(office: Arc<dyn Fn() -> Office + Send + Sync>) -> io::Result<()> {
+pub(super) fn start(office: &Arc<dyn Fn() -> Office + Send + Sync>) -> io::Result<()> {
+    let office = Arc::downgrade(office);
     let work = move || {
         thread::sleep(FIRST);
-        loop {
+        while let Some(office) = office.upgrade() {
             match office().carry_out("ledger-archive", &json!({}), &mut |_| {}) {
                 Ok(done) => tell(&done),
                 Err(OfficeError::Stopped) => return,
                 Err(error) => tracing::warn!("closed days stay in the journal: {}", chain(&error)),
             }
+            drop(office);
             thread::sleep(PAUSE);
         }
     };

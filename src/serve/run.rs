@@ -312,8 +312,10 @@ impl House {
             address: self.config.admin_socket().display().to_string(),
             source,
         })?;
-        tokio::spawn(admin::serve(socket, self.office(), self.drain.subscribe()));
-        archiver::start(self.office()).map_err(system("start a thread"))?;
+        let office = self.office();
+        let asked = Arc::clone(&office);
+        tokio::spawn(admin::serve(socket, asked, self.drain.subscribe()));
+        archiver::start(&office).map_err(system("start a thread"))?;
         let mut listeners = tokio::task::JoinSet::new();
         for line in &lines {
             let (name, address) = (&line.listener.name, line.listener.bind);

@@ -2,10 +2,12 @@
 //! and without one.
 
 use std::fs;
+use std::io::Read;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use clubswitch::config::Config;
+use clubswitch::journal::snapshot;
 use clubswitch::serve::office::{self, Office};
 use serde_json::{Value, json};
 
@@ -215,6 +217,30 @@ fn every_member_folded_from_his_own_entries_is_the_one_in_the_book() {
     let all = ask("ledger-balance", json!({})).unwrap();
     let then = ask("ledger-balance", json!({ "at": "1405/09/02 24:00" })).unwrap();
     assert_eq!(then["accounts"], all["accounts"]);
+}
+
+#[test]
+fn a_snapshot_that_is_not_what_the_entries_come_to_is_told() {
+    let mut house = opened();
+    start_at(&mut house, "1405/09/02 10:15");
+    sell(&house, "1405/09/02 10:15", "500000", "1", &[]);
+    house.stop();
+    let verified = house.office_json(&["ledger", "verify"]);
+    assert_eq!(verified["snapshot_equal"], true, "{verified}");
+    // Whole by its checksum, and of another book.
+    let dir = house.dir.path().join("var");
+    let mut newest = snapshot::newest_valid(&dir).unwrap();
+    let mut book = Vec::new();
+    newest.read_to_end(&mut book).unwrap();
+    *book.last_mut().unwrap() ^= 1;
+    for name in ["book.0", "book.1"] {
+        let _ = fs::remove_file(dir.join(name));
+    }
+    snapshot::write(&dir, &newest.head, |out| out.write_all(&book)).unwrap();
+    let verified = house.office(&["ledger", "verify", "--json"]);
+    assert_eq!(verified.status.code(), Some(1), "{verified:?}");
+    let verified: Value = serde_json::from_slice(&verified.stdout).unwrap();
+    assert_eq!(verified["snapshot_equal"], false, "{verified}");
 }
 
 /// Three days with purchases, each a segment of its own; the first two settled. The switch does not run.

@@ -2,13 +2,15 @@
 //! own sums, the book in use, the chain of segments, the ledger database. One thread reads and decodes ahead of the one
 //! that replays, one holds the ledger database against the journal's bytes, one hashes sealed segments.
 
+use std::io::{self, Read};
 use std::thread;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use serde_json::{Map, Value, json};
 
 use crate::cli::chain;
-use crate::journal::{Group, ReadError, Reader, snapshot};
+use crate::journal::snapshot::{self, Snapshot};
+use crate::journal::{Group, ReadError, Reader};
 use crate::ledger::{Account, Book, Entry, Names, PurseKey, record};
 use crate::serve::data;
 use crate::serve::office::{Office, OfficeError, step};
@@ -42,6 +44,9 @@ struct Replay {
     last_at: Moment,
     /// What an entry moves in purses by its postings and by its lots.
     moved: Vec<(PurseKey, i64)>,
+    /// The newest snapshot, until the replay has come to it; then whether they were equal.
+    snapshot: Option<Snapshot>,
+    snapshot_equal: Option<bool>,
     problems: Problems,
 }
 
@@ -94,9 +99,12 @@ pub(super) fn verify(
         groups: 0,
         last_at: Moment(i64::MIN),
         moved: Vec::new(),
+        snapshot: snapshot::newest_valid(office.data()),
+        snapshot_equal: None,
         problems: Problems::default(),
     };
     let office = &*office;
+    let snapshot = replay.snapshot.as_ref().map(|found| found.head.sequence);
     let store = office.store();
     if let Some(store) = store.filter(|_| !running)
         && let Err(error) = store.agree(office.journal())
@@ -120,6 +128,16 @@ pub(super) fn verify(
     let compared = compared.unwrap_or_else(|_| Compared::panicked());
     replay.problems.join(compared.problems);
     let chain = seals(sealed.ok(), &mut replay.problems);
+    // One that was written over meanwhile, two snapshots later, was not compared.
+    let is_there = |at: u64| snapshot::sequences(office.data()).contains(&Some(at));
+    let snapshot_equal = replay
+        .snapshot_equal
+        .filter(|equal| *equal || snapshot.is_some_and(is_there));
+    if let (Some(false), Some(at)) = (snapshot_equal, snapshot) {
+        replay.problems.add(format!(
+            "the snapshot of entry {at} is not what the entries 1 to {at} come to"
+        ));
+    }
     let equal = whole.is_ok() && replay.same(&held);
     if whole.is_ok() && !equal {
         replay.problems.add(format!(
@@ -129,7 +147,6 @@ pub(super) fn verify(
     }
     replay.check_sums();
     let Replay { book, problems, .. } = replay;
-    let snapshot = snapshot::newest_valid(office.data()).map(|found| found.head.sequence);
     let sums = book.sums_counted();
     let in_use = |unit: UnitId| {
         unit.purse()
@@ -164,6 +181,7 @@ pub(super) fn verify(
             })
         }),
         "snapshot": snapshot,
+        "snapshot_equal": snapshot_equal,
         "book": {
             "sequence": held.sequence,
             "compared": if running { "totals and accounts" } else { "every byte" },
@@ -201,6 +219,7 @@ impl Replay {
             for entry in &batch.entries {
                 if entry.head.sequence.0 <= last {
                     self.take(entry)?;
+                    self.meet_snapshot();
                 }
             }
             let done = self.book.sequence().0;
@@ -249,6 +268,16 @@ impl Replay {
         Ok(())
     }
 
+    /// Holds the snapshot against the replay where it has come to it.
+    fn meet_snapshot(&mut self) {
+        let here = self.book.sequence().0;
+        let Some(snapshot) = self.snapshot.take_if(|found| found.head.sequence == here) else {
+            return;
+        };
+        let book = self.book.to_bytes();
+        self.snapshot_equal = Some(is_same(snapshot, &book).unwrap_or(false));
+    }
+
     fn move_purse(&mut self, key: PurseKey, by: i64) {
         match self.moved.iter_mut().find(|(known, _)| *known == key) {
             Some((_, amount)) => *amount += by,
@@ -284,6 +313,21 @@ impl Replay {
                     "{what} {name} is {lots}, counted anew {lots_counted}"
                 ));
             }
+        }
+    }
+}
+
+/// Whether a stream is just these bytes.
+fn is_same(mut stream: impl Read, mut bytes: &[u8]) -> io::Result<bool> {
+    let mut chunk = vec![0; 256 << 10];
+    loop {
+        let count = stream.read(&mut chunk)?;
+        if count == 0 {
+            return Ok(bytes.is_empty());
+        }
+        match bytes.split_at_checked(count) {
+            Some((front, rest)) if *front == chunk[..count] => bytes = rest,
+            _ => return Ok(false),
         }
     }
 }
