@@ -1,5 +1,6 @@
 //! Durable decisions a second through the journal, beside a bare append of the same bytes to a file that was
 //! zeroed before, with fdatasync: the two take turns in one run, so that a busy machine is fair to both.
+//! `cargo bench --bench journal -- 256 1024` measures these sizes only.
 
 #![allow(clippy::unwrap_used)]
 
@@ -23,6 +24,9 @@ fn main() {
     } else {
         1
     };
+    let named: Vec<u32> = std::env::args()
+        .filter_map(|arg| arg.parse().ok())
+        .collect();
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench-journal");
     let _ = fs::remove_dir_all(&dir);
     let (mut journal, _) = Journal::open(&dir, Options::default()).unwrap();
@@ -32,6 +36,9 @@ fn main() {
         "group   journal      bare   ratio   bytes/decision   cpu ns/decision   sync us p50   p99"
     );
     for size in SIZES {
+        if !named.is_empty() && !named.contains(&size) {
+            continue;
+        }
         let payload: Vec<u8> = (0..ENTRY_BYTES * size as usize)
             .map(|at| (at % 251) as u8)
             .collect();

@@ -392,6 +392,7 @@ fn keep_seal(desk: &Desk) {
 
 /// Makes spares, as many as are wanted, and gives the rest of sealed segments back.
 fn keep_spares(desk: &Desk, plan: &SparePlan) {
+    let mut left_before = 0;
     let mut work = desk.lock();
     while !work.stop {
         if let Some((file, end)) = work.trim.pop() {
@@ -408,7 +409,9 @@ fn keep_spares(desk: &Desk, plan: &SparePlan) {
             work = desk.wait(work);
             continue;
         }
-        let (step, pause) = pace(&work, plan, desk.left.load(Ordering::Relaxed));
+        let left = desk.left.load(Ordering::Relaxed);
+        let idle = std::mem::replace(&mut left_before, left) == left;
+        let (step, pause) = pace(&work, plan, left, idle);
         let making = std::mem::replace(&mut work.making, Making::Away);
         let names: Vec<PathBuf> = work
             .ready
@@ -452,16 +455,16 @@ fn keep_spares(desk: &Desk, plan: &SparePlan) {
 
 /// How much is zeroed in the next step, and how long is waited after it: the zeros of the spare are to stay
 /// ahead of the groups in the segment in use, and else to disturb them little.
-fn pace(work: &Work, plan: &SparePlan, left: u64) -> (u64, Duration) {
+fn pace(work: &Work, plan: &SparePlan, left: u64, idle: bool) -> (u64, Duration) {
     let used = plan.bytes.saturating_sub(left);
     let zeroed = match &work.making {
         Making::Here(spare) => spare.zeroed,
         _ => 0,
     };
     let soon = work.lasted < SOON && work.begun.elapsed() < SOON;
-    if soon || work.hurry {
+    if work.hurry || soon && idle {
         (STEP_BYTES, Duration::ZERO)
-    } else if work.ready.is_empty() && zeroed < used + plan.bytes / 4 {
+    } else if soon || work.ready.is_empty() && zeroed < used + plan.bytes / 4 {
         (STEP_BYTES, PAUSE)
     } else {
         (SMALL_STEP_BYTES, LONG_PAUSE)

@@ -1044,7 +1044,7 @@ fn a_whole_later_group_after_a_broken_one_is_damage() {
         starts.push(starts.last().unwrap() + bytes);
     }
     // Any group but the last, its head or its payload, gone or not what it was; whatever the mark says.
-    for broken in 0..11 {
+    for start in &starts[..11] {
         for (at, zeros) in [(0, 512), (0, 4), (70, 1)] {
             let case = memory_dir();
             copy_folder(dir.path(), case.path());
@@ -1053,8 +1053,7 @@ fn a_whole_later_group_after_a_broken_one_is_damage() {
                 .write(true)
                 .open(segment(case.path(), 1))
                 .unwrap();
-            file.write_all_at(&vec![0; zeros], starts[broken] + at)
-                .unwrap();
+            file.write_all_at(&vec![0; zeros], start + at).unwrap();
             let error = Journal::open(case.path(), small()).unwrap_err();
             let OpenError::Damaged {
                 path, at, sequence, ..
@@ -1062,7 +1061,7 @@ fn a_whole_later_group_after_a_broken_one_is_damage() {
             else {
                 panic!("{error}");
             };
-            assert_eq!((path, at), (segment(case.path(), 1), starts[broken]));
+            assert_eq!((path, at), (segment(case.path(), 1), *start));
             assert!(sequence <= last);
         }
     }
