@@ -233,7 +233,13 @@ fn keep_up(store: &Store, journal: &Reader, split: Split, told: &Told) -> Result
     let mut flushed = Instant::now();
     let mut clean = true;
     let mut waiting = Vec::new();
+    let mut reached = store.position().sequence;
     while !told.stops() {
+        if store.position().sequence < reached {
+            // It was begun again by an operator.
+            groups = behind(store, journal)?;
+            reached = store.position().sequence;
+        }
         if store.is_closed() {
             return Err(Fault::Closed.into());
         }
@@ -246,6 +252,7 @@ fn keep_up(store: &Store, journal: &Reader, split: Split, told: &Told) -> Result
         }
         if !waiting.is_empty() {
             take(store, &waiting, split)?;
+            reached = store.position().sequence;
             waiting.clear();
             clean = false;
         }

@@ -94,6 +94,12 @@ fn what_was_is_told_as_it_was_told_then() {
     house.stop();
     let stopped = past(&house);
     assert_eq!(running, stopped);
+    // Made again beside a running switch, from its follower.
+    start_at(&mut house, "1405/09/03 13:00");
+    let made = house.office_json(&["ledger", "rebuild"]);
+    assert_eq!(made["first_entry"], 1, "{made}");
+    assert_eq!(past(&house), stopped);
+    house.stop();
     fs::remove_dir_all(house.dir.path().join("var/store")).unwrap();
     assert_eq!(past(&house), stopped);
 

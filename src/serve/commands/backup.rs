@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -15,6 +15,8 @@ use crate::serve::rules;
 
 /// How often it is looked how far the follower is.
 const LOOK: Duration = Duration::from_millis(50);
+/// A follower that does nothing for so long has met a fault.
+const STANDS_MOST: Duration = Duration::from_secs(30);
 
 /// `{"to": "/srv/backup/today"}` → what is in the copy, and what is not.
 pub(super) fn backup(
@@ -139,9 +141,18 @@ pub(super) fn rebuild(
     if office.health().is_some() {
         store.begin_again().map_err(refused)?;
         // Its follower finds it empty.
-        while store.position().sequence < last {
-            progress(step(store.position().sequence, last, what));
+        let (mut reached, mut moved) = (0, Instant::now());
+        while reached < last {
             thread::sleep(LOOK);
+            let at = store.position().sequence;
+            if at != reached {
+                (reached, moved) = (at, Instant::now());
+                progress(step(at, last, what));
+            } else if moved.elapsed() > STANDS_MOST {
+                return Err(OfficeError::Refused(format!(
+                    "the ledger database was begun again, but stands at entry {at}; see the log of the switch"
+                )));
+            }
         }
     } else {
         let took = store.rebuild(office.kept(), data::split, |done, of| {
