@@ -6,7 +6,7 @@
 use std::fs;
 use std::hint::black_box;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -52,14 +52,15 @@ fn main() {
     println!("{last} entries of {} bytes", bytes / last);
 
     let before = resident_kib();
-    let began = Instant::now();
+    let (began, cpu) = (Instant::now(), cpu_ns());
     let (store, _) = Store::open(&dir, journal.folder().identity()).unwrap();
     store.rebuild(&journal.reader(), split, |_, _| {}).unwrap();
     let us = micros(began);
     println!(
-        "made again in {} ms: {} entries/s; {} bytes a decision on the disk; {} MiB of memory",
+        "made again in {} ms: {} entries/s, {} ns of CPU each; {} bytes a decision on the disk; {} MiB of memory",
         us / 1000,
         last * 1_000_000 / us,
+        cpu_ns().saturating_sub(cpu) / last,
         allocated(&dir.join("store")) / last,
         (resident_kib() - before) / 1024,
     );
@@ -82,7 +83,7 @@ fn main() {
     store
         .follow(last + 1, &split(&payload, 1).unwrap(), end)
         .unwrap();
-    let (began, mut steps, mut longest) = (Instant::now(), 0, 0);
+    let (began, cpu, mut steps, mut longest) = (Instant::now(), cpu_ns(), 0, 0);
     loop {
         let step = Instant::now();
         if !store.step().unwrap() {
@@ -95,25 +96,49 @@ fn main() {
     while store.step().unwrap() {}
     store.flush().unwrap();
     println!(
-        "runs merged in {} ms, {steps} steps, the longest {longest} us; {} bytes a decision on the disk",
+        "runs merged in {} ms, {} ns of CPU an entry, {steps} steps, the longest {longest} us; {} bytes a decision on the disk",
         micros(began) / 1000,
+        cpu_ns().saturating_sub(cpu) / last,
         allocated(&dir.join("store")) / last
     );
     look_ups(&store, last);
 
+    let crashed = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench-store-crashed");
+    let _ = fs::remove_dir_all(&crashed);
+    fs::create_dir_all(crashed.join("store")).unwrap();
+    for file in fs::read_dir(dir.join("store")).unwrap().map(Result::unwrap) {
+        if file.file_type().unwrap().is_file() {
+            fs::copy(file.path(), crashed.join("store").join(file.file_name())).unwrap();
+        }
+    }
+    open("crashed", &crashed, &journal);
     drop(store);
-    let began = Instant::now();
-    let (store, _) = Store::open(&dir, journal.folder().identity()).unwrap();
-    let opened = micros(began);
+    open("closed", &dir, &journal);
+    for dir in [dir, crashed] {
+        let _ = fs::remove_dir_all(&dir);
+    }
+}
+
+fn open(what: &str, dir: &Path, journal: &Journal) {
+    let (began, cpu) = (Instant::now(), cpu_ns());
+    let (store, _) = Store::open(dir, journal.folder().identity()).unwrap();
+    let (opened, opened_cpu) = (micros(began), cpu_ns());
     store.agree(&journal.reader()).unwrap();
     println!(
-        "opened in {} ms, its newest rows made again in {} ms; {} bytes a decision on the disk",
+        "{what}, opened again in {} ms, {} of CPU; its newest rows made again in {} ms",
         opened / 1000,
+        opened_cpu.saturating_sub(cpu) / 1_000_000,
         (micros(began) - opened) / 1000,
-        allocated(&dir.join("store")) / last
     );
-    drop((store, journal));
-    let _ = fs::remove_dir_all(&dir);
+}
+
+fn cpu_ns() -> u64 {
+    let tasks = fs::read_dir("/proc/self/task").unwrap();
+    let of_task = |path: PathBuf| -> Option<u64> {
+        let text = fs::read_to_string(path.join("schedstat")).ok()?;
+        text.split(' ').next()?.parse().ok()
+    };
+    tasks.filter_map(|task| of_task(task.ok()?.path())).sum()
 }
 
 fn look_ups(store: &Store, last: u64) {
@@ -136,10 +161,14 @@ fn look_ups(store: &Store, last: u64) {
 }
 
 fn timed(what: &str, times: u64, mut look: impl FnMut(u64) -> bool) {
-    let began = Instant::now();
+    let (began, cpu) = (Instant::now(), cpu_ns());
     let found = (0..times).filter(|n| look(*n)).count() as u64;
     assert_eq!(found, times, "{what}");
-    println!("{what}: {} ns", micros(began) * 1000 / times);
+    println!(
+        "{what}: {} ns, {} of CPU",
+        micros(began) * 1000 / times,
+        cpu_ns().saturating_sub(cpu) / times
+    );
 }
 
 /// What it costs to know under what an entry is found.
@@ -149,7 +178,7 @@ fn items(purchase: &Entry) {
     let bytes = &bytes[4..];
     let mut items = Vec::new();
     for (what, light) in [("decoded", false), ("passed over", true)] {
-        let began = Instant::now();
+        let cpu = cpu_ns();
         for _ in 0..LOOKS * 10 {
             items.clear();
             if light {
@@ -160,8 +189,8 @@ fn items(purchase: &Entry) {
             black_box(&items);
         }
         println!(
-            "items of an entry, {what}: {} ns",
-            micros(began) * 100 / LOOKS
+            "items of an entry, {what}: {} ns of CPU",
+            cpu_ns().saturating_sub(cpu) / LOOKS / 10
         );
     }
 }

@@ -276,7 +276,7 @@ fn keep_up(store: &Store, journal: &Reader, split: Split, told: &Told) -> Result
 /// entry that the journal still has.
 pub(super) fn behind(store: &Store, journal: &Reader) -> Result<Groups, Halt> {
     let position = store.position();
-    let is_empty = position.sequence < store.first_sequence();
+    let is_empty = store.is_empty();
     let from = if is_empty {
         position.sequence + 1
     } else {

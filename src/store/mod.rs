@@ -55,6 +55,8 @@ struct Inner {
     /// Held by whoever writes; look-ups do not wait for it.
     filling: Mutex<Filling>,
     reached: Mutex<Position>,
+    /// The latest first entry that a view ever had.
+    first: AtomicU64,
     /// Whether what is on the disk is wrong, not only closed.
     damaged: AtomicBool,
     journal: OnceLock<Reader>,
@@ -199,6 +201,7 @@ impl Store {
                 base: RwLock::new(None),
                 opened: AtomicU64::new(0),
                 reached: Mutex::default(),
+                first: AtomicU64::new(1),
                 damaged: AtomicBool::new(false),
                 filling: Mutex::default(),
                 journal: OnceLock::new(),
@@ -230,10 +233,10 @@ impl Store {
         *self.reached()
     }
 
-    /// The first entry it still has; older ones have left it for the archive, and look-ups know nothing of them. It only
-    /// grows: asked after a look-up, it bounds what that has told.
+    /// The first entry that look-ups know of; older ones have left the store for the archive. It only grows as long as the
+    /// process lives: asked after a look-up, it bounds what that has told.
     pub fn first_sequence(&self) -> u64 {
-        self.base().as_ref().map_or(1, |base| base.view().first)
+        self.inner.first.load(Ordering::Acquire)
     }
 
     /// The entry with this sequence. Unknown until a [`Follower`] or [`Store::agree`] has found the store's
@@ -329,7 +332,7 @@ impl Store {
             *self.reached() = end;
             // Behind the entries: no run may be there without them.
             filling.work.index(&base.db, entries.iter().copied())?;
-            base.show(&filling.work);
+            self.show(base, &filling.work);
             Ok(())
         })
     }
@@ -358,7 +361,7 @@ impl Store {
         self.with(|base| {
             let did = filling.index_some(&base.db)? || filling.work.step(&base.db)?;
             if did {
-                base.show(&filling.work);
+                self.show(base, &filling.work);
             }
             Ok(did)
         })
@@ -376,7 +379,7 @@ impl Store {
             let first = sequence.min(filling.position.sequence);
             if first > filling.work.first() {
                 filling.work.drop_before(&base.db, first)?;
-                base.show(&filling.work);
+                self.show(base, &filling.work);
             }
             Ok(filling.work.first())
         })?;
@@ -439,6 +442,7 @@ impl Store {
             view: Mutex::new(Arc::new(found.work.view())),
         };
         *self.reached() = found.position;
+        inner.first.fetch_max(found.work.first(), Ordering::AcqRel);
         *filling = found;
         *self.base_mut() = Some(base);
         Ok(())
@@ -451,8 +455,15 @@ impl Store {
         filling.work.begin_at(first);
         *self.reached() = filling.position;
         if let Some(base) = &*self.base() {
-            base.show(&filling.work);
+            self.show(base, &filling.work);
         }
+    }
+
+    /// Gives look-ups what is indexed now.
+    fn show(&self, base: &Base, work: &Work) {
+        self.inner.first.fetch_max(work.first(), Ordering::AcqRel);
+        let view = Arc::new(work.view());
+        *base.view.lock().unwrap_or_else(PoisonError::into_inner) = view;
     }
 
     /// Look-ups may answer: all that is in the store is in this journal.
@@ -488,6 +499,12 @@ impl Store {
             drop_guarded(guard.take());
         }
         None
+    }
+
+    /// Whether it holds no entry.
+    fn is_empty(&self) -> bool {
+        let filling = self.filling();
+        filling.position.sequence < filling.work.first()
     }
 
     fn is_closed(&self) -> bool {
@@ -555,11 +572,6 @@ impl Base {
 
     fn view(&self) -> Arc<View> {
         Arc::clone(&self.view.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn show(&self, work: &Work) {
-        let view = Arc::new(work.view());
-        *self.view.lock().unwrap_or_else(PoisonError::into_inner) = view;
     }
 }
 
