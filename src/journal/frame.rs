@@ -366,6 +366,31 @@ mod tests {
             broken[bit / 8] ^= 1 << (bit % 8);
             assert_eq!(SegmentHead::take(&broken), None, "bit {bit}");
         }
+        let archived = ArchiveHead {
+            segment,
+            next_sequence: 120,
+            chain_after: 8,
+            bytes: 65_536,
+            packed_bytes: 3_000,
+            sha256: [5; 32],
+        };
+        assert_eq!(ArchiveHead::take(&archived.put()), Some(archived.clone()));
+        for bit in 0..SEGMENT_HEAD * 8 {
+            let mut broken = archived.put();
+            broken[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(ArchiveHead::take(&broken), None, "bit {bit}");
+        }
+        let begin = Begin {
+            index: 4,
+            first_sequence: 120,
+            chain_before: 8,
+        };
+        assert_eq!(Begin::take(&begin.put()), Some(begin));
+        for bit in 0..36 * 8 {
+            let mut broken = begin.put();
+            broken[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(Begin::take(&broken), None, "bit {bit}");
+        }
     }
 
     #[test]
