@@ -28,6 +28,8 @@ use serde_json::json;
 
 const GROUP: u64 = 256;
 const ROUNDS: usize = 5;
+/// Messages of one terminal: its trace numbers must not begin anew within a day.
+const TRACES: u64 = 500_000;
 
 fn main() {
     // `cargo test --benches` asks only whether it runs.
@@ -85,16 +87,22 @@ fn make(config: &Config, entries: u64, members: u64) {
     let mut now = zone.moment(Local::parse("1405/09/02 08:15").unwrap());
     rules::put_in_force(&mut engine, now).unwrap();
     let dialect = Arc::new(bind(&spec::shipped("iso87-ascii").unwrap()).unwrap());
-    let place = Place {
-        acceptor: "m-1001".to_owned(),
-        terminal: "T0000001".to_owned(),
-        acquirer: Some("581672031".to_owned()),
-        points_decimals: 2,
+    let terminal_of = |number: u64| {
+        let place = Place {
+            acceptor: "m-1001".to_owned(),
+            terminal: format!("T{number:07}"),
+            acquirer: Some("581672031".to_owned()),
+            points_decimals: 2,
+        };
+        Terminal::new(Arc::clone(&dialect), place, zone.clone())
     };
-    let mut terminal = Terminal::new(Arc::clone(&dialect), place, zone);
+    let mut terminal = terminal_of(1);
     let card = |n: u64| Pan::new(format!("99991200{n:08}").as_bytes()).unwrap();
     for n in 0..members + entries {
         now.0 += 20_000_000;
+        if n % TRACES == TRACES - 1 {
+            terminal = terminal_of(1 + n / TRACES + 1);
+        }
         let sent = if n < members {
             let enrolment = Enrolment {
                 card: Some(card(n)),
