@@ -25,6 +25,9 @@ pub(super) struct Platter {
     /// Names and lengths; sectors are kept here.
     names: Unsynced,
     folder: PathBuf,
+    /// The journal's own thread is not waited for: segments are taken before they are zeroed, and the run is not quite the
+    /// same again.
+    pub(super) hasty: bool,
 }
 
 struct State {
@@ -112,6 +115,7 @@ impl Platter {
         Platter {
             state: Arc::new(Mutex::new(state)),
             names: Unsynced::default(),
+            hasty: seed % 4 == 3,
             folder: folder.join("journal"),
         }
     }
@@ -158,14 +162,11 @@ impl Platter {
         (state.dead, state.full, state.strike) = (false, false, None);
         // How far that thread had come is not to be seen in what follows.
         let turned = std::mem::take(&mut state.turned);
-        let spare = turned || state.dice.below(2) == 0;
-        let gone = spare.then_some("spare").into_iter();
-        for path in gone
-            .chain(["spare.making"])
-            .map(|name| self.folder.join(name))
-        {
-            if let Ok(meta) = fs::metadata(&path) {
-                state.unsynced.remove(&meta.ino());
+        let gone = turned || state.dice.below(2) == 0;
+        for path in self.files() {
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            if name.starts_with("spare.") || gone && name == "spare" {
+                state.unsynced.remove(&fs::metadata(&path).unwrap().ino());
                 fs::remove_file(&path).unwrap();
             }
         }

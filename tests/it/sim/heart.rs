@@ -313,7 +313,9 @@ impl Heart {
             Err(AppendError::Fatal { .. }) => return Err(End::Crash),
             Err(error) => return Err(End::Wrong(error.to_string())),
         }
-        self.settle()?;
+        if !self.platter.hasty {
+            self.settle()?;
+        }
         if let Some(bytes) = &flight.book {
             let head = snapshot::Head {
                 epoch: self.journal.epoch(),

