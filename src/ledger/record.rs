@@ -82,63 +82,6 @@ pub fn decode(mut bytes: &[u8]) -> Result<Entry, BadRecord> {
     }
 }
 
-/// Reads of one entry (without its length) all that it is found under: without the lists it tells, and what stands
-/// behind the changes of members.
-pub fn brief(mut bytes: &[u8]) -> Result<Entry, BadRecord> {
-    let from = &mut bytes;
-    match u8::take(from)? {
-        FORMAT => {}
-        _ => return Err(BadRecord::Unknown("a format")),
-    }
-    let (head, input) = (Head::take(from)?, Input::take(from)?);
-    let told = if bool::take(from)? {
-        let told = Told {
-            verdict: Recorded::take(from)?,
-            pays: Recorded::take(from)?,
-            approval: Recorded::take(from)?,
-            rrn: Recorded::take(from)?,
-            member: Recorded::take(from)?,
-            discount: Recorded::take(from)?,
-            fee: Recorded::take(from)?,
-            ..Told::only(Verdict::Approved)
-        };
-        // Redeemed and earned, the split, the rules, the balances.
-        pass::<PurseAmount>(from)?;
-        pass::<PurseAmount>(from)?;
-        pass::<(Party, Rials)>(from)?;
-        pass::<RuleId>(from)?;
-        pass::<ToldBalance>(from)?;
-        Some(told)
-    } else {
-        None
-    };
-    let mut effects = Effects {
-        told,
-        club: Recorded::take(from)?,
-        shop: Recorded::take(from)?,
-        member: Recorded::take(from)?,
-        original: Recorded::take(from)?,
-        reverses: Recorded::take(from)?,
-        ..Effects::none()
-    };
-    effects.postings = Recorded::take(from)?;
-    effects.lots = Recorded::take(from)?;
-    effects.members = Recorded::take(from)?;
-    Ok(Entry {
-        head,
-        input,
-        effects,
-    })
-}
-
-/// Passes over a list.
-fn pass<T: Recorded>(from: &mut &[u8]) -> Result<(), BadRecord> {
-    for _ in 0..take_number(from)? {
-        T::take(from)?;
-    }
-    Ok(())
-}
-
 fn put_number(mut value: u64, out: &mut Vec<u8>) {
     while value >= 0x80 {
         out.push(value as u8 | 0x80);
@@ -611,33 +554,6 @@ mod tests {
             .map(|bytes| decode(bytes.unwrap()).unwrap())
             .collect();
         assert_eq!(read, [entry.clone(), entry]);
-    }
-
-    #[test]
-    fn read_briefly_an_entry_lacks_what_nobody_finds_it_by() {
-        let entry = an_entry();
-        let mut group = Vec::new();
-        encode(&entry, &mut group);
-        let told = entry.effects.told.clone().unwrap();
-        let effects = Effects {
-            told: Some(Told {
-                pays: told.pays,
-                approval: told.approval,
-                rrn: told.rrn,
-                discount: told.discount,
-                ..Told::only(told.verdict)
-            }),
-            member: entry.effects.member,
-            postings: entry.effects.postings.clone(),
-            lots: entry.effects.lots.clone(),
-            members: entry.effects.members.clone(),
-            ..Effects::none()
-        };
-        let wanted = Entry { effects, ..entry };
-        assert_eq!(brief(&group[4..]).unwrap(), wanted);
-        for end in 4..group.len() {
-            let _ = brief(&group[4..end]);
-        }
     }
 
     #[test]

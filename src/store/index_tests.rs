@@ -446,21 +446,6 @@ fn is_tidy(store: &Store) {
 }
 
 #[test]
-fn what_is_read_briefly_is_found_under_the_same_items() {
-    let mut random = Random::seeded();
-    for sequence in 1..5000 {
-        let entry = some_entry(sequence, &mut random);
-        let (mut bytes, mut items, mut of_brief) = (Vec::new(), Vec::new(), Vec::new());
-        record::encode(&entry, &mut bytes);
-        let brief = record::brief(&bytes[4..]).unwrap();
-        assert_eq!((brief.head, &brief.input), (entry.head, &entry.input));
-        finding::items(&entry, &mut items);
-        finding::items(&brief, &mut of_brief);
-        assert_eq!(of_brief, items);
-    }
-}
-
-#[test]
 fn what_is_found_is_what_a_map_of_everything_knows() {
     let mut world = World::new();
     let (store, _) = world.open();

@@ -498,7 +498,7 @@ fn gone(run: Arc<Run>) -> Garbage {
 /// be made of such a journal, so that nobody decides on it.
 fn find_items(entry: &[u8], items: &mut Vec<crate::ledger::finding::Item>) -> bool {
     use crate::ledger::{Input, finding, record};
-    let Ok(entry) = record::brief(entry) else {
+    let Ok(entry) = record::decode(entry) else {
         return false;
     };
     finding::items(&entry, items);
