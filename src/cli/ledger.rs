@@ -204,8 +204,8 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
             let done = desk::carry_out(&config, "ledger-rebuild", &json!({}))?;
             show(args.json, &done, |done| {
                 format!(
-                    "the ledger database has entries {} to {}\n",
-                    done["first_entry"], done["last_entry"]
+                    "the ledger database is made again, up to entry {}\n",
+                    done["last_entry"]
                 )
             });
             Ok(())

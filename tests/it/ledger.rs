@@ -97,7 +97,7 @@ fn what_was_is_told_as_it_was_told_then() {
     // Made again beside a running switch, from its follower.
     start_at(&mut house, "1405/09/03 13:00");
     let made = house.office_json(&["ledger", "rebuild"]);
-    assert_eq!(made["first_entry"], 1, "{made}");
+    assert!(made["last_entry"].as_u64() > Some(1), "{made}");
     assert_eq!(past(&house), stopped);
     house.stop();
     fs::remove_dir_all(house.dir.path().join("var/store")).unwrap();
@@ -317,7 +317,7 @@ fn archived_days_are_still_verified_settled_and_asked() {
     assert_eq!(past(&house), told);
     // Made again, the ledger database has what was brought back.
     let made = house.office_json(&["ledger", "rebuild"]);
-    assert_eq!(made["first_entry"], 1);
+    assert!(made["last_entry"].as_u64() > Some(1), "{made}");
     assert_eq!(past(&house), told);
     // An archive that is gone is missed by what needs it, and named.
     house.office_json(&["ledger", "archive"]);

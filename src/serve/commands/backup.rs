@@ -160,10 +160,7 @@ pub(super) fn rebuild(
         });
         took.map_err(refused)?;
     }
-    Ok(json!({
-        "first_entry": store.first_sequence(),
-        "last_entry": store.position().sequence,
-    }))
+    Ok(json!({ "last_entry": store.position().sequence }))
 }
 
 fn refused(error: impl std::error::Error + 'static) -> OfficeError {
