@@ -7,7 +7,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use clubswitch::engine::{Act, Answer, Decision, Engine, Limits};
+use clubswitch::engine::{Act, Answer, Brought, Decision, Engine, Limits};
 use clubswitch::exchange::terminal::{Enrolment, Place, Sale, Sent, Who};
 use clubswitch::exchange::{Dialect, LinkTerms, Read, Terminal, bind};
 use clubswitch::keys::TokenKey;
@@ -42,7 +42,7 @@ impl Morning {
         let limits = Limits::default();
         let zone = rules.world.zone.clone();
         let now = zone.moment(Local::parse("1405/09/02 10:15").unwrap());
-        let mut engine = Engine::new(Book::new(limits.duplicate_days), Arc::clone(&rules), limits);
+        let mut engine = Engine::new(Book::new(1 << 20), Arc::clone(&rules), limits);
         engine.act(Act::LoadRules(Arc::clone(&rules)), now).unwrap();
 
         let dialect = Arc::new(bind(&spec::shipped("iso87-ascii").unwrap()).unwrap());
@@ -61,7 +61,7 @@ impl Morning {
                 ..Enrolment::default()
             };
             let sent = terminal.enrol(&enrolment, now).unwrap();
-            told(engine.decide(&read(&dialect, &sent, &key), &[], now));
+            told(engine.decide(&read(&dialect, &sent, &key), &Brought::default(), now));
         }
         let purchases = (0..ROUND as u64).map(|n| {
             let rials = 100_000 + (n * 7_919 % 5_000_000) as i64;
@@ -81,7 +81,7 @@ impl Morning {
         morning.book = engine.book().to_bytes();
         for some in morning.purchases.chunks(GROUP) {
             for purchase in some {
-                let answer = told(engine.decide(purchase, &[], now));
+                let answer = told(engine.decide(purchase, &Brought::default(), now));
                 let earned = &answer.told.earned;
                 assert!(
                     answer.told.verdict.is_approved() && earned.len() == 2,
@@ -97,7 +97,7 @@ impl Morning {
     }
 
     fn first_book(&self) -> Book {
-        Book::from_bytes(&self.book, self.limits.duplicate_days).unwrap()
+        Book::read(&mut &self.book[..], 1 << 20).unwrap()
     }
 
     /// The time for so many decisions.
@@ -109,7 +109,7 @@ impl Morning {
             let began = Instant::now();
             for group in some.chunks(GROUP) {
                 for purchase in group {
-                    black_box(engine.decide(black_box(purchase), &[], self.now));
+                    black_box(engine.decide(black_box(purchase), &Brought::default(), self.now));
                 }
                 black_box(engine.take_group());
             }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clubswitch::config::{Config, SHIPPED};
-use clubswitch::engine::{Decision, Engine};
+use clubswitch::engine::{Brought, Decision, Engine};
 use clubswitch::exchange::terminal::{Enrolment, Place, Sale, Sent, Who};
 use clubswitch::exchange::{Dialect, LinkTerms, Read, Terminal, bind};
 use clubswitch::journal::Journal;
@@ -115,7 +115,7 @@ fn make(config: &Config, entries: u64, members: u64) {
             terminal.purchase(&sale, now)
         };
         let request = read(&dialect, &sent.unwrap(), &data.key);
-        match engine.decide(&request, &[], now) {
+        match engine.decide(&request, &Brought::default(), now) {
             Decision::Tell(answer) => assert!(answer.told.verdict.is_approved(), "{answer:?}"),
             Decision::Needs(all) => panic!("an answer wanted, {all:?} needed"),
         }

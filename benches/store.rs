@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use clubswitch::engine::{Act, Decision, Engine, Limits};
+use clubswitch::engine::{Act, Brought, Decision, Engine, Limits};
 use clubswitch::exchange::terminal::{Enrolment, Place, Sale, Who};
 use clubswitch::exchange::{LinkTerms, Read, Terminal, bind};
 use clubswitch::journal::{Journal, Options};
@@ -223,7 +223,7 @@ fn a_purchase() -> Entry {
     let limits = Limits::default();
     let zone = rules.world.zone.clone();
     let now = zone.moment(Local::parse("1405/09/02 10:15").unwrap());
-    let mut engine = Engine::new(Book::new(limits.duplicate_days), Arc::clone(&rules), limits);
+    let mut engine = Engine::new(Book::new(1 << 16), Arc::clone(&rules), limits);
     engine.act(Act::LoadRules(Arc::clone(&rules)), now).unwrap();
     let dialect = Arc::new(bind(&spec::shipped("iso87-ascii").unwrap()).unwrap());
     let key = TokenKey::new(&[7; 32]);
@@ -251,7 +251,7 @@ fn a_purchase() -> Entry {
             panic!("no request");
         };
         assert!(matches!(
-            engine.decide(&request, &[], now),
+            engine.decide(&request, &Brought::default(), now),
             Decision::Tell(_)
         ));
     }

@@ -89,6 +89,7 @@ const LIMITS: Shape = Shape {
         ("advice_max_age", "an older advice is not posted"),
         ("duplicate_window", "how long a repeat finds its answer"),
         ("recent_entries", "decisions kept in memory"),
+        ("known_entries", "decisions known again from memory"),
         ("snapshot_every", "entries between two snapshots"),
         (
             "commit_timeout",
@@ -307,6 +308,9 @@ fn limits(whole: &Table<'_>) -> Limits {
         if let Some(entries) = number("recent_entries", 1_000, 100_000_000) {
             limits.recent_entries = entries.unsigned_abs() as usize;
         }
+        if let Some(entries) = number("known_entries", 1_024, 1_000_000_000) {
+            limits.known_entries = entries.unsigned_abs() as usize;
+        }
         if let Some(entries) = number("snapshot_every", 1_000, 1_000_000_000) {
             limits.snapshot_every = entries.unsigned_abs();
         }
@@ -372,6 +376,7 @@ impl Default for Limits {
             advice_max_age: 7 * DAY,
             duplicate_window: 8 * DAY,
             recent_entries: 200_000,
+            known_entries: 1 << 22,
             snapshot_every: 2_000_000,
             commit_timeout: Duration::from_secs(20),
         }

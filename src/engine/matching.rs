@@ -1,9 +1,9 @@
 //! How a reversal and its original find each other (S18): by acquirer, terminal, acceptor and STAN, narrowed by all that both carry.
 
-use crate::engine::{Engine, Hand, Missing, terminal_time};
-use crate::ledger::{Asked, Entry, Function, Input, Key, OriginalRef, Told};
+use crate::engine::{Engine, Hand, Missing, terminal_moment, terminal_time};
+use crate::ledger::{Asked, Entry, Function, Input, Item, Key, OriginalRef, Told};
 use crate::terms::person::Identity;
-use crate::terms::{Rials, Sequence};
+use crate::terms::{Moment, Rials, Sequence};
 
 /// How many entries of one STAN or reference are looked at, newest first. A terminal that sends the same one for ever has no more
 /// that it could still mean.
@@ -25,34 +25,152 @@ impl Engine {
         let asked = &hand.request.asked;
         let reference = asked.original.unwrap_or_default();
         // Named by its retrieval reference alone, it has a STAN and a time that the reversal need not know.
-        let found: Vec<Sequence> = match (reference.stan, reference.rrn) {
-            (None, Some(rrn)) => self
-                .book
-                .with_reference(hand.acquirer, &hand.key.terminal, &rrn)
-                .take(CANDIDATES_MOST)
-                .collect(),
-            (stan, _) => {
-                let stan = stan.unwrap_or(hand.key.stan);
-                let key = Key { stan, ..hand.key };
-                self.book.originals(&key).take(CANDIDATES_MOST).collect()
-            }
-        };
+        let item = original_item(hand);
+        // The purchase may be as old as it likes, unless the reversal says when it was.
+        let since = reference
+            .local
+            .and_then(|local| self.received_from(local, hand));
+        let found = self.found(item, hand, since)?;
         let mut candidates = self.entries(found, hand)?;
-        candidates.retain(|entry| self.fits(entry, &reference, hand));
+        candidates
+            .retain(|entry| self.fits(entry, &reference, hand) && !self.is_forgotten(entry, hand));
         let mut candidates = self.entries(purchases(&candidates), hand)?;
         without_refused(&mut candidates);
         // Each thing that a reversal carries tells between those that are left, as long as it fits one of them.
         for tells in [of_kind, of_trace_and_time, of_amount] {
             narrow(&mut candidates, |entry| tells(entry, &reference, asked));
         }
-        narrow(&mut candidates, |entry| {
-            is_approved(entry) && self.book.reversed_by(entry.head.sequence).is_none()
-        });
+        if candidates.len() > 1 {
+            let mut standing = Vec::with_capacity(candidates.len());
+            let mut missing = Missing::default();
+            for entry in candidates.iter().filter(|entry| is_approved(entry)) {
+                match self.reversed_by(entry.head.sequence, hand) {
+                    Ok(None) => standing.push(entry.head.sequence),
+                    Ok(Some(_)) => {}
+                    Err(more) => {
+                        missing.entries.extend(more.entries);
+                        missing.items.extend(more.items);
+                    }
+                }
+            }
+            if !(missing.entries.is_empty() && missing.items.is_empty()) {
+                return Err(missing);
+            }
+            narrow(&mut candidates, |entry| {
+                standing.contains(&entry.head.sequence)
+            });
+        }
         Ok(match candidates.len() {
             0 => Found::None,
             1 => Found::One(Box::new(candidates.remove(0))),
             _ => Found::Many,
         })
+    }
+
+    /// Everything that deciding this message may have to look under.
+    pub(super) fn likely_items(&self, hand: &Hand<'_>) -> Vec<Item> {
+        let mut items = vec![Item::key(&hand.key)];
+        match hand.request.asked.function {
+            Function::Purchase => {
+                items.push(Item::tombstone(&hand.key));
+                items.push(Item::original(&hand.key));
+                if let Some(rrn) = hand.request.asked.rrn {
+                    let (acquirer, terminal) = (hand.acquirer, &hand.key.terminal);
+                    items.push(Item::tombstone_by_reference(acquirer, terminal, &rrn));
+                    items.push(Item::reference(acquirer, terminal, &rrn));
+                }
+            }
+            Function::Reversal => items.push(original_item(hand)),
+            Function::Quote | Function::Balance | Function::Enrol => {}
+        }
+        items
+    }
+
+    /// The earliest moment at which an earlier copy of this message can have been decided: its own time on the terminal, less what
+    /// a terminal may be ahead of us.
+    pub(super) fn earliest(&self, hand: &Hand<'_>) -> Option<Moment> {
+        *hand.earliest.get_or_init(|| {
+            if self.book.memory().first().0 <= 1 {
+                return None;
+            }
+            self.received_from(hand.key.local, hand)
+        })
+    }
+
+    /// The earliest moment at which a message of that time on the terminal can have been received.
+    fn received_from(&self, local: u32, hand: &Hand<'_>) -> Option<Moment> {
+        let at = terminal_moment(local, hand.local)?;
+        let at = self.rules.world.zone.moment(at);
+        Some(at.plus_seconds(-self.limits.ahead_seconds))
+    }
+
+    /// Entries under an item, newest first, so many as can still be meant. What was decided since `since` is remembered or asked for;
+    /// without a moment, everything.
+    pub(super) fn found(
+        &self,
+        item: Item,
+        hand: &Hand<'_>,
+        since: Option<Moment>,
+    ) -> Result<Vec<Sequence>, Missing> {
+        let mut found: Vec<Sequence> = self.book.remembered(item).take(CANDIDATES_MOST).collect();
+        let memory = self.book.memory();
+        let first = memory.first();
+        let remembered = since.zip(memory.since());
+        if first.0 <= 1 || remembered.is_some_and(|(since, from)| from <= since) {
+            return Ok(found);
+        }
+        let brought = hand.brought.found.iter().find(|older| older.item == item);
+        match brought {
+            Some(older) if older.up_to.next() >= first => {
+                let before = older.sequences.iter().copied().filter(|at| *at < first);
+                let room = CANDIDATES_MOST - found.len();
+                found.extend(before.take(room));
+                Ok(found)
+            }
+            _ => Err(Missing {
+                items: vec![item],
+                ..Missing::default()
+            }),
+        }
+    }
+
+    /// Whether it was decided before anything is known again: then it is another message that looks the same.
+    pub(super) fn is_forgotten(&self, entry: &Entry, hand: &Hand<'_>) -> bool {
+        let days = i64::from(self.limits.duplicate_days) + 1;
+        entry.head.at < hand.now.plus_seconds(-86_400 * days)
+    }
+
+    /// The reversal that undid an entry.
+    pub(super) fn reversed_by(
+        &self,
+        original: Sequence,
+        hand: &Hand<'_>,
+    ) -> Result<Option<Sequence>, Missing> {
+        let memory = self.book.memory();
+        if let Some(reversal) = memory.undone_by(original) {
+            return Ok(Some(reversal));
+        }
+        // A reversal stands behind its original.
+        if original >= memory.first() {
+            return Ok(None);
+        }
+        let found = self.found(Item::undone(original), hand, None)?;
+        let known = self.entries(found, hand)?;
+        let undid =
+            |entry: &&Entry| entry.effects.reverses && entry.effects.original == Some(original);
+        Ok(known.iter().find(undid).map(|entry| entry.head.sequence))
+    }
+
+    /// An entry, from the group being decided, from memory, or from what was brought.
+    fn entry(&self, sequence: Sequence, hand: &Hand<'_>) -> Option<Entry> {
+        let brought = || {
+            let mut all = hand.brought.entries.iter();
+            all.find(|entry| entry.head.sequence == sequence).cloned()
+        };
+        self.group
+            .entry(sequence)
+            .or_else(|| self.recent.entry(sequence))
+            .or_else(brought)
     }
 
     /// The entries of some sequences, or all that nobody has brought yet.
@@ -62,17 +180,17 @@ impl Engine {
         hand: &Hand<'_>,
     ) -> Result<Vec<Entry>, Missing> {
         let mut found = Vec::with_capacity(all.len());
-        let mut missing = Vec::new();
+        let mut missing = Missing::default();
         for sequence in all {
-            match self.entry(sequence, hand.fetched) {
-                Ok(entry) => found.push(entry),
-                Err(Missing(needed)) => missing.extend(needed),
+            match self.entry(sequence, hand) {
+                Some(entry) => found.push(entry),
+                None => missing.entries.push(sequence),
             }
         }
-        if missing.is_empty() {
+        if missing.entries.is_empty() {
             Ok(found)
         } else {
-            Err(Missing(missing))
+            Err(missing)
         }
     }
 
@@ -99,8 +217,18 @@ impl Engine {
 
     /// Whether a reversal of this purchase came before it.
     pub(super) fn finds_tombstone(&self, hand: &Hand<'_>) -> Result<bool, Missing> {
-        let waiting = self.book.tombstones(&hand.key, hand.request.asked.rrn);
-        let all = self.entries(waiting.take(CANDIDATES_MOST).collect(), hand)?;
+        // A reversal of it is no older than it says of itself.
+        let since = self.earliest(hand);
+        let mut waiting = self.found(Item::tombstone(&hand.key), hand, since)?;
+        if let Some(rrn) = hand.request.asked.rrn {
+            let item = Item::tombstone_by_reference(hand.acquirer, &hand.key.terminal, &rrn);
+            waiting.extend(self.found(item, hand, since)?);
+        }
+        if waiting.is_empty() {
+            return Ok(false);
+        }
+        let mut all = self.entries(waiting, hand)?;
+        all.retain(|entry| !self.is_forgotten(entry, hand) && entry.effects.original.is_none());
         let asked = Asked {
             key: hand.key,
             ..hand.request.asked.clone()
@@ -130,6 +258,18 @@ impl Engine {
     }
 }
 
+/// Under what a reversal looks for its original.
+fn original_item(hand: &Hand<'_>) -> Item {
+    let reference = hand.request.asked.original.unwrap_or_default();
+    match (reference.stan, reference.rrn) {
+        (None, Some(rrn)) => Item::reference(hand.acquirer, &hand.key.terminal, &rrn),
+        (stan, _) => Item::original(&Key {
+            stan: stan.unwrap_or(hand.key.stan),
+            ..hand.key
+        }),
+    }
+}
+
 /// The purchases that some entries stand for: a confirmation stands for the one that it confirms. Each once.
 fn purchases(entries: &[Entry]) -> Vec<Sequence> {
     let mut all: Vec<Sequence> = entries
@@ -149,7 +289,7 @@ fn without_refused(candidates: &mut Vec<Entry>) {
     candidates.retain(|entry| is_approved(entry) || !approved.contains(&trace(entry)));
 }
 
-fn is_approved(entry: &Entry) -> bool {
+pub(super) fn is_approved(entry: &Entry) -> bool {
     let told = entry.effects.told.as_ref();
     told.is_some_and(|told| told.verdict.is_approved())
 }

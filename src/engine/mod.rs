@@ -8,12 +8,13 @@ mod purchase;
 pub mod recent;
 mod reversal;
 
+use std::cell::OnceCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crate::ledger::told::ToldBalance;
 use crate::ledger::{
-    Asked, Book, Effects, Entry, Exception, Function, Head, Input, Key, Mode, Named, Names,
+    Asked, Book, Effects, Entry, Exception, Function, Head, Input, Item, Key, Mode, Named, Names,
     Request, Told, Verdict,
 };
 use crate::rules::{Club, Rulebook, Shop};
@@ -55,8 +56,39 @@ impl Default for Limits {
 pub enum Decision {
     /// This is to be told, once everything up to `after` is durable.
     Tell(Answer),
-    /// These entries are needed and not in memory: bring them and ask again.
-    Needs(Vec<Sequence>),
+    /// This is needed and not in memory: bring it and ask again.
+    Needs(Needed),
+}
+
+/// What a decision needs that is not in memory.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Needed {
+    /// These entries.
+    pub entries: Vec<Sequence>,
+    /// What is found under these, at least among the entries before `before`.
+    pub items: Vec<Item>,
+    /// Every entry from here on is remembered.
+    pub before: Sequence,
+}
+
+/// What was brought for a decision.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Brought {
+    /// Entries.
+    pub entries: Vec<Entry>,
+    /// What is found under items.
+    pub found: Vec<Found>,
+}
+
+/// What is found under an item.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Found {
+    /// The item.
+    pub item: Item,
+    /// Entries that have its hash, newest first.
+    pub sequences: Vec<Sequence>,
+    /// Among entries up to this one, there is no other.
+    pub up_to: Sequence,
 }
 
 /// What is told, and where it stands.
@@ -125,8 +157,12 @@ pub struct Engine {
     next_cut_over: Moment,
 }
 
-/// Entries that a request needs and nobody has brought.
-struct Missing(Vec<Sequence>);
+/// What a request needs and nobody has brought.
+#[derive(Default)]
+struct Missing {
+    entries: Vec<Sequence>,
+    items: Vec<Item>,
+}
 
 /// What a handler has decided.
 struct Decided {
@@ -159,7 +195,9 @@ struct Hand<'a> {
     business_day: Day,
     /// The rule set it is judged by: the one in force, or of an advice the one of its own time.
     rules: Arc<Rulebook>,
-    fetched: &'a [Entry],
+    brought: &'a Brought,
+    /// See [`Engine::earliest`]; worked out when it is first asked for.
+    earliest: OnceCell<Option<Moment>>,
 }
 
 impl Hand<'_> {
@@ -233,8 +271,8 @@ impl Engine {
         self.group.bytes.len()
     }
 
-    /// Decides one request. `fetched` are entries that an earlier [`Decision::Needs`] asked for.
-    pub fn decide(&mut self, request: &Request, fetched: &[Entry], now: Moment) -> Decision {
+    /// Decides one request. `brought` is what an earlier [`Decision::Needs`] asked for.
+    pub fn decide(&mut self, request: &Request, brought: &Brought, now: Moment) -> Decision {
         let now = now.max(self.book.at());
         self.turn_days_by_clock(now);
         let asked = &request.asked;
@@ -255,7 +293,8 @@ impl Engine {
             local: self.rules.world.zone.local(now),
             business_day: self.open_day(acquirer, now),
             rules: Arc::clone(&self.rules),
-            fetched,
+            brought,
+            earliest: OnceCell::new(),
         };
         if asked.function == Function::Purchase && asked.mode == Mode::Advise {
             hand.rules = self.rules_at(self.judged_at(&hand));
@@ -264,7 +303,7 @@ impl Engine {
             match self.earlier(&hand) {
                 Ok(None) => {}
                 Ok(Some(answer)) => return Decision::Tell(answer),
-                Err(Missing(needed)) => return Decision::Needs(needed),
+                Err(missing) => return self.needs(&hand, missing),
             }
         }
         // Deciding only reads: what panics here has changed nothing, and must not take the others' messages with it.
@@ -277,7 +316,7 @@ impl Engine {
         }))
         .unwrap_or_else(|_| Ok(Decided::only(Verdict::CannotServe)));
         match decided {
-            Err(Missing(needed)) => Decision::Needs(needed),
+            Err(missing) => self.needs(&hand, missing),
             Ok(decided) if asked.function.is_kept() => self.keep(&hand, decided),
             Ok(decided) => {
                 let mut told = decided
@@ -492,44 +531,51 @@ impl Engine {
         tell(told, Some(entry), how)
     }
 
-    /// An entry, from the group being decided, from memory, or from what was brought.
-    fn entry(&self, sequence: Sequence, fetched: &[Entry]) -> Result<Entry, Missing> {
-        self.group
-            .entry(sequence)
-            .or_else(|| self.recent.entry(sequence))
-            .or_else(|| {
-                fetched
-                    .iter()
-                    .find(|entry| entry.head.sequence == sequence)
-                    .cloned()
-            })
-            .ok_or(Missing(vec![sequence]))
+    fn needs(&self, hand: &Hand<'_>, missing: Missing) -> Decision {
+        let mut items = missing.items;
+        // Whoever goes to ask for one thing asks for all that the next steps would send him for.
+        if !items.is_empty() {
+            let brought = |item: &Item| hand.brought.found.iter().any(|older| older.item == *item);
+            let likely = self.likely_items(hand).into_iter();
+            items.extend(likely.filter(|item| !brought(item)));
+            items.sort_unstable();
+            items.dedup();
+        }
+        Decision::Needs(Needed {
+            entries: missing.entries,
+            items,
+            before: self.book.memory().first(),
+        })
     }
 
     /// What was told to the same message before.
     fn earlier(&self, hand: &Hand<'_>) -> Result<Option<Answer>, Missing> {
-        let Some(sequence) = self.book.with_key(&hand.key) else {
-            return Ok(None);
-        };
-        let entry = self.entry(sequence, hand.fetched)?;
-        let (Input::Request(before), Some(told)) = (&entry.input, &entry.effects.told) else {
-            return Ok(None);
-        };
-        if before.key != hand.key {
+        let found = self.found(Item::key(&hand.key), hand, self.earliest(hand))?;
+        if found.is_empty() {
             return Ok(None);
         }
-        if before.digest == hand.request.asked.digest {
-            return Ok(Some(Answer {
-                told: told.clone(),
-                entry: Some(sequence),
-                how: How::Repeat,
+        for entry in self.entries(found, hand)? {
+            let (Input::Request(before), Some(told)) = (&entry.input, &entry.effects.told) else {
+                continue;
+            };
+            if before.key != hand.key || self.is_forgotten(&entry, hand) {
+                continue;
+            }
+            return Ok(Some(if before.digest == hand.request.asked.digest {
+                Answer {
+                    told: told.clone(),
+                    entry: Some(entry.head.sequence),
+                    how: How::Repeat,
+                }
+            } else {
+                Answer {
+                    told: Told::only(Verdict::KeyConflict),
+                    entry: None,
+                    how: How::Conflict,
+                }
             }));
         }
-        Ok(Some(Answer {
-            told: Told::only(Verdict::KeyConflict),
-            entry: None,
-            how: How::Conflict,
-        }))
+        Ok(None)
     }
 
     /// The rule set that was in force at a moment; the one in force now where that one is not at hand.
@@ -661,7 +707,12 @@ fn unkept_reference(hand: &Hand<'_>) -> [u8; 12] {
 
 /// The message's own time on the wall clock nearest to now; none where it is no time.
 fn terminal_time(asked: &Asked, near: Local) -> Option<Local> {
-    let (date, time) = (asked.key.local / 1_000_000, asked.key.local % 1_000_000);
+    terminal_moment(asked.key.local, near)
+}
+
+/// MMDDhhmmss as the time on the wall clock nearest to now; none where it is no time.
+fn terminal_moment(local: u32, near: Local) -> Option<Local> {
+    let (date, time) = (local / 1_000_000, local % 1_000_000);
     let (hour, minute, second) = (time / 10_000, time / 100 % 100, time % 100);
     if hour > 23 || minute > 59 || second > 59 {
         return None;

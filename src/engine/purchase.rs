@@ -2,15 +2,15 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::engine::matching::{CANDIDATES_MOST, amounts};
+use crate::engine::matching::{amounts, is_approved};
 use crate::engine::{Decided, Engine, Hand, How, Missing, category, may_refuse, terminal_time};
 use crate::ledger::{
-    Account, Effects, Entry, Exception, Function, Input, LotId, Member, MemberChange, Mode,
-    Posting, Reason, Redeem, Told, Verdict,
+    Account, Effects, Entry, Exception, Function, Input, Item, Member, MemberChange, Mode, Posting,
+    Reason, Redeem, Told, Verdict,
 };
 use crate::rules::{Case, Club, NotJudged, Shop, judge};
 use crate::terms::person::Identity;
-use crate::terms::{Local, Rials, Sequence, UnitId};
+use crate::terms::{Local, Rials, UnitId};
 
 /// ISO 4217 numeric of the rial.
 const RIAL: u16 = 364;
@@ -242,17 +242,8 @@ impl Engine {
             introducer,
             tier: None,
         };
-        let member = Member {
-            id,
-            club: club.id,
-            joined: hand.business_day,
-            tier: None,
-            marketer: None,
-            introducer,
-            holdings: Vec::new(),
-            visits: Vec::new(),
-            next_lot: LotId(0),
-        };
+        let mut member = Member::new(id, club.id, hand.business_day);
+        member.introducer = introducer;
         Some((member, change))
     }
 
@@ -261,38 +252,47 @@ impl Engine {
     /// the same stays undone.
     fn decided_before(&self, hand: &Hand<'_>) -> Result<Option<Entry>, Missing> {
         let asked = &hand.request.asked;
-        let mut known: Vec<Sequence> = self
-            .book
-            .originals(&hand.key)
-            .take(CANDIDATES_MOST)
-            .collect();
+        // It was sent no earlier than this one says of itself, by the same clock.
+        let since = self.earliest(hand);
+        let mut known = self.found(Item::original(&hand.key), hand, since)?;
         if let Some(rrn) = asked.rrn.filter(|_| asked.mode == Mode::Advise) {
-            let by_reference = self
-                .book
-                .with_reference(hand.acquirer, &hand.key.terminal, &rrn);
-            known.extend(by_reference.take(CANDIDATES_MOST));
+            let item = Item::reference(hand.acquirer, &hand.key.terminal, &rrn);
+            // By its reference alone it may be an older one.
+            known.extend(self.found(item, hand, None)?);
         }
-        let known = self.entries(known, hand)?;
-        Ok(known.into_iter().find(|entry| {
-            let Input::Request(before) = &entry.input else {
-                return false;
-            };
-            let told = entry.effects.told.as_ref();
-            let same_time = before.key.stan == hand.key.stan && before.key.local == hand.key.local;
-            // A terminal may send one reference for ever: with another amount it is another purchase.
-            let same_reference = asked.rrn.is_some()
-                && (before.rrn == asked.rrn || told.is_some_and(|told| told.rrn == asked.rrn))
-                && amounts(entry).contains(&asked.amount);
-            before.function == Function::Purchase
-                && before.key.acquirer == hand.acquirer
-                && before.key.terminal == hand.key.terminal
-                && before.key.acceptor == hand.key.acceptor
-                && before.key.kind != hand.key.kind
-                && (same_time || same_reference)
-                && (told.is_some_and(|told| told.verdict.is_approved())
-                    || self.book.reversed_by(entry.head.sequence).is_some())
-                && entry.effects.original.is_none()
-        }))
+        if known.is_empty() {
+            return Ok(None);
+        }
+        for entry in self.entries(known, hand)? {
+            if self.says_again(&entry, hand)
+                && (is_approved(&entry) || self.reversed_by(entry.head.sequence, hand)?.is_some())
+            {
+                return Ok(Some(entry));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether an entry is the same purchase as this message, told in another kind.
+    fn says_again(&self, entry: &Entry, hand: &Hand<'_>) -> bool {
+        let asked = &hand.request.asked;
+        let Input::Request(before) = &entry.input else {
+            return false;
+        };
+        let told = entry.effects.told.as_ref();
+        let same_time = before.key.stan == hand.key.stan && before.key.local == hand.key.local;
+        // A terminal may send one reference for ever: with another amount it is another purchase.
+        let same_reference = asked.rrn.is_some()
+            && (before.rrn == asked.rrn || told.is_some_and(|told| told.rrn == asked.rrn))
+            && amounts(entry).contains(&asked.amount);
+        before.function == Function::Purchase
+            && !self.is_forgotten(entry, hand)
+            && before.key.acquirer == hand.acquirer
+            && before.key.terminal == hand.key.terminal
+            && before.key.acceptor == hand.key.acceptor
+            && before.key.kind != hand.key.kind
+            && (same_time || same_reference)
+            && entry.effects.original.is_none()
     }
 }
 

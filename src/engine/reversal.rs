@@ -11,35 +11,35 @@ impl Engine {
         Ok(match self.original(hand)? {
             Found::None => unmatched(hand, Exception::OrphanReversal, How::Orphan),
             Found::Many => unmatched(hand, Exception::AmbiguousReversal, How::Ambiguous),
-            Found::One(original) => self.reverse(hand, &original),
+            Found::One(original) => self.reverse(hand, &original)?,
         })
     }
 
-    fn reverse(&self, hand: &Hand<'_>, original: &Entry) -> Decided {
+    fn reverse(&self, hand: &Hand<'_>, original: &Entry) -> Result<Decided, Missing> {
         let asked = &hand.request.asked;
         if asked.original.is_some_and(|original| original.partial) {
-            return noted(
+            return Ok(noted(
                 hand,
                 original,
                 Verdict::UnknownTransaction,
                 Exception::PartialReversal,
-            );
+            ));
         }
-        if self.book.reversed_by(original.head.sequence).is_some() {
+        if self.reversed_by(original.head.sequence, hand)?.is_some() {
             let mut effects = Effects::told(Told::only(Verdict::Approved));
             effects.original = Some(original.head.sequence);
-            return matched(effects);
+            return Ok(matched(effects));
         }
         let differs = asked
             .amount
             .is_some_and(|amount| !amount.is_zero() && !amounts(original).contains(&Some(amount)));
         if differs && may_refuse(asked) {
-            return noted(
+            return Ok(noted(
                 hand,
                 original,
                 Verdict::AmountDiffers,
                 Exception::AmountDiffers,
-            );
+            ));
         }
         let member = original.effects.member.and_then(|id| self.book.member(id));
         let negative = |purse| {
@@ -56,7 +56,7 @@ impl Engine {
             today: hand.local.day,
             business_day: hand.business_day,
         };
-        match undo(original, &undoing) {
+        Ok(match undo(original, &undoing) {
             Ok(mut effects) => {
                 effects.told = Some(Told::only(Verdict::Approved));
                 if differs {
@@ -65,7 +65,7 @@ impl Engine {
                 matched(effects)
             }
             Err(_) => Decided::only(Verdict::CannotServe),
-        }
+        })
     }
 }
 

@@ -1,10 +1,14 @@
 //! A member of a club: what he has, lot by lot, and when and where he bought.
 
-use crate::ledger::{Lot, LotId, LotMove, TierId};
-use crate::terms::{ClubId, Day, MemberId, Moment, PersonId, PurseId, Rials, ShopId};
+use smallvec::SmallVec;
 
-/// How many days the log of purchases reaches back: the longest window a rule may ask for.
-pub const VISIT_DAYS: i32 = 400;
+use crate::ledger::purchases::Purchases;
+use crate::ledger::record::{BadRecord, Recorded};
+use crate::ledger::{Lot, LotId, LotMove, LotTerms, TierId};
+use crate::terms::{ClubId, Day, MemberId, Moment, PersonId, PurseId, Rials, RuleId, ShopId};
+
+/// Lots that stand in the member himself; more of them stand apart.
+const LOTS_INLINE: usize = 4;
 
 /// One purse of a member (merchant credit: one for each shop).
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -54,22 +58,85 @@ impl Lot {
     }
 }
 
-/// What a member bought at one shop on one day.
+/// A lot with the purse it is in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct VisitDay {
-    /// The day.
-    pub day: Day,
-    /// The shop.
-    pub shop: ShopId,
-    /// How often.
-    pub times: u32,
-    /// The sum of the bills.
-    pub spent: Rials,
-    /// What purses paid of it.
-    pub redeemed: Rials,
+pub struct HeldLot {
+    /// Which purse.
+    pub purse: PurseId,
+    /// At which shop, for merchant credit.
+    pub shop: Option<ShopId>,
+    /// The lot.
+    pub lot: Lot,
 }
 
-/// A member.
+/// What a member owes one of his purses.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Debt {
+    /// Which purse.
+    pub purse: PurseId,
+    /// At which shop, for merchant credit.
+    pub shop: Option<ShopId>,
+    /// How much, in smallest units; above zero.
+    pub amount: i64,
+}
+
+/// A held lot in 40 bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Packed {
+    usable_from: i64,
+    amount: i64,
+    id: u32,
+    booked: i32,
+    /// [`NEVER`]: it does not expire.
+    dies: i32,
+    /// [`NONE`]: none.
+    shop: u32,
+    /// [`NONE`]: none.
+    rule: u32,
+    purse: u16,
+}
+
+const NEVER: i32 = i32::MAX;
+const NONE: u32 = u32::MAX;
+
+impl Packed {
+    fn of(held: HeldLot) -> Packed {
+        let HeldLot { purse, shop, lot } = held;
+        Packed {
+            usable_from: lot.terms.usable_from.0,
+            amount: lot.amount,
+            id: lot.id.0,
+            booked: lot.terms.booked.0,
+            dies: lot.terms.dies.map_or(NEVER, |day| day.0),
+            shop: shop.map_or(NONE, |shop| shop.0),
+            rule: lot.terms.rule.map_or(NONE, |rule| u32::from(rule.0)),
+            purse: purse.0,
+        }
+    }
+
+    fn held(self) -> HeldLot {
+        HeldLot {
+            purse: PurseId(self.purse),
+            shop: self.at(),
+            lot: Lot {
+                id: LotId(self.id),
+                terms: LotTerms {
+                    rule: u16::try_from(self.rule).ok().map(RuleId),
+                    booked: Day(self.booked),
+                    usable_from: Moment(self.usable_from),
+                    dies: (self.dies != NEVER).then_some(Day(self.dies)),
+                },
+                amount: self.amount,
+            },
+        }
+    }
+
+    fn at(self) -> Option<ShopId> {
+        (self.shop != NONE).then_some(ShopId(self.shop))
+    }
+}
+
+/// A member. 256 bytes, with up to four lots; more lots and the log of purchases stand apart.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Member {
     /// His number.
@@ -84,126 +151,327 @@ pub struct Member {
     pub marketer: Option<PersonId>,
     /// Who brought him.
     pub introducer: Option<MemberId>,
-    /// His purses, in the order they were first used.
-    pub holdings: Vec<Holding>,
-    /// His purchases, day by day and shop by shop, oldest first.
-    pub visits: Vec<VisitDay>,
     /// The number the next lot will have.
     pub next_lot: LotId,
+    /// His purchases, day by day and shop by shop.
+    pub purchases: Purchases,
+    lots: SmallVec<[Packed; LOTS_INLINE]>,
+    /// Few owe anything: eight bytes in all others.
+    #[allow(
+        clippy::box_collection,
+        reason = "a Vec in every member would be 24 bytes"
+    )]
+    debts: Option<Box<Vec<Debt>>>,
 }
 
 impl Member {
-    /// One of his purses.
-    pub fn holding(&self, purse: PurseId, shop: Option<ShopId>) -> Option<&Holding> {
-        self.holdings
+    /// One who has just joined and has nothing yet.
+    pub fn new(id: MemberId, club: ClubId, joined: Day) -> Member {
+        Member {
+            id,
+            club,
+            joined,
+            tier: None,
+            marketer: None,
+            introducer: None,
+            next_lot: LotId(0),
+            purchases: Purchases::default(),
+            lots: SmallVec::new(),
+            debts: None,
+        }
+    }
+
+    /// Everything he has, in the order it came.
+    pub fn lots(&self) -> impl Iterator<Item = HeldLot> {
+        self.lots.iter().map(|packed| packed.held())
+    }
+
+    /// Everything he owes.
+    pub fn debts(&self) -> &[Debt] {
+        self.debts.as_deref().map_or(&[], Vec::as_slice)
+    }
+
+    /// What he owes one purse.
+    pub fn debt(&self, purse: PurseId, shop: Option<ShopId>) -> i64 {
+        self.debts()
             .iter()
-            .find(|held| held.purse == purse && held.shop == shop)
+            .find(|debt| (debt.purse, debt.shop) == (purse, shop))
+            .map_or(0, |debt| debt.amount)
+    }
+
+    /// The sum of the lots of one purse, usable or not.
+    pub fn total(&self, purse: PurseId, shop: Option<ShopId>) -> i64 {
+        self.lots
+            .iter()
+            .filter(|lot| lot.purse == purse.0 && lot.at() == shop)
+            .map(|lot| lot.amount)
+            .sum()
+    }
+
+    /// One of his purses, where he has or owes something.
+    pub fn holding(&self, purse: PurseId, shop: Option<ShopId>) -> Option<Holding> {
+        let held = Holding {
+            purse,
+            shop,
+            debt: self.debt(purse, shop),
+            lots: self
+                .lots()
+                .filter(|held| (held.purse, held.shop) == (purse, shop))
+                .map(|held| held.lot)
+                .collect(),
+        };
+        (held.debt != 0 || !held.lots.is_empty()).then_some(held)
+    }
+
+    /// All his purses in which he has or owes something.
+    pub fn holdings(&self) -> Vec<Holding> {
+        let mut keys: Vec<(PurseId, Option<ShopId>)> = self
+            .lots()
+            .map(|held| (held.purse, held.shop))
+            .chain(self.debts().iter().map(|debt| (debt.purse, debt.shop)))
+            .collect();
+        keys.sort_unstable();
+        keys.dedup();
+        keys.into_iter()
+            .filter_map(|(purse, shop)| self.holding(purse, shop))
+            .collect()
     }
 
     /// What purses paid for him on a day, over all shops.
     pub fn redeemed_on(&self, day: Day) -> Rials {
-        Rials(
-            self.visits
-                .iter()
-                .rev()
-                .take_while(|visit| visit.day >= day)
-                .filter(|visit| visit.day == day)
-                .map(|visit| visit.redeemed.0)
-                .sum(),
-        )
+        self.purchases.redeemed_on(day)
     }
 
-    pub(super) fn holding_mut(&mut self, purse: PurseId, shop: Option<ShopId>) -> &mut Holding {
-        let at = self
-            .holdings
+    /// How many bytes he takes, with what stands apart.
+    pub fn bytes(&self) -> usize {
+        let spilled = self.lots.spilled();
+        size_of::<Member>()
+            + usize::from(spilled) * self.lots.capacity() * size_of::<Packed>()
+            + self.purchases.bytes()
+            + self.debts.as_ref().map_or(0, |debts| {
+                size_of::<Vec<Debt>>() + debts.capacity() * size_of::<Debt>()
+            })
+    }
+
+    fn uses(&self, purse: PurseId, shop: Option<ShopId>) -> bool {
+        let in_it = |lot: &Packed| lot.purse == purse.0 && lot.at() == shop;
+        self.lots.iter().any(in_it) || self.debt(purse, shop) != 0
+    }
+
+    /// A debt grows, or falls where negative. Gives by how many his purses in use have become more.
+    pub(super) fn owe(&mut self, purse: PurseId, shop: Option<ShopId>, more: i64) -> isize {
+        let before = self.uses(purse, shop);
+        let debts = self.debts.get_or_insert_default();
+        let at = debts
             .iter()
-            .position(|held| held.purse == purse && held.shop == shop)
+            .position(|debt| (debt.purse, debt.shop) == (purse, shop))
             .unwrap_or_else(|| {
-                self.holdings.push(Holding {
+                debts.push(Debt {
                     purse,
                     shop,
-                    debt: 0,
-                    lots: Vec::new(),
+                    amount: 0,
                 });
-                self.holdings.len() - 1
+                debts.len() - 1
             });
-        &mut self.holdings[at]
+        debts[at].amount += more;
+        assert!(debts[at].amount >= 0, "nobody pays more than he owes");
+        if debts[at].amount == 0 {
+            debts.remove(at);
+        }
+        if debts.is_empty() {
+            self.debts = None;
+        }
+        isize::from(self.uses(purse, shop)) - isize::from(before)
     }
 
-    /// A lot gains or loses; an emptied one goes, one that is not there comes with its terms.
-    pub(super) fn move_lot(&mut self, moved: &LotMove) {
+    /// A lot gains or loses; an emptied one goes, one that is not there comes with its terms. Gives by how many his purses in
+    /// use have become more.
+    pub(super) fn move_lot(&mut self, moved: &LotMove) -> isize {
         if moved.lot >= self.next_lot {
             self.next_lot = LotId(moved.lot.0 + 1);
         }
-        let lots = &mut self.holding_mut(moved.key.purse, moved.key.shop).lots;
-        match lots.iter().position(|lot| lot.id == moved.lot) {
+        // A lot's number is its own among all of the member's.
+        match self.lots.iter().position(|lot| lot.id == moved.lot.0) {
             Some(at) => {
-                lots[at].amount += moved.amount;
-                assert!(lots[at].amount >= 0, "a lot never goes below zero");
-                if lots[at].amount == 0 {
-                    lots.remove(at);
+                let lot = &mut self.lots[at];
+                assert!(
+                    lot.purse == moved.key.purse.0 && lot.at() == moved.key.shop,
+                    "a lot stays in its purse"
+                );
+                lot.amount += moved.amount;
+                assert!(lot.amount >= 0, "a lot never goes below zero");
+                if lot.amount > 0 {
+                    return 0;
                 }
+                self.lots.remove(at);
+                isize::from(self.uses(moved.key.purse, moved.key.shop)) - 1
             }
             None => {
                 assert!(
                     moved.amount > 0,
                     "only what is there can be taken from a lot"
                 );
-                lots.push(Lot {
-                    id: moved.lot,
-                    terms: moved.terms,
-                    amount: moved.amount,
-                });
+                let before = self.uses(moved.key.purse, moved.key.shop);
+                self.lots.push(Packed::of(HeldLot {
+                    purse: moved.key.purse,
+                    shop: moved.key.shop,
+                    lot: Lot {
+                        id: moved.lot,
+                        terms: moved.terms,
+                        amount: moved.amount,
+                    },
+                }));
+                1 - isize::from(before)
             }
         }
     }
+}
 
-    /// A purchase enters the log, or (`sign` −1) leaves it. What is older than any window is dropped.
-    pub(super) fn log_visit(
-        &mut self,
-        day: Day,
-        shop: ShopId,
-        spent: Rials,
-        redeemed: Rials,
-        sign: i64,
-    ) {
-        let at = match self
-            .visits
-            .iter()
-            .rposition(|visit| visit.day == day && visit.shop == shop)
-        {
-            Some(at) => at,
-            None if sign < 0 => return,
-            None => {
-                let at = self.visits.partition_point(|visit| visit.day <= day);
-                self.visits.insert(
-                    at,
-                    VisitDay {
-                        day,
-                        shop,
-                        times: 0,
-                        spent: Rials::ZERO,
-                        redeemed: Rials::ZERO,
-                    },
-                );
-                at
-            }
-        };
-        let visit = &mut self.visits[at];
-        visit.spent.0 += sign * spent.0;
-        visit.redeemed.0 += sign * redeemed.0;
-        visit.times = if sign > 0 {
-            visit.times + 1
-        } else {
-            visit.times.saturating_sub(1)
-        };
-        if visit.times == 0 {
-            self.visits.remove(at);
+impl Recorded for HeldLot {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.purse.put(out);
+        self.shop.put(out);
+        self.lot.put(out);
+    }
+    fn take(from: &mut &[u8]) -> Result<HeldLot, BadRecord> {
+        Ok(HeldLot {
+            purse: Recorded::take(from)?,
+            shop: Recorded::take(from)?,
+            lot: Recorded::take(from)?,
+        })
+    }
+}
+
+impl Recorded for Debt {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.purse.put(out);
+        self.shop.put(out);
+        self.amount.put(out);
+    }
+    fn take(from: &mut &[u8]) -> Result<Debt, BadRecord> {
+        Ok(Debt {
+            purse: Recorded::take(from)?,
+            shop: Recorded::take(from)?,
+            amount: Recorded::take(from)?,
+        })
+    }
+}
+
+impl Recorded for Member {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.id.put(out);
+        self.club.put(out);
+        self.joined.put(out);
+        self.tier.put(out);
+        self.marketer.put(out);
+        self.introducer.put(out);
+        self.next_lot.put(out);
+        self.purchases.put(out);
+        (self.lots.len() as u32).put(out);
+        self.lots().for_each(|held| held.put(out));
+        (self.debts().len() as u32).put(out);
+        self.debts().iter().for_each(|debt| debt.put(out));
+    }
+    fn take(from: &mut &[u8]) -> Result<Member, BadRecord> {
+        let id = Recorded::take(from)?;
+        let club = Recorded::take(from)?;
+        let joined = Recorded::take(from)?;
+        let mut member = Member::new(id, club, joined);
+        member.tier = Recorded::take(from)?;
+        member.marketer = Recorded::take(from)?;
+        member.introducer = Recorded::take(from)?;
+        member.next_lot = Recorded::take(from)?;
+        member.purchases = Recorded::take(from)?;
+        for _ in 0..u32::take(from)? {
+            member.lots.push(Packed::of(HeldLot::take(from)?));
         }
-        let newest = self.visits.last().map_or(day, |visit| visit.day);
-        let old = self
-            .visits
-            .partition_point(|visit| visit.day.plus(VISIT_DAYS) < newest);
-        self.visits.drain(..old);
+        let debts = Vec::<Debt>::take(from)?;
+        member.debts = (!debts.is_empty()).then(|| Box::new(debts));
+        Ok(member)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::PurseKey;
+
+    #[test]
+    fn a_member_with_four_lots_takes_a_sixteenth_of_a_leaf() {
+        assert!(
+            size_of::<Packed>() == 40 && size_of::<Member>() <= 256,
+            "{}",
+            size_of::<Member>()
+        );
+    }
+
+    #[test]
+    fn what_is_packed_comes_back_as_it_was() {
+        for (rule, dies, shop) in [
+            (None, None, None),
+            (Some(RuleId(0)), Some(Day(-3)), Some(ShopId(0))),
+            (
+                Some(RuleId(u16::MAX)),
+                Some(Day(20_780)),
+                Some(ShopId(70_000)),
+            ),
+        ] {
+            let held = HeldLot {
+                purse: PurseId(3),
+                shop,
+                lot: Lot {
+                    id: LotId(9),
+                    terms: LotTerms {
+                        rule,
+                        booked: Day(20_700),
+                        usable_from: Moment(-1),
+                        dies,
+                    },
+                    amount: i64::MAX,
+                },
+            };
+            assert_eq!(Packed::of(held).held(), held);
+        }
+    }
+
+    #[test]
+    fn purses_are_what_their_lots_and_debts_say() {
+        let (purse, shop) = (PurseId(1), Some(ShopId(2)));
+        let mut member = Member::new(MemberId(1), ClubId(0), Day(20_000));
+        let key = PurseKey {
+            member: MemberId(1),
+            purse,
+            shop,
+        };
+        let terms = LotTerms {
+            rule: None,
+            booked: Day(20_000),
+            usable_from: Moment(0),
+            dies: None,
+        };
+        for lot in 0..7 {
+            member.move_lot(&LotMove {
+                key,
+                lot: LotId(lot),
+                terms,
+                amount: 10,
+            });
+        }
+        member.owe(PurseId(4), None, 5);
+        assert_eq!(member.total(purse, shop), 70);
+        assert_eq!(member.holdings().len(), 2);
+        let mut bytes = Vec::new();
+        member.put(&mut bytes);
+        assert_eq!(Member::take(&mut &bytes[..]), Ok(member.clone()));
+        member.owe(PurseId(4), None, -5);
+        for lot in 0..7 {
+            member.move_lot(&LotMove {
+                key,
+                lot: LotId(lot),
+                terms,
+                amount: -10,
+            });
+        }
+        assert!(member.holdings().is_empty() && member.next_lot == LotId(7));
     }
 }

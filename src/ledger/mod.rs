@@ -5,24 +5,32 @@ pub mod book;
 pub mod effects;
 pub mod entry;
 pub mod finding;
+pub mod image;
 pub mod input;
 pub mod lot;
 pub mod member;
+pub mod memory;
 pub mod names;
 pub mod posting;
+pub mod purchases;
 pub mod record;
+mod shards;
+mod table;
 pub mod told;
 
 pub use account::{Account, PurseKey, PurseKind};
-pub use book::{Book, RuleSet};
+pub use book::{Book, Pages, RuleSet};
 pub use effects::{Effects, Exception, MemberChange, Visit};
 pub use entry::{Entry, Head};
+pub use finding::Item;
+pub use image::View;
 pub use input::{
     Asked, EnrolWish, Function, Input, Key, Mode, OriginalRef, Redeem, Request, Wishes,
 };
 pub use lot::{Lot, LotId, LotMove, LotTerms};
-pub use member::{Holding, Member, VisitDay};
+pub use member::{Debt, HeldLot, Holding, Member};
 pub use names::{Named, Names, Party, TierId};
 pub use posting::{Posting, Reason};
+pub use purchases::VisitDay;
 
 pub use told::{Told, Verdict};

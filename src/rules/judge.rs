@@ -2,8 +2,8 @@
 
 use crate::ledger::told::{PurseAmount, ToldBalance};
 use crate::ledger::{
-    Account, Effects, Exception, Lot, LotId, LotMove, LotTerms, Member, Mode, Party, Posting,
-    PurseKey, PurseKind, Reason, Redeem, Told, Verdict, Visit, Wishes,
+    Account, Effects, Exception, HeldLot, Lot, LotId, LotMove, LotTerms, Member, Mode, Party,
+    Posting, PurseKey, PurseKind, Reason, Redeem, Told, Verdict, Visit, Wishes,
 };
 use crate::rules::when::Circumstances;
 use crate::rules::{
@@ -100,13 +100,6 @@ struct Work<'a> {
     told: Told,
 }
 
-#[derive(Clone, Copy)]
-struct HeldLot {
-    purse: PurseId,
-    shop: Option<ShopId>,
-    lot: Lot,
-}
-
 impl<'a> Work<'a> {
     fn begin(case: &'a Case<'a>) -> Result<Work<'a>, NotJudged> {
         let member = case.member;
@@ -121,22 +114,11 @@ impl<'a> Work<'a> {
         // An advice tells what the card was charged: the bill was that and all that lowered it.
         let bill = case.amount.plus(told_back)?.plus(told_discount)?;
         let tier = member.tier.or(case.club.tiers.first().map(|tier| tier.id));
-        let held = member
-            .holdings
-            .iter()
-            .flat_map(|held| {
-                held.lots.iter().map(|lot| HeldLot {
-                    purse: held.purse,
-                    shop: held.shop,
-                    lot: *lot,
-                })
-            })
-            .collect();
+        let held = member.lots().collect();
         let debts = member
-            .holdings
+            .debts()
             .iter()
-            .filter(|held| held.debt > 0)
-            .map(|held| (held.purse, held.shop, held.debt))
+            .map(|debt| (debt.purse, debt.shop, debt.amount))
             .collect();
         Ok(Work {
             case,

@@ -34,16 +34,15 @@ pub fn undo(original: &Entry, undoing: &Undoing<'_>) -> Result<Effects, Overflow
         original,
         lots: undoing.member.map_or_else(Vec::new, |member| {
             member
-                .holdings
-                .iter()
-                .flat_map(|held| held.lots.iter().map(|lot| (held.purse, held.shop, *lot)))
+                .lots()
+                .map(|held| (held.purse, held.shop, held.lot))
                 .collect()
         }),
         debts: undoing.member.map_or_else(Vec::new, |member| {
             member
-                .holdings
+                .debts()
                 .iter()
-                .map(|held| (held.purse, held.shop, held.debt))
+                .map(|debt| (debt.purse, debt.shop, debt.amount))
                 .collect()
         }),
         next_lot: undoing.member.map_or(LotId(0), |member| member.next_lot),

@@ -1,7 +1,7 @@
 //! The data folder, opened: lock, key check, journal, the book as of the last entry, the ledger database.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use crate::journal::{
     self, Archive, Folder, Journal, OpenError, Options, ReadError, Reader, snapshot,
 };
 use crate::keys::{CheckValue, KeyFileError, TokenKey};
-use crate::ledger::{Book, Entry, record};
+use crate::ledger::{Book, Entry, View, record};
 use crate::store::{Lookup, Store};
 use crate::terms::Sequence;
 
@@ -225,15 +225,11 @@ pub fn book(
     journal: &Reader,
     limits: &Limits,
 ) -> Result<Book, DataError> {
-    let keep_days = keep_days(limits);
+    let known = limits.known_entries;
     if let Some(mut snapshot) = snapshot {
-        let mut bytes = Vec::with_capacity(usize::try_from(snapshot.bytes).unwrap_or(0));
-        let read = snapshot
-            .read_to_end(&mut bytes)
-            .map_err(|error| error.to_string());
-        let book = read
-            .and_then(|_| Book::from_bytes(&bytes, keep_days).map_err(|error| error.to_string()));
-        drop(bytes);
+        let book = catch_unwind(AssertUnwindSafe(|| Book::read(&mut snapshot, known)))
+            .map_err(|_| "it holds what cannot be".to_owned())
+            .and_then(|read| read.map_err(|error| chain(&error)));
         match book.and_then(|mut book| {
             replay(&mut book, journal).map_err(|error| error.to_string())?;
             Ok(book)
@@ -244,7 +240,7 @@ pub fn book(
             }
         }
     }
-    let mut book = Book::new(keep_days);
+    let mut book = Book::new(known);
     replay(&mut book, journal)?;
     Ok(book)
 }
@@ -360,19 +356,13 @@ pub fn entry(
 ///
 /// # Errors
 /// Those of the file system; an older snapshot still counts then.
-pub fn write_snapshot(dir: &Path, epoch: u64, key: CheckValue, book: &Book) -> io::Result<u64> {
+pub fn write_snapshot(dir: &Path, epoch: u64, key: CheckValue, book: &View) -> io::Result<u64> {
     let head = snapshot::Head {
         epoch,
         sequence: book.sequence().0,
         key_check: key.0.to_vec(),
     };
-    snapshot::write(dir, &head, |out| out.write_all(&book.to_bytes()))
-}
-
-/// How many days the book finds duplicates.
-pub fn keep_days(limits: &Limits) -> i32 {
-    let days = limits.duplicate_window.as_secs().div_ceil(86_400);
-    i32::try_from(days).unwrap_or(i32::MAX)
+    snapshot::write(dir, &head, |out| book.write(out))
 }
 
 /// The key that the folder was made with, and whether that is known: by the check value beside the journal and by the one

@@ -134,7 +134,7 @@ impl Decider {
                 self.refuse(waiting);
                 continue;
             }
-            match self.engine.decide(&waiting.request, &waiting.fetched, now) {
+            match self.engine.decide(&waiting.request, &waiting.brought, now) {
                 Decision::Tell(answer) => {
                     self.desk.left(1);
                     into.inputs += 1;
@@ -144,8 +144,8 @@ impl Decider {
                         how: Some(answer.how),
                     });
                 }
-                Decision::Needs(sequences) if waiting.fetches < FETCHES_MOST => {
-                    let fetch = Fetch { waiting, sequences };
+                Decision::Needs(needed) if waiting.fetches < FETCHES_MOST => {
+                    let fetch = Fetch { waiting, needed };
                     if let Err(error) = self.fetches.try_send(fetch) {
                         self.refuse(error.into_inner().waiting);
                     }

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
-use crate::engine::{Engine, How};
+use crate::engine::{Brought, Engine, How};
 use crate::exchange::Ticket;
-use crate::ledger::{Entry, Function, Mode, Names, Request, Told, Verdict};
+use crate::ledger::{Function, Mode, Names, Request, Told, Verdict};
 use crate::terms::Moment;
 
 /// Who waits for an answer, and what is counted about it.
@@ -47,9 +47,9 @@ pub struct Waiting {
     pub slip: Slip,
     /// What for.
     pub request: Box<Request>,
-    /// Old entries that it needed and that were fetched.
-    pub fetched: Vec<Entry>,
-    /// How often entries were fetched for it.
+    /// What it needed and was fetched.
+    pub brought: Brought,
+    /// How often something was fetched for it.
     pub fetches: u8,
 }
 

@@ -22,6 +22,7 @@ use super::clock::Clock;
 use super::door::{Door, Outcome, Slip, Waiting};
 use super::metrics::LinkMetrics;
 use crate::config::Listener;
+use crate::engine::Brought;
 use crate::exchange::{Action, Answer, Link, Session};
 use crate::keys::TokenKey;
 use crate::ledger::Names;
@@ -421,7 +422,7 @@ impl Connection<'_> {
                     asked.push(Waiting {
                         slip,
                         request,
-                        fetched: Vec::new(),
+                        brought: Brought::default(),
                         fetches: 0,
                     });
                 }

@@ -305,7 +305,7 @@ impl BookFigures {
         BookFigures {
             imbalance: book.imbalance(),
             accounts: book.account_count(),
-            members: book.members().len(),
+            members: book.member_count(),
             rule_set: book.rule_set().map(|set| set.number.0),
             days,
         }

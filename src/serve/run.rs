@@ -199,7 +199,7 @@ impl House {
         let dir = journal.folder().dir().to_owned();
         tracing::info!(
             entries = book.sequence().0,
-            members = book.members().len(),
+            members = book.member_count(),
             epoch,
             "the book is read from {}",
             dir.display()
@@ -257,8 +257,9 @@ impl House {
         let no_more_snapshots = Arc::new(AtomicBool::new(false));
         let snapshots = Snapshots {
             dir,
+            door: door.clone(),
+            every: config.limits.snapshot_every,
             journal: papers.reader.clone(),
-            limits: config.limits,
             epoch,
             key: key.check_value(),
             newest: Arc::clone(&newest_snapshot),
@@ -455,7 +456,8 @@ impl House {
         let book = engine.book();
         if book.sequence().0 > self.newest_snapshot.load(Ordering::Relaxed) {
             let dir = journal.folder().dir();
-            let written = data::write_snapshot(dir, journal.epoch(), self.key.check_value(), book);
+            let written =
+                data::write_snapshot(dir, journal.epoch(), self.key.check_value(), &book.view());
             if let Err(error) = written {
                 // The next start reads the journal instead.
                 tracing::warn!("no snapshot could be left behind: {error}");

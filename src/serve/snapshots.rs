@@ -1,5 +1,5 @@
-//! Snapshots in the background: the one before plus the journal since, folded into a book of its own, so that deciding
-//! never stops for one.
+//! Snapshots: the decider hands over a view of its book, which costs it microseconds, and goes on; this thread writes the view while
+//! the book copies what it changes. The view is as of a durable group: the reply to the question comes only then.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,8 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::data;
-use crate::config::Limits;
-use crate::journal::{Reader, snapshot};
+use super::door::Door;
 use crate::keys::CheckValue;
 
 /// How often it is looked whether one is due.
@@ -19,8 +18,11 @@ const RETRY: Duration = Duration::from_secs(60);
 /// What the thread works with.
 pub(super) struct Snapshots {
     pub(super) dir: PathBuf,
-    pub(super) journal: Reader,
-    pub(super) limits: Limits,
+    pub(super) door: Door,
+    /// Entries between two.
+    pub(super) every: u64,
+    /// The last durable entry.
+    pub(super) journal: crate::journal::Reader,
     pub(super) epoch: u64,
     pub(super) key: CheckValue,
     /// The last entry of the newest snapshot.
@@ -34,7 +36,7 @@ impl Snapshots {
         let mut not_before = Instant::now();
         while !self.stop.load(Ordering::Relaxed) {
             let newest = self.newest.load(Ordering::Relaxed);
-            let due = self.journal.last_sequence() >= newest + self.limits.snapshot_every;
+            let due = self.journal.last_sequence() >= newest + self.every;
             if !due || Instant::now() < not_before {
                 std::thread::park_timeout(LOOK);
                 continue;
@@ -46,12 +48,13 @@ impl Snapshots {
         }
     }
 
-    fn make(&self) -> Result<(), String> {
+    fn make(&self) -> std::io::Result<()> {
         let began = Instant::now();
-        let newest = snapshot::newest_valid(&self.dir);
-        let book = data::book(newest, &self.journal, &self.limits).map_err(|e| e.to_string())?;
-        let bytes = data::write_snapshot(&self.dir, self.epoch, self.key, &book)
-            .map_err(|e| e.to_string())?;
+        let Some(book) = self.door.ask(|engine, _| engine.book().view()) else {
+            // The decider has ended: whoever ends it leaves a snapshot behind.
+            return Ok(());
+        };
+        let bytes = data::write_snapshot(&self.dir, self.epoch, self.key, &book)?;
         let sequence = book.sequence().0;
         self.newest.store(sequence, Ordering::Relaxed);
         let ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);

@@ -21,7 +21,7 @@ use super::office::{Office, OfficeError, Papers};
 use super::watchdog::{self, Commits};
 use super::{data, fetch, metrics, rules, run};
 use crate::config::{Config, SHIPPED};
-use crate::engine::{Engine, How};
+use crate::engine::{Brought, Engine, How};
 use crate::exchange::terminal::{Place, Sale, Who};
 use crate::exchange::{Action, Link, LinkTerms, Session, Terminal, Ticket, bind};
 use crate::journal::{self, Act, Disk, Journal};
@@ -122,7 +122,7 @@ impl Counter {
         Waiting {
             slip,
             request: Box::new(request),
-            fetched: Vec::new(),
+            brought: Brought::default(),
             fetches: 0,
         }
     }
@@ -227,7 +227,7 @@ impl Pipeline {
         let engine = self.decider.join().unwrap();
         drop(self.committer.join().unwrap());
         self.fetcher.join().unwrap();
-        let mut again = Book::new(engine.book().keep_days());
+        let mut again = Book::new(engine.book().memory().capacity());
         data::replay(&mut again, &self.reader).unwrap();
         (engine, again)
     }

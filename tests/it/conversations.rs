@@ -24,7 +24,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use clubswitch::engine::{Act, Decision, Engine, Limits, Opening, OpeningLot, OpeningMember};
+use clubswitch::engine::{
+    Act, Brought, Decision, Engine, Limits, Opening, OpeningLot, OpeningMember,
+};
 use clubswitch::exchange::{
     Action, Answer, Counts, Dropped, Link, LinkTerms, Session, Ticket, bind,
 };
@@ -143,7 +145,7 @@ impl Conversation {
 
     fn rules(&mut self) {
         let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("conf/rules");
-        let book = Book::new(9);
+        let book = Book::new(1 << 16);
         let loaded = clubswitch::rulefile::load(&dir, book.names()).unwrap();
         let rules = Arc::new(loaded.rulebook);
         let mut engine = Engine::new(book, Arc::clone(&rules), Limits::default());
@@ -287,7 +289,7 @@ impl Conversation {
                 }
                 Action::Ask(ticket, request) => match &mut self.engine {
                     Some(engine) => {
-                        let told = match engine.decide(&request, &[], self.now) {
+                        let told = match engine.decide(&request, &Brought::default(), self.now) {
                             Decision::Tell(answer) => answer.told,
                             Decision::Needs(needed) => panic!("{needed:?} is not in memory"),
                         };

@@ -385,7 +385,7 @@ fn twin() -> &'static Twin {
         let config = config(dir.path());
         let mut town = Town::new(random::WORLD, &[&random::club()]);
         let mut dice = Dice(11);
-        let mut book = Book::new(data::keep_days(&config.limits));
+        let mut book = Book::new(config.limits.known_entries);
         let mut entries: Vec<Vec<u8>> = Vec::new();
         let mut archived = 0;
         for start in 0..STARTS {
@@ -402,7 +402,7 @@ fn twin() -> &'static Twin {
             }
             if start >= STARTS - 2 {
                 let (epoch, key) = (opened.journal.epoch(), opened.key.check_value());
-                data::write_snapshot(&config.data, epoch, key, &book).unwrap();
+                data::write_snapshot(&config.data, epoch, key, &book.view()).unwrap();
                 for _ in 0..2 {
                     buy(&mut town, &mut dice);
                 }

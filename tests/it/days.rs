@@ -6,7 +6,9 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
-use clubswitch::engine::{Act, Decision, Engine, Limits, Opening, OpeningLot, OpeningMember};
+use clubswitch::engine::{
+    Act, Brought, Decision, Engine, Limits, Opening, OpeningLot, OpeningMember,
+};
 use clubswitch::ledger::told::{PurseAmount, Told};
 use clubswitch::ledger::{
     Account, Asked, Book, Effects, Entry, Function, Head, Input, Key, Mode, Named, Names, Party,
@@ -1358,7 +1360,11 @@ fn what_the_engine_answered_is_what_the_files_say() {
     let mut dice = Dice(seed);
     let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("conf/rules");
     let loaded = clubswitch::rulefile::load(&rules, &Names::default()).unwrap();
-    let mut engine = Engine::new(Book::new(9), Arc::new(loaded.rulebook), Limits::default());
+    let mut engine = Engine::new(
+        Book::new(1 << 16),
+        Arc::new(loaded.rulebook),
+        Limits::default(),
+    );
     let mut now = zone().moment(Local::parse("1405/09/02 09:00").unwrap());
     let rules = Arc::clone(engine.rules());
     engine.act(Act::LoadRules(rules), now).unwrap();
@@ -1445,7 +1451,7 @@ fn stamp(now: Moment) -> u32 {
 }
 
 fn decide(engine: &mut Engine, request: &Request, now: Moment) -> Told {
-    match engine.decide(request, &[], now) {
+    match engine.decide(request, &Brought::default(), now) {
         Decision::Tell(answer) => answer.told,
         Decision::Needs(needed) => panic!("{needed:?} is in memory"),
     }

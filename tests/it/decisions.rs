@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use clubswitch::engine::{
-    Act, Answer, Decision, Engine, Group, Limits, Opening, OpeningLot, OpeningMember,
+    Act, Answer, Brought, Decision, Engine, Found, Group, Limits, Opening, OpeningLot,
+    OpeningMember,
 };
 use clubswitch::ledger::{
-    Asked, Book, EnrolWish, Function, Key, Mode, Names, OriginalRef, PurseKind, Redeem, Request,
-    Wishes, record,
+    Asked, Book, EnrolWish, Entry, Function, Item, Key, Mode, Names, OriginalRef, PurseKind,
+    Redeem, Request, Wishes, finding, record,
 };
 use clubswitch::rulefile;
 use clubswitch::terms::money::pointed;
@@ -47,7 +48,7 @@ impl Town {
         Town::with_limits(world, clubs, Limits::default())
     }
 
-    fn with_limits(world: &str, clubs: &[&str], limits: Limits) -> Town {
+    pub(crate) fn with_limits(world: &str, clubs: &[&str], limits: Limits) -> Town {
         let names: Vec<String> = (0..clubs.len())
             .map(|at| format!("clubs/{at}.toml"))
             .collect();
@@ -58,7 +59,15 @@ impl Town {
         let rules = Arc::new(loaded.rulebook);
         let zone = rules.world.zone.clone();
         let now = zone.moment(Local::parse("1405/09/02 10:15").unwrap());
-        let mut engine = Engine::new(Book::new(limits.duplicate_days), Arc::clone(&rules), limits);
+        let mut engine = Engine::new(
+            Book::new(if limits.recent_entries == 0 {
+                64
+            } else {
+                1 << 16
+            }),
+            Arc::clone(&rules),
+            limits,
+        );
         engine.act(Act::LoadRules(rules), now).unwrap();
         Town {
             engine,
@@ -72,18 +81,21 @@ impl Town {
     }
 
     pub(crate) fn decide(&mut self, request: &Request) -> Answer {
-        let mut fetched = Vec::new();
-        for _ in 0..3 {
-            match self.engine.decide(request, &fetched, self.now) {
+        let mut brought = Brought::default();
+        for _ in 0..8 {
+            match self.engine.decide(request, &brought, self.now) {
                 Decision::Tell(answer) => {
                     if self.forgetful {
                         self.write();
                     }
                     return answer;
                 }
-                Decision::Needs(all) => {
+                Decision::Needs(needed) => {
                     self.write();
-                    fetched.extend(all.into_iter().map(|at| self.read(at)));
+                    let entries = needed.entries.into_iter().map(|at| self.read(at));
+                    brought.entries.extend(entries);
+                    let found = needed.items.into_iter().map(|item| self.under(item));
+                    brought.found.extend(found);
                 }
             }
         }
@@ -102,6 +114,28 @@ impl Town {
         group
             .and_then(|group| group.entry(at))
             .expect("an entry that was written")
+    }
+
+    /// What is found under an item: every entry is looked at.
+    fn under(&self, item: Item) -> Found {
+        let all = self.journal.iter().flat_map(|group| {
+            record::split(&group.bytes).map(|bytes| record::decode(bytes.unwrap()).unwrap())
+        });
+        let is_under = |entry: &Entry| {
+            let mut items = Vec::new();
+            finding::items(entry, &mut items);
+            items.contains(&item)
+        };
+        let mut sequences: Vec<Sequence> = all
+            .filter(is_under)
+            .map(|entry| entry.head.sequence)
+            .collect();
+        sequences.reverse();
+        Found {
+            item,
+            sequences,
+            up_to: self.engine.book().sequence(),
+        }
     }
 
     fn local(&self) -> Local {
@@ -388,8 +422,8 @@ impl Town {
             .unwrap();
         let member = self.engine.book().member(id).unwrap();
         let mut all: Vec<String> = member
-            .holdings
-            .iter()
+            .holdings()
+            .into_iter()
             .filter(|held| held.total() != 0 || held.debt != 0)
             .map(|held| {
                 let owed = match held.debt {
@@ -456,7 +490,7 @@ impl Town {
     /// Reads everything back that was written: the same book, to the byte; and it adds up.
     pub(crate) fn replay(&mut self) {
         self.write();
-        let mut book = Book::new(self.engine.book().keep_days());
+        let mut book = Book::new(self.engine.book().memory().capacity());
         for group in &self.journal {
             for bytes in record::split(&group.bytes) {
                 book.apply(&record::decode(bytes.unwrap()).unwrap());
@@ -464,7 +498,7 @@ impl Town {
         }
         let live = self.engine.book().to_bytes();
         assert!(book.to_bytes() == live, "a replay gives another book");
-        let read = Book::from_bytes(&live, book.keep_days()).unwrap();
+        let read = Book::read(&mut &live[..], book.memory().capacity()).unwrap();
         assert!(read.to_bytes() == live, "a snapshot gives another book");
         assert_eq!(book.imbalance(), 0);
         assert_eq!(book.sums(), book.sums_counted());

@@ -325,7 +325,7 @@ impl Asker {
 /// Reads what is on disk without the daemon and without its snapshots, and holds it against what the terminals were told.
 pub(crate) fn check(dir: &Path, shop: &[Asker]) {
     let limits = Config::read(&dir.join("clubswitch.toml")).unwrap().limits;
-    let mut book = Book::new(data::keep_days(&limits));
+    let mut book = Book::new(limits.known_entries);
     let mut found: HashMap<(String, u32), Told> = HashMap::new();
     let journal = Reader::open(&dir.join(DATA)).unwrap();
     for group in journal.read_from(1).unwrap() {
@@ -376,8 +376,8 @@ pub(crate) fn check(dir: &Path, shop: &[Asker]) {
 /// What each member has in each purse, less what he owes.
 fn in_purses(book: &Book) -> BTreeMap<(String, String), i64> {
     let mut purses = BTreeMap::new();
-    for (at, member) in book.members().iter().enumerate() {
-        for held in &member.holdings {
+    for (at, member) in book.members().enumerate() {
+        for held in member.holdings() {
             let key = (
                 (at + 1).to_string(),
                 book.names().purse(held.purse).to_owned(),

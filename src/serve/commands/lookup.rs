@@ -144,7 +144,7 @@ fn reversed_by(
         return Ok(None);
     }
     // What was undone lately the book knows.
-    if let Some(by) = office.look(move |engine, _| engine.book().reversed_by(sequence))? {
+    if let Some(by) = office.look(move |engine, _| engine.book().memory().undone_by(sequence))? {
         return Ok(Some(by));
     }
     let mut found = None;

@@ -77,7 +77,7 @@ fn book(book: &Book) -> Value {
     });
     json!({
         "sequence": book.sequence().0,
-        "members": book.members().len(),
+        "members": book.member_count(),
         "accounts": book.account_count(),
         "imbalance": book.imbalance(),
         "open_days": days,

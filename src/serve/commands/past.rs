@@ -1,6 +1,6 @@
 //! `ledger balance` and `ledger history`: what somebody has, now or as of a moment, and how it came to that.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -370,8 +370,11 @@ impl Telling {
     ) -> Value {
         let names = &self.names;
         let nothing = Purse::default();
-        let changed = now.purses.iter().filter_map(|((purse, shop), held)| {
+        // A purse that was emptied is in use no more.
+        let keys: BTreeSet<_> = before.keys().chain(now.purses.keys()).collect();
+        let changed = keys.into_iter().filter_map(|(purse, shop)| {
             let was = before.get(&(*purse, *shop)).unwrap_or(&nothing);
+            let held = now.purses.get(&(*purse, *shop)).unwrap_or(&nothing);
             if was == held {
                 return None;
             }

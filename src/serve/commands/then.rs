@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::ledger::{
-    Account, Entry, Lot, LotMove, Member, MemberChange, Posting, TierId, member::VISIT_DAYS,
+    Account, Entry, Lot, LotMove, Member, MemberChange, Posting, TierId, purchases::VISIT_DAYS,
 };
 use crate::terms::{ClubId, Day, MemberId, Moment, PersonId, PurseId, ShopId};
 
@@ -16,7 +16,7 @@ pub(super) struct Then {
     pub(super) tier: Option<TierId>,
     pub(super) marketer: Option<PersonId>,
     pub(super) introducer: Option<MemberId>,
-    /// By purse and, for merchant credit, shop.
+    /// Those in use, by purse and, for merchant credit, shop.
     pub(super) purses: BTreeMap<(PurseId, Option<ShopId>), Purse>,
     /// How often he bought, by day and shop.
     visits: BTreeMap<(Day, ShopId), u32>,
@@ -47,7 +47,7 @@ impl Purse {
 impl Then {
     /// As the book has him.
     pub(super) fn of(member: &Member) -> Then {
-        let purses = member.holdings.iter().map(|held| {
+        let purses = member.holdings().into_iter().map(|held| {
             let mut lots = held.lots.clone();
             lots.sort_unstable_by_key(|lot| lot.id);
             let purse = Purse {
@@ -56,7 +56,7 @@ impl Then {
             };
             ((held.purse, held.shop), purse)
         });
-        let visits = member.visits.iter();
+        let visits = member.purchases.iter();
         Then {
             id: member.id,
             club: member.club,
@@ -123,6 +123,8 @@ impl Then {
         if let Some(visit) = effects.visit.filter(|visit| visit.member == self.id) {
             self.log_visit(visit.day, visit.shop, effects.reverses);
         }
+        let in_use = |purse: &Purse| purse.debt != 0 || !purse.lots.is_empty();
+        self.purses.retain(|_, purse| in_use(purse));
     }
 
     /// How many purchases his log holds.

@@ -2,7 +2,7 @@
 //! own sums, the book in use, the chain of segments, the ledger database. One thread reads and decodes ahead of the one
 //! that replays, one holds the ledger database against the journal's bytes, one hashes sealed segments.
 
-use std::io::{self, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::cli::chain;
 use crate::journal::snapshot::{self, Snapshot};
 use crate::journal::{Group, ReadError, Reader};
-use crate::ledger::{Account, Book, Entry, Names, PurseKey, record};
+use crate::ledger::{Book, Entry, Names, PurseKey, View, record};
 use crate::serve::data;
 use crate::serve::office::{Office, OfficeError, step};
 use crate::store::{Lookup, Store};
@@ -26,16 +26,6 @@ const BATCH: usize = 1_024;
 const AHEAD: usize = 16;
 /// Entries that the ledger database is asked for at once.
 const STORED: usize = 1_024;
-
-/// What the book in use says of itself.
-struct Held {
-    sequence: u64,
-    members: usize,
-    sums: Vec<(UnitId, i64, i64)>,
-    accounts: Vec<(Account, UnitId, i64)>,
-    /// All of it, where nobody waits for the thread that writes it down.
-    bytes: Option<Vec<u8>>,
-}
 
 /// A replay on its way.
 struct Replay {
@@ -93,9 +83,9 @@ pub(super) fn verify(
     progress: &mut dyn FnMut(Value),
 ) -> Result<Value, OfficeError> {
     let running = office.health().is_some();
-    let held = office.look(move |engine, _| Held::of(engine.book(), !running))?;
+    let held = office.look(move |engine, _| engine.book().view())?;
     let mut replay = Replay {
-        book: Book::new(data::keep_days(&office.config().limits)),
+        book: Book::new(office.config().limits.known_entries),
         groups: 0,
         last_at: Moment(i64::MIN),
         moved: Vec::new(),
@@ -112,7 +102,7 @@ pub(super) fn verify(
         let why = chain(&error);
         replay.problems.add(format!("the ledger database: {why}"));
     }
-    let last = held.sequence;
+    let last = held.sequence().0;
     let (whole, compared, sealed) = thread::scope(|scope| {
         let (to_replay, read) = bounded(AHEAD);
         let (to_compare, groups) = bounded(AHEAD);
@@ -142,7 +132,7 @@ pub(super) fn verify(
     if whole.is_ok() && !equal {
         replay.problems.add(format!(
             "the book in use is not what the entries 1 to {} come to",
-            held.sequence
+            held.sequence().0
         ));
     }
     replay.check_sums();
@@ -166,7 +156,7 @@ pub(super) fn verify(
         "whole": told.is_empty(),
         "entries": book.sequence().0,
         "groups": replay.groups,
-        "members": book.members().len(),
+        "members": book.member_count(),
         "accounts": book.account_count(),
         "sums": by_unit(|(_, _, all)| *all),
         "in_purses": by_unit(|(_, lots, _)| *lots),
@@ -183,25 +173,13 @@ pub(super) fn verify(
         "snapshot": snapshot,
         "snapshot_equal": snapshot_equal,
         "book": {
-            "sequence": held.sequence,
-            "compared": if running { "totals and accounts" } else { "every byte" },
+            "sequence": held.sequence().0,
+            "compared": "every byte",
             "equal": equal,
         },
         "running": running,
         "faults": told,
     }))
-}
-
-impl Held {
-    fn of(book: &Book, whole: bool) -> Held {
-        Held {
-            sequence: book.sequence().0,
-            members: book.members().len(),
-            sums: book.sums(),
-            accounts: book.accounts(),
-            bytes: whole.then(|| book.to_bytes()),
-        }
-    }
 }
 
 impl Replay {
@@ -271,11 +249,13 @@ impl Replay {
     /// Holds the snapshot against the replay where it has come to it.
     fn meet_snapshot(&mut self) {
         let here = self.book.sequence().0;
-        let Some(snapshot) = self.snapshot.take_if(|found| found.head.sequence == here) else {
+        let Some(mut snapshot) = self.snapshot.take_if(|found| found.head.sequence == here) else {
             return;
         };
-        let book = self.book.to_bytes();
-        self.snapshot_equal = Some(is_same(snapshot, &book).unwrap_or(false));
+        let remembered = self.book.memory().capacity();
+        let read = catch_unwind(AssertUnwindSafe(|| Book::read(&mut snapshot, remembered)));
+        let equal = |found: Book| found.view().hash() == self.book.view().hash();
+        self.snapshot_equal = Some(read.ok().and_then(Result::ok).is_some_and(equal));
     }
 
     fn move_purse(&mut self, key: PurseKey, by: i64) {
@@ -285,16 +265,8 @@ impl Replay {
         }
     }
 
-    fn same(&self, held: &Held) -> bool {
-        let book = &self.book;
-        book.sequence().0 == held.sequence
-            && book.members().len() == held.members
-            && book.sums() == held.sums
-            && book.accounts() == held.accounts
-            && held
-                .bytes
-                .as_ref()
-                .is_none_or(|bytes| *bytes == book.to_bytes())
+    fn same(&self, held: &View) -> bool {
+        self.book.view().hash() == held.hash()
     }
 
     fn check_sums(&mut self) {
@@ -313,21 +285,6 @@ impl Replay {
                     "{what} {name} is {lots}, counted anew {lots_counted}"
                 ));
             }
-        }
-    }
-}
-
-/// Whether a stream is just these bytes.
-fn is_same(mut stream: impl Read, mut bytes: &[u8]) -> io::Result<bool> {
-    let mut chunk = vec![0; 256 << 10];
-    loop {
-        let count = stream.read(&mut chunk)?;
-        if count == 0 {
-            return Ok(bytes.is_empty());
-        }
-        match bytes.split_at_checked(count) {
-            Some((front, rest)) if *front == chunk[..count] => bytes = rest,
-            _ => return Ok(false),
         }
     }
 }

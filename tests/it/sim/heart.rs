@@ -1,17 +1,17 @@
 //! The pure core over the real journal, driven as the daemon's threads drive it: a group is decided while the one before is
 //! written, and nothing is told before it is durable.
 
-use std::collections::VecDeque;
-use std::io::Read;
+use std::cell::RefCell;
+use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use clubswitch::engine::{
-    Act, Decision, Engine, Group, Limits, Opening, OpeningLot, OpeningMember,
+    Act, Brought, Decision, Engine, Found, Group, Limits, Opening, OpeningLot, OpeningMember,
 };
 use clubswitch::journal::{AppendError, Journal, OpenError, Options, Reader, Room, snapshot};
-use clubswitch::ledger::{Book, Entry, Mode, Names, Request, Told, record};
+use clubswitch::ledger::{Book, Entry, Item, Mode, Names, Request, Told, finding, record};
 use clubswitch::rulefile;
 use clubswitch::rules::Rulebook;
 use clubswitch::serve::data;
@@ -28,6 +28,13 @@ pub(super) const SEGMENT_BYTES: u64 = 64 << 10;
 const GROUP_BYTES_RESERVED: usize = 8 << 10;
 const QUEUE_MOST: usize = 100;
 
+/// What is durable, by what it is found under.
+#[derive(Default)]
+struct Index {
+    up_to: u64,
+    under: HashMap<Item, Vec<Sequence>>,
+}
+
 /// The running core.
 pub(super) struct Heart {
     dir: PathBuf,
@@ -36,6 +43,7 @@ pub(super) struct Heart {
     reader: Reader,
     room: Room,
     platter: Platter,
+    index: RefCell<Index>,
     queue: VecDeque<(usize, bool)>,
     /// What was decided since the last group was handed over.
     decided: Vec<Outcome>,
@@ -105,11 +113,9 @@ impl Heart {
         let reader = journal.reader();
         let mut book = match newest {
             Some(mut newest) => {
-                let mut bytes = Vec::new();
-                newest.read_to_end(&mut bytes).unwrap();
-                Book::from_bytes(&bytes, limits.duplicate_days).map_err(wrong("the snapshot"))?
+                Book::read(&mut newest, REMEMBERED).map_err(wrong("the snapshot"))?
             }
-            None => Book::new(limits.duplicate_days),
+            None => Book::new(REMEMBERED),
         };
         let mut entries = entries(&reader, book.sequence().0 + 1)?;
         if sabotage == Sabotage::ForgetTheLastEntry {
@@ -118,7 +124,7 @@ impl Heart {
         for entry in &entries {
             book.apply(entry);
         }
-        let whole = book_of(&reader, limits)?;
+        let whole = book_of(&reader)?;
         if book.to_bytes() != whole.to_bytes() {
             return Err(End::Wrong(
                 "the book is not that of a full replay".to_owned(),
@@ -135,6 +141,7 @@ impl Heart {
             decided: Vec::new(),
             flight: None,
             sabotage,
+            index: RefCell::default(),
         };
         heart.settle()?;
         heart.begin(now);
@@ -261,18 +268,50 @@ impl Heart {
     }
 
     fn decide(&mut self, request: &Request, now: Moment) -> Result<(Told, Option<Sequence>), End> {
-        let mut fetched = Vec::new();
+        let mut brought = Brought::default();
         for _ in 0..8 {
-            match self.engine.decide(request, &fetched, now) {
+            match self.engine.decide(request, &brought, now) {
                 Decision::Tell(answer) => return Ok((answer.told, answer.entry)),
                 Decision::Needs(needed) => {
-                    for sequence in needed {
-                        fetched.push(self.fetch(sequence)?);
+                    for sequence in needed.entries {
+                        brought.entries.push(self.fetch(sequence)?);
+                    }
+                    for item in needed.items {
+                        brought.found.push(self.under(item, needed.before)?);
                     }
                 }
             }
         }
         Err(End::Wrong("what was brought was never enough".to_owned()))
+    }
+
+    /// What is found under an item, as the ledger database finds it: among what is durable.
+    fn under(&self, item: Item, before: Sequence) -> Result<Found, End> {
+        let durable = self.reader.last_sequence();
+        if durable + 1 < before.0 {
+            return Err(End::Wrong(format!(
+                "{before} is forgotten before it is durable"
+            )));
+        }
+        let mut index = self.index.borrow_mut();
+        for entry in entries(&self.reader, index.up_to + 1)? {
+            let mut items = Vec::new();
+            finding::items(&entry, &mut items);
+            for item in items {
+                index
+                    .under
+                    .entry(item)
+                    .or_default()
+                    .push(entry.head.sequence);
+            }
+            index.up_to = entry.head.sequence.0;
+        }
+        let under = index.under.get(&item).into_iter().flatten();
+        Ok(Found {
+            item,
+            sequences: under.rev().copied().collect(),
+            up_to: Sequence(durable),
+        })
     }
 
     /// An entry out of memory: it may still be on its way.
@@ -361,8 +400,11 @@ pub(super) fn entries(reader: &Reader, first: u64) -> Result<Vec<Entry>, End> {
     Ok(all)
 }
 
-fn book_of(reader: &Reader, limits: Limits) -> Result<Book, End> {
-    let mut book = Book::new(limits.duplicate_days);
+/// So little that most of what is asked for is older.
+pub(super) const REMEMBERED: usize = 64;
+
+fn book_of(reader: &Reader) -> Result<Book, End> {
+    let mut book = Book::new(REMEMBERED);
     for entry in entries(reader, 1)? {
         book.apply(&entry);
     }

@@ -287,7 +287,7 @@ impl Run<'_> {
         self.report.entries = entries.len() as u64;
         self.report.done = self.platter.done();
         // What rules and openings added at this start is not durable yet.
-        let mut book = clubswitch::ledger::Book::new(self.limits.duplicate_days);
+        let mut book = clubswitch::ledger::Book::new(heart::REMEMBERED);
         for entry in &entries {
             book.apply(entry);
         }

@@ -171,8 +171,11 @@ impl Model {
             }
         }
         for member in book.members() {
-            for purse in member.holdings.iter().map(|held| held.purse) {
-                let holdings = member.holdings.iter().filter(|held| held.purse == purse);
+            for purse in member.holdings().iter().map(|held| held.purse) {
+                let holdings = member
+                    .holdings()
+                    .into_iter()
+                    .filter(|held| held.purse == purse);
                 let left: i64 = holdings.map(|held| held.total() - held.debt).sum();
                 let wanted = has.get(&(member.id, purse)).copied().unwrap_or(0);
                 // What a shop gave, and was spent before it was taken back, the shop bears.
@@ -275,8 +278,8 @@ impl Tally {
                 return Err(format!("{account:?} has {balance}, and other lots"));
             }
         }
-        let all: usize = book.members().iter().map(|m| m.holdings.len()).sum();
-        let known = self.lots.len();
+        let all: usize = book.members().map(|m| m.holdings().len()).sum();
+        let known = self.lots.values().filter(|left| **left != 0).count();
         if all < known {
             return Err(format!("{known} purses have lots, the book has {all}"));
         }
