@@ -341,7 +341,16 @@ impl World {
     }
 
     fn open_in(&self, dir: &Path) -> (Store, Opened) {
-        Store::open_with(dir, self.journal.folder().identity(), RUN).unwrap()
+        let end = Instant::now() + Duration::from_secs(10);
+        loop {
+            match Store::open_with(dir, self.journal.folder().identity(), RUN) {
+                // A thread of sled's may hold the file a moment longer than its database.
+                Err(StoreError::InUse { .. }) if Instant::now() < end => {
+                    thread::sleep(Duration::from_millis(1));
+                }
+                opened => return opened.unwrap(),
+            }
+        }
     }
 
     /// Follows the journal to its end, with now and then a step of the work behind it.
