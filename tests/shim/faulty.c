@@ -209,6 +209,43 @@ ssize_t writev(int fd, const struct iovec *parts, int count) {
     return done;
 }
 
+ssize_t pwritev64(int fd, const struct iovec *parts, int count, off64_t at) {
+    size_t torn, all = 0;
+    for (int nth = 0; nth < count; nth++) all += parts[nth].iov_len;
+    int fault = fails_write(fd, all, &torn);
+    int tells = kind(fd) >= REST && log_fd >= 0;
+    if (fault && !torn) return -1;
+    if (tells) enter();
+    if (tells) keep(fd, (uint64_t)at, all);
+    ssize_t done = 0;
+    if (!fault) done = REAL(pwritev64)(fd, parts, count, at);
+    for (int nth = 0; fault && nth < count && torn; nth++) {
+        size_t some = parts[nth].iov_len < torn ? parts[nth].iov_len : torn;
+        (void)!REAL(pwrite64)(fd, parts[nth].iov_base, some, at);
+        at += (off64_t)some;
+        torn -= some;
+    }
+    if (tells) leave();
+    if (!fault) return done;
+    errno = EIO;
+    return -1;
+}
+ssize_t pwritev(int fd, const struct iovec *parts, int count, off_t at) { return pwritev64(fd, parts, count, at); }
+
+/* What lengthens a file is forgotten with it: no record but that it was seen. */
+int fallocate64(int fd, int mode, off64_t at, off64_t bytes) {
+    struct stat meta;
+    size_t torn;
+    if (kind(fd) >= REST && control && control[1] == 2 && fails_write(fd, 0, &torn)) return -1;
+    if (kind(fd) >= REST && log_fd >= 0 && !fstat(fd, &meta)) {
+        enter();
+        see(fd, &meta);
+        leave();
+    }
+    return REAL(fallocate64)(fd, mode, at, bytes);
+}
+int fallocate(int fd, int mode, off_t at, off_t bytes) { return fallocate64(fd, mode, at, bytes); }
+
 static int synced(int fd, int (*real)(int)) {
     int known = kind(fd);
     if (known < REST) return real(fd);
