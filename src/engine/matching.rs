@@ -1,7 +1,7 @@
 //! How a reversal and its original find each other (S18): by acquirer, terminal, acceptor and STAN, narrowed by all that both carry.
 
-use crate::engine::{Engine, Hand, Missing, terminal_moment, terminal_time};
-use crate::ledger::{Asked, Entry, Function, Input, Item, Key, OriginalRef, Told};
+use crate::engine::{Engine, Hand, Missing, terminal_time};
+use crate::ledger::{Asked, Entry, Function, Input, Item, Key, Mode, OriginalRef, Told};
 use crate::terms::person::Identity;
 use crate::terms::{Moment, Rials, Sequence};
 
@@ -26,11 +26,8 @@ impl Engine {
         let reference = asked.original.unwrap_or_default();
         // Named by its retrieval reference alone, it has a STAN and a time that the reversal need not know.
         let item = original_item(hand);
-        // The purchase may be as old as it likes, unless the reversal says when it was.
-        let since = reference
-            .local
-            .and_then(|local| self.received_from(local, hand));
-        let found = self.found(item, hand, since)?;
+        // The purchase may be as old as it likes, whatever the terminal's clock said.
+        let found = self.found(item, hand, None)?;
         let mut candidates = self.entries(found, hand)?;
         candidates
             .retain(|entry| self.fits(entry, &reference, hand) && !self.is_forgotten(entry, hand));
@@ -86,22 +83,18 @@ impl Engine {
         items
     }
 
-    /// The earliest moment at which an earlier copy of this message can have been decided: its own time on the terminal, less what
-    /// a terminal may be ahead of us.
+    /// The earliest moment at which an earlier copy of this request can have been decided: its own time on the terminal, less what
+    /// a terminal may be ahead of us. An advice is sent again for days, by terminals with any clock: of it nothing is concluded.
     pub(super) fn earliest(&self, hand: &Hand<'_>) -> Option<Moment> {
         *hand.earliest.get_or_init(|| {
-            if self.book.memory().first().0 <= 1 {
+            let asked = &hand.request.asked;
+            if self.book.memory().first().0 <= 1 || asked.mode == Mode::Advise {
                 return None;
             }
-            self.received_from(hand.key.local, hand)
+            let local = terminal_time(asked, hand.local)?;
+            let at = self.rules.world.zone.moment(local);
+            Some(at.plus_seconds(-self.limits.ahead_seconds))
         })
-    }
-
-    /// The earliest moment at which a message of that time on the terminal can have been received.
-    fn received_from(&self, local: u32, hand: &Hand<'_>) -> Option<Moment> {
-        let at = terminal_moment(local, hand.local)?;
-        let at = self.rules.world.zone.moment(at);
-        Some(at.plus_seconds(-self.limits.ahead_seconds))
     }
 
     /// Entries under an item, newest first, so many as can still be meant. What was decided since `since` is remembered or asked for;

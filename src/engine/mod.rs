@@ -707,12 +707,7 @@ fn unkept_reference(hand: &Hand<'_>) -> [u8; 12] {
 
 /// The message's own time on the wall clock nearest to now; none where it is no time.
 fn terminal_time(asked: &Asked, near: Local) -> Option<Local> {
-    terminal_moment(asked.key.local, near)
-}
-
-/// MMDDhhmmss as the time on the wall clock nearest to now; none where it is no time.
-fn terminal_moment(local: u32, near: Local) -> Option<Local> {
-    let (date, time) = (local / 1_000_000, local % 1_000_000);
+    let (date, time) = (asked.key.local / 1_000_000, asked.key.local % 1_000_000);
     let (hour, minute, second) = (time / 10_000, time / 100 % 100, time % 100);
     if hour > 23 || minute > 59 || second > 59 {
         return None;
