@@ -101,7 +101,7 @@ pub struct Limits {
     pub duplicate_window: Duration,
     /// Decisions kept in memory for repeats and reversals.
     pub recent_entries: usize,
-    /// Decisions that are known again without asking the ledger database, 36 to 48 bytes each.
+    /// Decisions that are known again without asking the ledger database, 48 to 60 bytes each.
     pub known_entries: usize,
     /// Entries between two snapshots of the book.
     pub snapshot_every: u64,

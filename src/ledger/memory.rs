@@ -2,7 +2,7 @@
 //! ([`finding::decisive`](crate::ledger::finding::decisive)), chained newest first. What is older than the ring is in the store.
 //!
 //! A fragment is 32 bits: of a million entries one in four thousand look-ups meets a stranger, so whoever finds an entry here compares
-//! the entry itself. An entry costs 36 bytes, and up to 12 more where the ring is no power of two.
+//! the entry itself. An entry costs 48 bytes, and up to 12 more where the ring is no power of two.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -21,6 +21,10 @@ const NONE: u32 = 0;
 
 type Fragments = [u32; 3];
 
+/// An entry in its chains: its fragments, then the lower 32 bits of the entry before it in each. Numbers alone, so that what is never
+/// used is never touched.
+type Node = [u32; 6];
+
 /// The fragments of some entries in a row.
 #[derive(Clone, Debug)]
 struct Leaf {
@@ -34,8 +38,8 @@ struct Leaf {
 #[derive(Debug)]
 pub struct Memory {
     kept: Kept,
-    /// For each entry, by its place in the ring: the entry before it in each of its chains, lower 32 bits.
-    before: Vec<Fragments>,
+    /// For each entry, by its place in the ring: all that a walk along a chain reads, side by side.
+    nodes: Vec<Node>,
     /// The newest entry of each chain, lower 32 bits.
     heads: [Vec<u32>; 3],
     /// The reversal of each original whose reversal is remembered.
@@ -72,7 +76,7 @@ impl Memory {
                 leaves: VecDeque::new(),
                 undone: Arc::default(),
             },
-            before: vec![[0; 3]; capacity as usize],
+            nodes: vec![[0; 6]; capacity as usize],
             heads: std::array::from_fn(|_| vec![0; slots]),
             undone_by: Map::default(),
         }
@@ -107,13 +111,9 @@ impl Memory {
             let chain = chain?;
             loop {
                 let sequence = at?;
-                let place = (sequence % self.kept.capacity) as usize;
-                at = self.whole(self.before[place][chain], sequence);
-                if self
-                    .kept
-                    .fragments(sequence)
-                    .is_some_and(|all| all[chain] == fragment)
-                {
+                let node = &self.nodes[(sequence % self.kept.capacity) as usize];
+                at = self.whole(node[3 + chain], sequence);
+                if node[chain] == fragment {
                     return Some(Sequence(sequence));
                 }
             }
@@ -143,12 +143,13 @@ impl Memory {
     }
 
     fn put(&mut self, sequence: u64, at: Moment, fragments: Fragments) {
-        let place = (sequence % self.kept.capacity) as usize;
+        let node = &mut self.nodes[(sequence % self.kept.capacity) as usize];
+        node[..3].copy_from_slice(&fragments);
         for (chain, fragment) in fragments.into_iter().enumerate() {
             if fragment != NONE {
                 let slots = self.heads[chain].len();
                 let head = &mut self.heads[chain][fragment as usize & (slots - 1)];
-                self.before[place][chain] = *head;
+                node[3 + chain] = *head;
                 *head = sequence as u32;
             }
         }
@@ -204,13 +205,6 @@ impl Kept {
         {
             self.leaves.pop_front();
         }
-    }
-
-    fn fragments(&self, sequence: u64) -> Option<Fragments> {
-        let front = self.leaves.front()?;
-        let at = sequence.checked_sub(front.first)?;
-        let leaf = self.leaves.get((at / self.leaf) as usize)?;
-        leaf.fragments.get((at % self.leaf) as usize).copied()
     }
 
     /// The remembered entries from the first on: each run with the sequence and time of its first.

@@ -335,10 +335,14 @@ fn library() -> &'static Path {
     })
 }
 
-/// A folder in memory where there is one: what is to be forgotten need not reach a disk first.
+/// Bytes that a handful of daemons may take: segments, spares, and what was forgotten.
+const MEMORY_BYTES_LEAST: u64 = 3 << 30;
+
+/// A folder in memory where there is enough: what is to be forgotten need not reach a disk first.
 pub(crate) fn fast_folder() -> tempfile::TempDir {
     let memory = Path::new("/dev/shm");
-    if memory.is_dir() {
+    let room = rustix::fs::statvfs(memory).map_or(0, |room| room.f_bavail * room.f_frsize);
+    if memory.is_dir() && room >= MEMORY_BYTES_LEAST {
         tempfile::tempdir_in(memory).unwrap()
     } else {
         tempfile::tempdir().unwrap()

@@ -16,6 +16,7 @@ use clubswitch::engine::Limits;
 use clubswitch::terms::{Local, Moment};
 
 use crate::random::Dice;
+use crate::shim::fast_folder;
 use disk::{Done, How, Platter, Strike};
 use heart::{End, Heart, Turn};
 use model::Model;
@@ -68,12 +69,7 @@ struct Run<'a> {
 
 /// One run of a seed, from an empty folder to the last answer. The error says what must not have been.
 fn run(seed: u64, sabotage: Sabotage) -> Result<Report, String> {
-    let memory = Path::new("/dev/shm");
-    let dir = if memory.is_dir() {
-        tempfile::tempdir_in(memory).unwrap()
-    } else {
-        tempfile::tempdir().unwrap()
-    };
+    let dir = fast_folder();
     let mut dice = Dice(seed);
     let zone = &heart::rules().world.zone;
     let limits = Limits {
