@@ -115,9 +115,23 @@ fn make(config: &Config, entries: u64, members: u64) {
             terminal.purchase(&sale, now)
         };
         let request = read(&dialect, &sent.unwrap(), &data.key);
-        match engine.decide(&request, &Brought::default(), now) {
-            Decision::Tell(answer) => assert!(answer.told.verdict.is_approved(), "{answer:?}"),
-            Decision::Needs(all) => panic!("an answer wanted, {all:?} needed"),
+        let mut brought = Brought::default();
+        loop {
+            match engine.decide(&request, &brought, now) {
+                Decision::Tell(answer) => {
+                    assert!(answer.told.verdict.is_approved(), "{answer:?}");
+                    break;
+                }
+                // A stranger of the same fragment, which memory no longer holds.
+                Decision::Needs(needed) => {
+                    assert!(needed.items.is_empty(), "{needed:?}");
+                    append(&mut journal, &mut engine);
+                    let entry = |at| data::entry(None, &journal.reader(), at).unwrap().unwrap();
+                    brought
+                        .entries
+                        .extend(needed.entries.into_iter().map(entry));
+                }
+            }
         }
         if n % GROUP == GROUP - 1 {
             append(&mut journal, &mut engine);
