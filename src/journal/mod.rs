@@ -54,7 +54,6 @@ pub struct Journal {
     chain: u64,
     mark: DiskFile,
     durable: Arc<Durable>,
-    pulse: Pulse,
     tidying: Arc<Mutex<()>>,
     keeper: Keeper,
     /// A sync failed: nothing is known about the disk any more.
@@ -451,7 +450,6 @@ impl Journal {
             chain: head.chain_before,
             mark: start.mark,
             durable: Arc::new(Durable::new(last_sequence)),
-            pulse: Pulse::new(),
             tidying: Arc::default(),
             keeper,
             ended: false,
@@ -499,9 +497,7 @@ impl Journal {
                 source,
             },
         };
-        self.pulse.begins();
         let done = self.write_group(first_sequence, count, payload, bytes);
-        self.pulse.ends();
         self.ended |= matches!(done, Err(Failed::Fatal(_)));
         done.map_err(failed)
     }
@@ -529,11 +525,6 @@ impl Journal {
     /// Tells other threads whether there is room.
     pub fn room(&self) -> Room {
         self.keeper.room()
-    }
-
-    /// Tells other threads how long the append that is on its way has taken.
-    pub fn pulse(&self) -> Pulse {
-        self.pulse.clone()
     }
 
     /// The folder it lies in.
@@ -672,42 +663,6 @@ fn no_room(error: io::Error) -> Failed {
         Failed::Full(error.to_string())
     } else {
         Failed::Fatal(error)
-    }
-}
-
-/// Tells a watchdog whether an append hangs: a disk that does not come back reports no error.
-#[derive(Debug, Clone)]
-pub struct Pulse {
-    start: Instant,
-    /// Nanoseconds after `start`, 0 when no append is on its way.
-    began: Arc<AtomicU64>,
-}
-
-impl Pulse {
-    fn new() -> Pulse {
-        Pulse {
-            start: Instant::now(),
-            began: Arc::new(AtomicU64::new(0)),
-        }
-    }
-
-    /// How long the append that is on its way has taken; `None` between two.
-    pub fn busy_for(&self) -> Option<Duration> {
-        let began = self.began.load(Ordering::Relaxed);
-        (began > 0).then(|| {
-            self.start
-                .elapsed()
-                .saturating_sub(Duration::from_nanos(began))
-        })
-    }
-
-    fn begins(&self) {
-        let now = u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        self.began.store(now.max(1), Ordering::Relaxed);
-    }
-
-    fn ends(&self) {
-        self.began.store(0, Ordering::Relaxed);
     }
 }
 

@@ -23,7 +23,7 @@
 //! | closed segments go to the archive | `archive.rs` |
 //! | a backup is made while groups are appended | `backup.rs` |
 //! | the format is versioned: what format 1 wrote is read, another one refused | [`a_journal_of_format_1_is_read`], [`another_format_is_refused`] |
-//! | a commit that hangs is seen | [`a_commit_that_hangs_is_seen_by_another_thread`] |
+//! | a commit that hangs is seen | `serve/watchdog.rs`, and through the daemon `tests/it/faults.rs` |
 //! | a reader beside the writer sees whole durable groups only | [`a_reader_beside_the_writer_sees_whole_durable_groups_only`] |
 //! | one process a folder, and only a folder of ours | [`a_folder_in_use_is_refused_with_the_number_of_the_process`], [`a_folder_that_is_not_ours_is_refused_and_left_alone`] |
 
@@ -448,35 +448,6 @@ fn after_a_failed_sync_nothing_is_appended_and_the_next_open_syncs_the_last_grou
     assert_eq!(opened.last_sequence, before + 2);
     assert_eq!(*done.lock().unwrap(), ["write", "sync"]);
     assert_eq!(read_all(&journal.reader()), before + 2);
-}
-
-#[test]
-fn a_commit_that_hangs_is_seen_by_another_thread() {
-    let dir = memory_dir();
-    let hanging = Arc::new(AtomicU64::new(0));
-    let disk = Disk::with_faults({
-        let hanging = hanging.clone();
-        move |act| {
-            if matches!(act, Act::Sync { path } if path.ends_with("000000000001.segment")) {
-                while hanging.load(Ordering::Relaxed) == 1 {
-                    std::thread::sleep(Duration::from_millis(1));
-                }
-            }
-            Verdict::Go
-        }
-    });
-    let (mut journal, _) = Journal::open(dir.path(), Options { disk, ..small() }).unwrap();
-    let pulse = journal.pulse();
-    append(&mut journal, 3);
-    assert_eq!(pulse.busy_for(), None);
-    hanging.store(1, Ordering::Relaxed);
-    let first = journal.last_sequence() + 1;
-    let committer = std::thread::spawn(move || journal.append(first, 1, b"one").map(|_| ()));
-    let limit = Duration::from_millis(50);
-    wait_for(|| pulse.busy_for().is_some_and(|busy| busy > limit));
-    hanging.store(0, Ordering::Relaxed);
-    committer.join().unwrap().unwrap();
-    assert_eq!(pulse.busy_for(), None);
 }
 
 #[test]

@@ -253,12 +253,6 @@ impl Pages {
     pub fn opened(&self, sha256: &[u8; 32]) -> Option<(u32, u32)> {
         self.opened.get(sha256).copied()
     }
-
-    /// How many bytes the members take in memory, with what stands apart and the table of what they are known by; nobody else's.
-    pub fn member_bytes(&self) -> usize {
-        let apart: usize = self.members().map(Member::bytes).sum();
-        apart + self.known.bytes()
-    }
 }
 
 impl Book {

@@ -242,17 +242,6 @@ impl Member {
         self.purchases.redeemed_on(day)
     }
 
-    /// How many bytes he takes, with what stands apart.
-    pub fn bytes(&self) -> usize {
-        let spilled = self.lots.spilled();
-        size_of::<Member>()
-            + usize::from(spilled) * self.lots.capacity() * size_of::<Packed>()
-            + self.purchases.bytes()
-            + self.debts.as_ref().map_or(0, |debts| {
-                size_of::<Vec<Debt>>() + debts.capacity() * size_of::<Debt>()
-            })
-    }
-
     fn uses(&self, purse: PurseId, shop: Option<ShopId>) -> bool {
         let in_it = |lot: &Packed| lot.purse == purse.0 && lot.at() == shop;
         self.lots.iter().any(in_it) || self.debt(purse, shop) != 0

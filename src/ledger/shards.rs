@@ -75,12 +75,6 @@ impl<K: Hash + Eq + Ord + Copy + Sharded, V: Copy> Shards<K, V> {
         })
     }
 
-    /// How many bytes it takes.
-    pub(super) fn bytes(&self) -> usize {
-        let shards = self.shards.iter().map(|shard| shard.allocation_size());
-        shards.sum()
-    }
-
     /// Makes room for so many keys in all.
     pub(super) fn reserve(&mut self, keys: usize) {
         for shard in &mut self.shards {
