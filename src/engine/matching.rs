@@ -166,7 +166,7 @@ impl Engine {
             .or_else(brought)
     }
 
-    /// The entries of some sequences, or all that nobody has brought yet.
+    /// The entries of some sequences that are not gone, or all that nobody has brought yet.
     pub(super) fn entries(
         &self,
         all: Vec<Sequence>,
@@ -177,6 +177,7 @@ impl Engine {
         for sequence in all {
             match self.entry(sequence, hand) {
                 Some(entry) => found.push(entry),
+                None if sequence < hand.brought.gone_before => {}
                 None => missing.entries.push(sequence),
             }
         }

@@ -78,6 +78,8 @@ pub struct Brought {
     pub entries: Vec<Entry>,
     /// What is found under items.
     pub found: Vec<Found>,
+    /// What is before this has left the journal: so old that nothing of it is known again.
+    pub gone_before: Sequence,
 }
 
 /// What is found under an item.

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Receiver;
 
 use super::committer::Outlets;
-use super::data;
+use super::data::{self, DataError};
 use super::door::{Desk, Door, Waiting};
 use crate::engine::{Found, Needed};
-use crate::journal::Reader;
+use crate::journal::{ReadError, Reader};
 use crate::ledger::{Item, Names};
 use crate::store::{Lookup, Store};
 use crate::terms::Sequence;
@@ -78,6 +78,10 @@ fn bring(
         match data::entry(store, journal, *sequence) {
             Ok(Some(entry)) => waiting.brought.entries.push(entry),
             Ok(None) => return Err(format!("entry {sequence} is not durable yet")),
+            // Days leave for the archive only when nothing of them is known again.
+            Err(DataError::Read(ReadError::Gone { first, .. })) => {
+                waiting.brought.gone_before = Sequence(first);
+            }
             Err(error) => return Err(error.to_string()),
         }
     }

@@ -102,6 +102,18 @@ pub(super) fn begin() -> Result<PrometheusHandle, BuildError> {
         "clubswitch_snapshot_sequence",
         "The last entry of the newest snapshot"
     );
+    describe_counter!(
+        "clubswitch_archived_segments_total",
+        "Segments that left the journal for the archive"
+    );
+    describe_counter!(
+        "clubswitch_archived_bytes_total",
+        "What they take in the archive"
+    );
+    describe_gauge!(
+        "clubswitch_journal_first_sequence",
+        "The first entry that is still in the journal"
+    );
     describe_gauge!("clubswitch_business_day_info", "The open business day");
     describe_gauge!(
         "clubswitch_clock_offset_seconds",

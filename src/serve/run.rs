@@ -316,7 +316,7 @@ impl House {
         let office = self.office();
         let asked = Arc::clone(&office);
         tokio::spawn(admin::serve(socket, asked, self.drain.subscribe()));
-        archiver::start(&office).map_err(system("start a thread"))?;
+        archiver::start(&office, &self.config.data).map_err(system("start a thread"))?;
         let mut listeners = tokio::task::JoinSet::new();
         for line in &lines {
             let (name, address) = (&line.listener.name, line.listener.bind);

@@ -196,6 +196,37 @@ impl Asker {
         assert!(self.open.is_empty());
     }
 
+    /// Repeats all that was answered and that `is` names by terminal and trace number; each hears what it heard first.
+    pub(crate) fn repeat_all(&mut self, mut link: Link, is: impl Fn(&str, u32) -> bool) -> usize {
+        let place = self.terminal.place().terminal.clone();
+        let known =
+            |(_, asked): &(usize, &Asked)| asked.answer.is_some() && is(&place, asked.sent.stan);
+        let all: Vec<usize> = self
+            .asked
+            .iter()
+            .enumerate()
+            .filter(known)
+            .map(|(at, _)| at)
+            .collect();
+        for some in all.chunks(100) {
+            let mut batch = Vec::new();
+            for at in some {
+                self.put_copy(&mut batch, *at);
+            }
+            link.send_bytes(&batch).unwrap();
+            let mut missing = some.len();
+            while missing > 0 {
+                let answers = link.receive();
+                assert!(!answers.is_empty(), "the link has ended");
+                missing -= answers.len();
+                for answer in answers {
+                    self.take(answer);
+                }
+            }
+        }
+        all.len()
+    }
+
     fn put_something(&mut self, batch: &mut Vec<u8>) {
         match self.random.below(100) {
             0..60 => {

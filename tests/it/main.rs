@@ -17,6 +17,7 @@ mod fields;
 mod frames;
 mod framings;
 mod frugal;
+mod keeping;
 mod kill;
 mod layers;
 mod ledger;

@@ -19,7 +19,7 @@ use crate::terms::{Day, JalaliDate, Moment, Sequence};
 pub const FOLDER: &str = "settlement";
 
 /// The file in the data folder that names the days whose files were published, a line each.
-pub(super) const SETTLED: &str = "settled";
+pub(in crate::serve) const SETTLED: &str = "settled";
 
 /// Two runs would write to the same place.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
