@@ -170,6 +170,7 @@ impl Engine {
                     booked: lot.booked,
                     usable_from: zone.midnight(lot.booked).min(now),
                     dies: lot.last_day.map(|last| last.plus(1)),
+                    hold: None,
                 },
                 amount: lot.amount,
             });

@@ -143,6 +143,7 @@ impl Engine {
             world: &hand.rules.world,
             club,
             member,
+            book: &self.book,
             shop,
             acquirer: hand.acquirer,
             mcc: category(asked, shop),
@@ -152,7 +153,8 @@ impl Engine {
             business_day: hand.business_day,
             wishes: &hand.request.wishes,
             mode: asked.mode,
-            has_card: hand.request.card.is_some(),
+            card: hand.request.card,
+            late: u16::try_from(self.limits.advice_days).unwrap_or(u16::MAX),
         };
         // A rule that panics must not take the others' purchases with it.
         let judged = catch_unwind(AssertUnwindSafe(|| judge(&case)));

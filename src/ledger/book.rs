@@ -4,6 +4,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use crate::ledger::caps::{CapKey, Tally};
 use crate::ledger::finding::decisive;
 use crate::ledger::member::Member;
 use crate::ledger::memory::Memory;
@@ -45,6 +46,7 @@ pub struct Pages {
     pub(super) purses: usize,
     pub(super) known: Shards<(ClubId, Token), MemberId>,
     pub(super) accounts: Shards<Account, i64>,
+    pub(super) caps: Shards<CapKey, Tally>,
     pub(super) in_lots: Vec<i64>,
     pub(super) in_debts: Vec<i64>,
     pub(super) in_accounts: Vec<i64>,
@@ -104,6 +106,7 @@ impl Pages {
             purses: 0,
             known: Shards::new(),
             accounts: Shards::new(),
+            caps: Shards::new(),
             in_lots: Vec::new(),
             in_debts: Vec::new(),
             in_accounts: Vec::new(),
@@ -327,6 +330,9 @@ impl Pages {
             let log = &mut self.member_mut(visit.member).purchases;
             log.log(visit.day, visit.shop, visit.spent, visit.redeemed, sign);
         }
+        if !effects.counted.is_empty() {
+            self.count_caps(&effects.counted, effects.reverses);
+        }
         match &entry.input {
             Input::DayTurned {
                 acquirer, opened, ..
@@ -341,7 +347,7 @@ impl Pages {
             } => {
                 Arc::make_mut(&mut self.opened).insert(*sha256, (*done, *of));
             }
-            Input::Request(_) => {}
+            Input::Request(_) | Input::Event { .. } => {}
         }
     }
 

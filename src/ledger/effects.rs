@@ -1,6 +1,6 @@
 //! What an entry does: all that `apply` needs, and all that a repeat is told.
 
-use crate::ledger::{LotMove, Named, Posting, TierId, Told};
+use crate::ledger::{Counted, LotMove, Named, Posting, TierId, Told};
 use crate::terms::person::Identity;
 use crate::terms::{ClubId, Day, MemberId, PersonId, Rials, Sequence, ShopId};
 
@@ -148,6 +148,8 @@ pub struct Effects {
     pub names: Vec<Named>,
     /// What somebody has to look at.
     pub exception: Option<Exception>,
+    /// What counts toward caps; of a reversal, what no longer does.
+    pub counted: Vec<Counted>,
 }
 
 impl Effects {
@@ -166,6 +168,7 @@ impl Effects {
             visit: None,
             names: Vec::new(),
             exception: None,
+            counted: Vec::new(),
         }
     }
 

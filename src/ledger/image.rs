@@ -1,4 +1,4 @@
-//! A book as bytes, for a snapshot, and back. Format 2: sections of blocks, each block a length (four bytes, little-endian) and whole
+//! A book as bytes, for a snapshot, and back. Format 3: sections of blocks, each block a length (four bytes, little-endian) and whole
 //! records of at most about a mebibyte, so that neither side ever holds more than a block; a block of no bytes ends a section.
 //! Equal books give equal bytes.
 
@@ -8,6 +8,7 @@ use std::sync::Arc;
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::ledger::book::{Book, Pages, RuleSet};
+use crate::ledger::caps::{CapKey, Tally};
 use crate::ledger::member::Member;
 use crate::ledger::memory::{Kept, Memory};
 use crate::ledger::record::{BadRecord, Recorded};
@@ -15,7 +16,7 @@ use crate::ledger::{Named, Names};
 use crate::terms::{Moment, Sequence};
 
 /// The version of a book as bytes.
-const FORMAT: u8 = 2;
+const FORMAT: u8 = 3;
 /// A block is written when it has so many bytes.
 const BLOCK_BYTES: usize = 1 << 20;
 /// A block of more bytes than this is none of ours: one record is far smaller.
@@ -126,6 +127,7 @@ impl View {
             purses,
             known,
             accounts,
+            caps,
             in_lots,
             in_debts,
             in_accounts,
@@ -151,6 +153,12 @@ impl View {
         known.sorted().try_for_each(|pair| blocks.put(&pair))?;
         blocks.end()?;
         accounts.sorted().try_for_each(|pair| blocks.put(&pair))?;
+        blocks.end()?;
+        // What is out of reach may be here still, or not.
+        let today = self.today();
+        let living = |(key, tally): (CapKey, Tally)| Some((key, tally.living(today)?));
+        let mut living = caps.sorted().filter_map(living);
+        living.try_for_each(|pair| blocks.put(&pair))?;
         blocks.end()?;
         Ok(())
     }
@@ -253,6 +261,11 @@ impl Sections<'_> {
         self.each(|from| {
             let (account, balance) = Recorded::take(from)?;
             *pages.accounts.entry(account) = balance;
+            Ok(())
+        })?;
+        self.each(|from| {
+            let (key, tally) = Recorded::take(from)?;
+            pages.caps.insert(key, tally);
             Ok(())
         })?;
         Ok((pages, first))

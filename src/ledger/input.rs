@@ -1,8 +1,9 @@
 //! What is asked of the book. A [`Request`] is a message as the money wing understands it; of it only [`Asked`] is kept.
 
+use crate::ledger::EventId;
 use crate::terms::card::Token;
 use crate::terms::person::Identity;
-use crate::terms::{AcquirerId, Day, Rials, SetNumber};
+use crate::terms::{AcquirerId, Day, MemberId, Rials, SetNumber};
 
 /// What a message wants.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -240,5 +241,14 @@ pub enum Input {
         done: u32,
         /// How many members it has.
         of: u32,
+    },
+    /// Something happened that a member's earnings may wait for.
+    Event {
+        /// Which event of his club.
+        event: EventId,
+        /// To whom.
+        member: MemberId,
+        /// Why an operator says so.
+        reason: String,
     },
 }

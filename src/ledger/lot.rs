@@ -1,11 +1,20 @@
 //! Lots: what a purse holds, each part with the terms it was given under.
 
-use crate::ledger::PurseKey;
+use crate::ledger::{EventId, PurseKey};
 use crate::terms::{Day, Moment, RuleId};
 
 /// The number of a lot among those of its member, in the order they were opened.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct LotId(pub u32);
+
+/// What a lot waits for before it is the member's.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Hold {
+    /// The event that releases it.
+    pub until: EventId,
+    /// Without it, it has lapsed at 00:00 of this day in the club's zone.
+    pub lapses: Day,
+}
 
 /// The terms of a lot. They never change; earnings of equal terms on one business day share a lot.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -18,6 +27,8 @@ pub struct LotTerms {
     pub usable_from: Moment,
     /// It is dead at 00:00 of this day in the club's zone; none: never.
     pub dies: Option<Day>,
+    /// What it waits for; none: nothing, or it has come.
+    pub hold: Option<Hold>,
 }
 
 /// A lot in a purse.

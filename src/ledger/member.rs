@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use crate::ledger::purchases::Purchases;
 use crate::ledger::record::{BadRecord, Recorded};
-use crate::ledger::{Lot, LotId, LotMove, LotTerms, TierId};
+use crate::ledger::{EventId, Hold, Lot, LotId, LotMove, LotTerms, TierId};
 use crate::terms::{ClubId, Day, MemberId, Moment, PersonId, PurseId, Rials, RuleId, ShopId};
 
 /// Lots that stand in the member himself; more of them stand apart.
@@ -49,12 +49,18 @@ impl Holding {
 impl Lot {
     /// Whether it can be spent at a moment on a day of the club's zone.
     pub fn is_usable(&self, at: Moment, today: Day) -> bool {
-        self.terms.usable_from <= at && !self.is_dead(today)
+        self.terms.usable_from <= at && !self.is_held() && !self.is_dead(today)
     }
 
-    /// Whether it has expired by that day.
+    /// Whether it waits for an event.
+    pub fn is_held(&self) -> bool {
+        self.terms.hold.is_some()
+    }
+
+    /// Whether it has expired by that day, or lapsed while it waited.
     pub fn is_dead(&self, today: Day) -> bool {
-        self.terms.dies.is_some_and(|dies| dies <= today)
+        let lapsed = self.terms.hold.is_some_and(|hold| hold.lapses <= today);
+        lapsed || self.terms.dies.is_some_and(|dies| dies <= today)
     }
 }
 
@@ -89,28 +95,38 @@ struct Packed {
     booked: i32,
     /// [`NEVER`]: it does not expire.
     dies: i32,
-    /// [`NONE`]: none.
+    /// [`NO_SHOP`]: none.
     shop: u32,
     /// [`NONE`]: none.
-    rule: u32,
+    rule: u16,
     purse: u16,
+    /// The event it waits for; [`NONE`]: none.
+    until: u16,
+    /// When it lapses without it: so many days after `booked`.
+    lapses: i16,
 }
 
 const NEVER: i32 = i32::MAX;
-const NONE: u32 = u32::MAX;
+const NO_SHOP: u32 = u32::MAX;
+/// The last id of 16 bits is given to nothing.
+const NONE: u16 = u16::MAX;
 
 impl Packed {
     fn of(held: HeldLot) -> Packed {
         let HeldLot { purse, shop, lot } = held;
+        let days = |hold: Hold| hold.lapses.0.saturating_sub(lot.terms.booked.0);
+        let lapses = lot.terms.hold.map_or(0, days);
         Packed {
             usable_from: lot.terms.usable_from.0,
             amount: lot.amount,
             id: lot.id.0,
             booked: lot.terms.booked.0,
             dies: lot.terms.dies.map_or(NEVER, |day| day.0),
-            shop: shop.map_or(NONE, |shop| shop.0),
-            rule: lot.terms.rule.map_or(NONE, |rule| u32::from(rule.0)),
+            shop: shop.map_or(NO_SHOP, |shop| shop.0),
+            rule: lot.terms.rule.map_or(NONE, |rule| rule.0),
             purse: purse.0,
+            until: lot.terms.hold.map_or(NONE, |hold| hold.until.0),
+            lapses: lapses.clamp(i16::MIN.into(), i16::MAX.into()) as i16,
         }
     }
 
@@ -121,10 +137,14 @@ impl Packed {
             lot: Lot {
                 id: LotId(self.id),
                 terms: LotTerms {
-                    rule: u16::try_from(self.rule).ok().map(RuleId),
+                    rule: (self.rule != NONE).then_some(RuleId(self.rule)),
                     booked: Day(self.booked),
                     usable_from: Moment(self.usable_from),
                     dies: (self.dies != NEVER).then_some(Day(self.dies)),
+                    hold: (self.until != NONE).then_some(Hold {
+                        until: EventId(self.until),
+                        lapses: Day(self.booked).plus(self.lapses.into()),
+                    }),
                 },
                 amount: self.amount,
             },
@@ -132,7 +152,7 @@ impl Packed {
     }
 
     fn at(self) -> Option<ShopId> {
-        (self.shop != NONE).then_some(ShopId(self.shop))
+        (self.shop != NO_SHOP).then_some(ShopId(self.shop))
     }
 }
 
@@ -360,6 +380,12 @@ impl Recorded for Member {
         self.lots().for_each(|held| held.put(out));
         (self.debts().len() as u32).put(out);
         self.debts().iter().for_each(|debt| debt.put(out));
+        // A lot's record is the journal's of format 1, which knows of no hold.
+        let held: Vec<(u32, Hold)> = (0..)
+            .zip(self.lots())
+            .filter_map(|(at, held)| held.lot.terms.hold.map(|hold| (at, hold)))
+            .collect();
+        held.put(out);
     }
     fn take(from: &mut &[u8]) -> Result<Member, BadRecord> {
         let id = Recorded::take(from)?;
@@ -376,6 +402,13 @@ impl Recorded for Member {
         }
         let debts = Vec::<Debt>::take(from)?;
         member.debts = (!debts.is_empty()).then(|| Box::new(debts));
+        for (at, hold) in Vec::<(u32, Hold)>::take(from)? {
+            let packed = member.lots.get_mut(at as usize);
+            let packed = packed.ok_or(BadRecord::Unknown("a hold of a lot that is not there"))?;
+            let mut held = packed.held();
+            held.lot.terms.hold = Some(hold);
+            *packed = Packed::of(held);
+        }
         Ok(member)
     }
 }
@@ -396,13 +429,23 @@ mod tests {
 
     #[test]
     fn what_is_packed_comes_back_as_it_was() {
-        for (rule, dies, shop) in [
-            (None, None, None),
-            (Some(RuleId(0)), Some(Day(-3)), Some(ShopId(0))),
+        let hold = |days: i32| Hold {
+            until: EventId(2),
+            lapses: Day(20_700 + days),
+        };
+        for (rule, dies, shop, hold) in [
+            (None, None, None, None),
             (
-                Some(RuleId(u16::MAX)),
+                Some(RuleId(0)),
+                Some(Day(-3)),
+                Some(ShopId(0)),
+                Some(hold(-8)),
+            ),
+            (
+                Some(RuleId(u16::MAX - 1)),
                 Some(Day(20_780)),
                 Some(ShopId(70_000)),
+                Some(hold(3_661)),
             ),
         ] {
             let held = HeldLot {
@@ -415,6 +458,7 @@ mod tests {
                         booked: Day(20_700),
                         usable_from: Moment(-1),
                         dies,
+                        hold,
                     },
                     amount: i64::MAX,
                 },
@@ -437,6 +481,7 @@ mod tests {
             booked: Day(20_000),
             usable_from: Moment(0),
             dies: None,
+            hold: None,
         };
         for lot in 0..7 {
             member.move_lot(&LotMove {

@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod book;
+pub mod caps;
 pub mod effects;
 pub mod entry;
 pub mod finding;
@@ -20,6 +21,7 @@ pub mod told;
 
 pub use account::{Account, PurseKey, PurseKind};
 pub use book::{Book, Pages, RuleSet};
+pub use caps::{Counted, Used, Who, Window};
 pub use effects::{Effects, Exception, MemberChange, Visit};
 pub use entry::{Entry, Head};
 pub use finding::Item;
@@ -27,9 +29,9 @@ pub use image::View;
 pub use input::{
     Asked, EnrolWish, Function, Input, Key, Mode, OriginalRef, Redeem, Request, Wishes,
 };
-pub use lot::{Lot, LotId, LotMove, LotTerms};
+pub use lot::{Hold, Lot, LotId, LotMove, LotTerms};
 pub use member::{Debt, HeldLot, Holding, Member};
-pub use names::{Named, Names, Party, TierId};
+pub use names::{EventId, Named, Names, Party, TierId};
 pub use posting::{Posting, Reason};
 pub use purchases::VisitDay;
 

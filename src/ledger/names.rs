@@ -8,6 +8,10 @@ use crate::terms::{AcquirerId, ClubId, Iban, PersonId, PurseId, RuleId, ShopId, 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct TierId(pub u16);
 
+/// An event of a club that earnings may wait for.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct EventId(pub u16);
+
 /// Who takes a part of the split.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Party {
@@ -132,6 +136,15 @@ pub enum Named {
         /// Its name in the club file.
         name: String,
     },
+    /// An event that rules of a club wait for.
+    Event {
+        /// Its id here.
+        id: EventId,
+        /// Whose.
+        club: ClubId,
+        /// Its name in the club file.
+        name: String,
+    },
 }
 
 /// The name table: what each id stands for, and back.
@@ -146,6 +159,7 @@ pub struct Names {
     people: Vec<Named>,
     rules: Vec<Named>,
     tiers: Vec<Named>,
+    events: Vec<Named>,
     acquirer_ids: Map<String, AcquirerId>,
     club_ids: Map<String, ClubId>,
     purse_ids: Map<(ClubId, String), PurseId>,
@@ -153,6 +167,7 @@ pub struct Names {
     person_ids: Map<String, PersonId>,
     rule_ids: Map<(ClubId, String), RuleId>,
     tier_ids: Map<(ClubId, String), TierId>,
+    event_ids: Map<(ClubId, String), EventId>,
 }
 
 impl Names {
@@ -196,6 +211,10 @@ impl Names {
                 self.tier_ids.insert((*club, name.clone()), *id);
                 at(&mut self.tiers, usize::from(id.0), named);
             }
+            Named::Event { id, club, name } => {
+                self.event_ids.insert((*club, name.clone()), *id);
+                at(&mut self.events, usize::from(id.0), named);
+            }
         }
     }
 
@@ -210,6 +229,7 @@ impl Names {
             .chain(&self.people)
             .chain(&self.rules)
             .chain(&self.tiers)
+            .chain(&self.events)
     }
 
     /// The operator: title, alias, account.
@@ -382,8 +402,29 @@ impl Names {
         }
     }
 
-    /// The id a new name of each kind would get: acquirer, club, purse, shop, person, rule, tier.
-    pub fn next_ids(&self) -> [usize; 7] {
+    /// The event of a name in a club.
+    pub fn event_id(&self, club: ClubId, name: &str) -> Option<EventId> {
+        self.event_ids.get(&(club, name.to_owned())).copied()
+    }
+
+    /// An event's name; empty where there is none.
+    pub fn event(&self, id: EventId) -> &str {
+        match self.events.get(usize::from(id.0)) {
+            Some(Named::Event { name, .. }) => name,
+            _ => "",
+        }
+    }
+
+    /// The events of a club, in the order of their ids.
+    pub fn events(&self, of: ClubId) -> impl Iterator<Item = &str> {
+        self.events.iter().filter_map(move |event| match event {
+            Named::Event { club, name, .. } if *club == of => Some(name.as_str()),
+            _ => None,
+        })
+    }
+
+    /// The id a new name of each kind would get: acquirer, club, purse, shop, person, rule, tier, event.
+    pub fn next_ids(&self) -> [usize; 8] {
         [
             self.acquirers.len(),
             self.clubs.len(),
@@ -392,6 +433,7 @@ impl Names {
             self.people.len(),
             self.rules.len(),
             self.tiers.len(),
+            self.events.len(),
         ]
     }
 
@@ -406,6 +448,7 @@ impl Names {
             Named::Person { id, .. } => (id.place(), self.people.len()),
             Named::Rule { id, .. } => (id.place(), self.rules.len()),
             Named::Tier { id, .. } => (usize::from(id.0), self.tiers.len()),
+            Named::Event { id, .. } => (usize::from(id.0), self.events.len()),
         };
         id <= held
     }
@@ -421,6 +464,7 @@ impl Names {
             Named::Person { id, .. } => self.people.get(id.place()),
             Named::Rule { id, .. } => self.rules.get(id.place()),
             Named::Tier { id, .. } => self.tiers.get(usize::from(id.0)),
+            Named::Event { id, .. } => self.events.get(usize::from(id.0)),
         };
         held == Some(named)
     }

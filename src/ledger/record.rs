@@ -1,11 +1,13 @@
 //! Entries as bytes, and back. Format 1: numbers are LEB128, signed ones zigzag first; texts and lists carry their length before
-//! them; every choice is a tag byte that is never given to something else. What an older version wrote stays readable.
+//! them; every choice is a tag byte that is never given to something else. Format 2: the same, and behind it what counts toward
+//! caps, and which of the lots are held; an entry that has neither is written as format 1. What an older version wrote stays
+//! readable.
 
 use crate::ledger::told::{PurseAmount, ToldBalance};
 use crate::ledger::{
-    Account, Asked, Effects, Entry, Exception, Function, Head, Input, Key, Lot, LotId, LotMove,
-    LotTerms, MemberChange, Mode, Named, OriginalRef, Party, Posting, PurseKey, PurseKind, Reason,
-    TierId, Told, Verdict, Visit,
+    Account, Asked, Counted, Effects, Entry, EventId, Exception, Function, Head, Hold, Input, Key,
+    Lot, LotId, LotMove, LotTerms, MemberChange, Mode, Named, OriginalRef, Party, Posting,
+    PurseKey, PurseKind, Reason, TierId, Told, Verdict, Visit, Who,
 };
 use crate::terms::person::Identity;
 use crate::terms::{
@@ -13,8 +15,10 @@ use crate::terms::{
     SetNumber, ShopId, Token, UnitId,
 };
 
-/// The version every entry begins with.
-pub const FORMAT: u8 = 1;
+/// What an entry begins with that has neither [`Counted`] nor [`Hold`].
+const FORMAT_1: u8 = 1;
+/// The version of every other entry.
+const FORMAT_2: u8 = 2;
 
 /// Bytes that are no record of ours.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -42,8 +46,16 @@ pub trait Recorded: Sized {
 pub fn encode(entry: &Entry, out: &mut Vec<u8>) {
     let start = out.len();
     out.extend_from_slice(&[0; 4]);
-    out.push(FORMAT);
-    entry.put(out);
+    let effects = &entry.effects;
+    let held = effects.lots.iter().any(|moved| moved.terms.hold.is_some());
+    if effects.counted.is_empty() && !held {
+        out.push(FORMAT_1);
+        entry.put(out);
+    } else {
+        out.push(FORMAT_2);
+        entry.put(out);
+        put_later(effects, out);
+    }
     let length = (out.len() - start - 4) as u32;
     out[start..start + 4].copy_from_slice(&length.to_le_bytes());
 }
@@ -70,16 +82,39 @@ pub fn split(mut group: &[u8]) -> impl Iterator<Item = Result<&[u8], BadRecord>>
 
 /// Reads one entry (without its length).
 pub fn decode(mut bytes: &[u8]) -> Result<Entry, BadRecord> {
-    match u8::take(&mut bytes)? {
-        FORMAT => {}
-        _ => return Err(BadRecord::Unknown("a format")),
+    let format = u8::take(&mut bytes)?;
+    if !matches!(format, FORMAT_1 | FORMAT_2) {
+        return Err(BadRecord::Unknown("a format"));
     }
-    let entry = Entry::take(&mut bytes)?;
+    let mut entry = Entry::take(&mut bytes)?;
+    if format == FORMAT_2 {
+        take_later(&mut entry.effects, &mut bytes)?;
+    }
     if bytes.is_empty() {
         Ok(entry)
     } else {
         Err(BadRecord::Long)
     }
+}
+
+/// What format 2 has behind format 1.
+fn put_later(effects: &Effects, out: &mut Vec<u8>) {
+    effects.counted.put(out);
+    let held: Vec<(u32, Hold)> = (0..)
+        .zip(&effects.lots)
+        .filter_map(|(at, moved)| moved.terms.hold.map(|hold| (at, hold)))
+        .collect();
+    held.put(out);
+}
+
+fn take_later(effects: &mut Effects, from: &mut &[u8]) -> Result<(), BadRecord> {
+    effects.counted = Recorded::take(from)?;
+    for (at, hold) in Vec::<(u32, Hold)>::take(from)? {
+        let moved = effects.lots.get_mut(at as usize);
+        let moved = moved.ok_or(BadRecord::Unknown("a hold of a lot that is not there"))?;
+        moved.terms.hold = Some(hold);
+    }
+    Ok(())
 }
 
 fn put_number(mut value: u64, out: &mut Vec<u8>) {
@@ -248,19 +283,22 @@ macro_rules! recorded_newtypes {
     )*};
 }
 recorded_newtypes!(
-    AcquirerId, ClubId, Day, LotId, MemberId, Moment, PersonId, PurseId, Rials, RuleId, Sequence,
-    SetNumber, ShopId, TierId, Token, UnitId,
+    AcquirerId, ClubId, Day, EventId, LotId, MemberId, Moment, PersonId, PurseId, Rials, RuleId,
+    Sequence, SetNumber, ShopId, TierId, Token, UnitId,
 );
 
-/// A struct, recorded field by field in the order given here.
+/// A struct, recorded field by field in the order given here; what stands behind `+` only later formats have.
 macro_rules! recorded_structs {
-    ($($of:ident { $($field:ident),* $(,)? })*) => {$(
+    ($($of:ident { $($field:ident),* $(,)? } $(+ { $($later:ident),* })?)*) => {$(
         impl Recorded for $of {
             fn put(&self, out: &mut Vec<u8>) {
                 $(self.$field.put(out);)*
             }
             fn take(from: &mut &[u8]) -> Result<$of, BadRecord> {
-                Ok($of { $($field: Recorded::take(from)?),* })
+                Ok($of {
+                    $($field: Recorded::take(from)?,)*
+                    $($($later: Default::default(),)*)?
+                })
             }
         }
     )*};
@@ -273,13 +311,15 @@ recorded_structs! {
     Effects {
         told, club, shop, member, original, reverses, postings, lots, members, visit, names,
         exception,
-    }
+    } + { counted }
+    Counted { rule, who, window, day, late, amount }
     Entry { head, input, effects }
     Head { sequence, at, business_day, acquirer, rule_set }
+    Hold { until, lapses }
     Key { acquirer, terminal, acceptor, stan, local, kind }
     Lot { id, terms, amount }
     LotMove { key, lot, terms, amount }
-    LotTerms { rule, booked, usable_from, dies }
+    LotTerms { rule, booked, usable_from, dies } + { hold }
     OriginalRef { kind, stan, transmitted, local, rrn, partial }
     Posting { from, to, amount, unit, reason }
     PurseAmount { purse, amount, worth }
@@ -365,6 +405,7 @@ recorded_enums! {
         2 => DayTurned { acquirer, closed, opened },
         3 => RulesLoaded { number, sha256 },
         4 => Opened { reason, sha256, done, of },
+        5 => Event { event, member, reason },
     }
     MemberChange ("a change of a member") {
         1 => Enrolled { member, club, joined, identities, marketer, introducer, tier },
@@ -385,6 +426,7 @@ recorded_enums! {
         6 => Person { id, name, title, iban },
         7 => Rule { id, club, name },
         8 => Tier { id, club, name },
+        9 => Event { id, club, name },
     }
     Party ("a party") {
         1 => Marketer,
@@ -412,6 +454,14 @@ recorded_enums! {
         10 => DebtBooked,
         11 => DebtPaid,
         12 => Opened,
+    }
+    Who ("whom a cap counts for") {
+        1 => Member(id),
+        2 => Card { member, mark },
+        3 => Shop(id),
+        4 => Introducer(id),
+        5 => Rule,
+        6 => Club(id),
     }
 }
 
@@ -444,6 +494,7 @@ impl Recorded for Iban {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::Window;
 
     fn an_entry() -> Entry {
         let key = PurseKey {
@@ -527,6 +578,7 @@ mod tests {
                         booked: Day(20_780),
                         usable_from: Moment(-1),
                         dies: Some(Day(-3)),
+                        hold: None,
                     },
                     amount: -29_013,
                 }],
@@ -556,21 +608,73 @@ mod tests {
         assert_eq!(read, [entry.clone(), entry]);
     }
 
+    /// One that only format 2 can hold.
+    fn a_counted_entry() -> Entry {
+        let mut entry = an_entry();
+        let hold = Hold {
+            until: EventId(0),
+            lapses: Day(20_811),
+        };
+        entry.effects.lots[0].terms.hold = Some(hold);
+        let whose = [
+            Who::Member(MemberId(7)),
+            Who::card(MemberId(7), None),
+            Who::Shop(ShopId(300)),
+            Who::Introducer(MemberId(2)),
+            Who::Rule,
+            Who::Club(ClubId(0)),
+        ];
+        let windows = [
+            Window::Day,
+            Window::Week,
+            Window::JalaliMonth,
+            Window::JalaliYear,
+            Window::Days(30),
+            Window::Days(400),
+        ];
+        entry.effects.counted = std::iter::zip(whose, windows)
+            .map(|(who, window)| Counted {
+                rule: RuleId(4),
+                who,
+                window,
+                day: Day(20_780),
+                late: 7,
+                amount: 137_777,
+            })
+            .collect();
+        entry
+    }
+
+    #[test]
+    fn what_counts_and_what_is_held_costs_only_the_entries_that_have_it() {
+        let mut plain = Vec::new();
+        encode(&an_entry(), &mut plain);
+        assert_eq!(plain[4], FORMAT_1);
+        let mut group = Vec::new();
+        encode(&a_counted_entry(), &mut group);
+        assert_eq!(group[4], FORMAT_2);
+        assert_eq!(decode(&group[4..]), Ok(a_counted_entry()));
+        let more = group.len() - plain.len();
+        assert!(more <= 6 * 12 + 8, "{more} bytes for six rows and a hold");
+    }
+
     #[test]
     fn cut_anywhere_it_is_an_error_and_no_panic() {
-        let mut group = Vec::new();
-        encode(&an_entry(), &mut group);
-        let body = &group[4..];
-        for end in 0..body.len() {
-            assert!(decode(&body[..end]).is_err(), "cut at {end}");
+        for entry in [an_entry(), a_counted_entry()] {
+            let mut group = Vec::new();
+            encode(&entry, &mut group);
+            let body = &group[4..];
+            for end in 0..body.len() {
+                assert!(decode(&body[..end]).is_err(), "cut at {end}");
+            }
+            assert_eq!(decode(&[body, &[0]].concat()), Err(BadRecord::Long));
         }
-        assert_eq!(decode(&[body, &[0]].concat()), Err(BadRecord::Long));
     }
 
     #[test]
     fn a_flipped_byte_never_panics() {
         let mut group = Vec::new();
-        encode(&an_entry(), &mut group);
+        encode(&a_counted_entry(), &mut group);
         for at in 4..group.len() {
             for flip in [1u8, 0x80, 0xff] {
                 let mut bytes = group[4..].to_vec();

@@ -19,14 +19,17 @@ pub(super) trait Sharded {
 #[derive(Clone, Debug)]
 pub(super) struct Shards<K, V> {
     shards: Vec<Arc<Map<K, V>>>,
+    /// When each shard was last swept.
+    swept: Arc<Vec<i32>>,
     keys: usize,
 }
 
-impl<K: Hash + Eq + Ord + Copy + Sharded, V: Copy> Shards<K, V> {
+impl<K: Hash + Eq + Ord + Copy + Sharded, V: Clone> Shards<K, V> {
     /// An empty table.
     pub(super) fn new() -> Shards<K, V> {
         Shards {
             shards: (0..SHARDS).map(|_| Arc::default()).collect(),
+            swept: Arc::default(),
             keys: 0,
         }
     }
@@ -37,8 +40,45 @@ impl<K: Hash + Eq + Ord + Copy + Sharded, V: Copy> Shards<K, V> {
     }
 
     /// The value of a key.
-    pub(super) fn get(&self, key: &K) -> Option<V> {
-        self.shards[place(key)].get(key).copied()
+    pub(super) fn get(&self, key: &K) -> Option<V>
+    where
+        V: Copy,
+    {
+        self.look(key).copied()
+    }
+
+    /// The value of a key, where it stands.
+    pub(super) fn look(&self, key: &K) -> Option<&V> {
+        self.shards[place(key)].get(key)
+    }
+
+    /// Changes the value of a key that is there.
+    pub(super) fn change<T>(&mut self, key: &K, change: impl FnOnce(&mut V) -> T) -> Option<T> {
+        self.look(key)?;
+        Arc::make_mut(&mut self.shards[place(key)])
+            .get_mut(key)
+            .map(change)
+    }
+
+    /// Takes a key out.
+    pub(super) fn remove(&mut self, key: &K) {
+        let shard = Arc::make_mut(&mut self.shards[place(key)]);
+        self.keys -= usize::from(shard.remove(key).is_some());
+    }
+
+    /// Keeps only what is wanted in the shard of a key, the first time after `now` has become another.
+    pub(super) fn sweep(&mut self, key: &K, now: i32, wanted: impl Fn(&V) -> bool) {
+        let at = place(key);
+        if self.swept.get(at) == Some(&now) {
+            return;
+        }
+        let swept = Arc::make_mut(&mut self.swept);
+        swept.resize(SHARDS, i32::MIN);
+        swept[at] = now;
+        let shard = Arc::make_mut(&mut self.shards[at]);
+        let before = shard.len();
+        shard.retain(|_, value| wanted(value));
+        self.keys -= before - shard.len();
     }
 
     /// Sets the value of a key.
@@ -61,7 +101,10 @@ impl<K: Hash + Eq + Ord + Copy + Sharded, V: Copy> Shards<K, V> {
     }
 
     /// Every key with its value, in no order.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (K, V)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (K, V)>
+    where
+        V: Copy,
+    {
         let pairs = self.shards.iter().flat_map(|shard| shard.iter());
         pairs.map(|(key, value)| (*key, *value))
     }
@@ -69,7 +112,10 @@ impl<K: Hash + Eq + Ord + Copy + Sharded, V: Copy> Shards<K, V> {
     /// Every key with its value, shard by shard, in the order of the keys of each.
     pub(super) fn sorted(&self) -> impl Iterator<Item = (K, V)> {
         self.shards.iter().flat_map(|shard| {
-            let mut all: Vec<(K, V)> = shard.iter().map(|(key, value)| (*key, *value)).collect();
+            let mut all: Vec<(K, V)> = shard
+                .iter()
+                .map(|(key, value)| (*key, value.clone()))
+                .collect();
             all.sort_unstable_by_key(|(key, _)| *key);
             all
         })

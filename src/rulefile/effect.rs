@@ -1,5 +1,6 @@
 //! What rules give: discounts and accruals.
 
+use super::cap::{caps, hold};
 use super::keys::{ACCRUE, BAND, DISCOUNT, EARN, GIVE, PAYERS};
 use super::known::{Ids, Known};
 use super::when::Conditions;
@@ -39,6 +40,7 @@ pub(super) fn discount<'f>(
     let when = scope.conditions.when(&table);
     let given = table.required("give", give);
     let paid_by = table.required("paid_by", paid_by);
+    let caps = caps(&table, None);
     let (give, max) = given?;
     Some(Discount {
         id: ids.rule(scope.club, name?),
@@ -46,6 +48,7 @@ pub(super) fn discount<'f>(
         give,
         max,
         paid_by: paid_by?,
+        caps,
     })
 }
 
@@ -64,8 +67,11 @@ pub(super) fn accrue<'f>(
     let funded_by = table.required("funded_by", |v| {
         v.one_of(&PAYER_NAMES, &["operator", "issuer"])
     });
+    let hold = table.optional("hold", |v| hold(v, scope.club, ids));
     let earned = table.required("earn", |v| earn(v, scope.purses));
     let (purse, earn, tiered) = earned?;
+    let in_points = purse.kind == PurseKind::Points;
+    let caps = caps(&table, in_points.then_some(purse.decimals));
     if purse.kind == PurseKind::MerchantCredit && funded_by == Some(Payer::Club) {
         let value = table.get("funded_by")?;
         let fault = value.fault(
@@ -87,6 +93,8 @@ pub(super) fn accrue<'f>(
         earn,
         tiered,
         funded_by: funded_by?,
+        caps,
+        hold,
     })
 }
 

@@ -311,8 +311,39 @@ pub(super) const DISCOUNT: Shape = Shape {
         ("when", "the conditions, all of which must hold"),
         ("give", "what comes off the bill"),
         ("paid_by", "who bears it, parts of 100%"),
+        ("cap", "the most it gives over many purchases"),
+        ("on_cap", "trim: what is left of it; skip: nothing"),
     ],
-    later: &["cap", "on_cap", "carry", "say", "stop", "round_rial"],
+    later: &["carry", "say", "stop", "round_rial"],
+};
+
+/// A member of `cap`.
+pub(super) const CAP: Shape = Shape {
+    what: "a cap",
+    keys: &[
+        (
+            "per",
+            "whom it counts for: member, card, merchant, introducer, rule or club",
+        ),
+        (
+            "window",
+            "day, week, jalali-month, jalali-year or \"30 days\"",
+        ),
+        ("max_rial", "the most rials in it"),
+        ("max_points", "the most points in it"),
+        ("max_times", "how often in it"),
+    ],
+    later: &[],
+};
+
+/// `hold` of an accrual.
+pub(super) const HOLD: Shape = Shape {
+    what: "a hold",
+    keys: &[
+        ("until", "the event that releases what was earned"),
+        ("at_most", "without it, it lapses after so many days"),
+    ],
+    later: &[],
 };
 
 /// `give` of a discount.
@@ -384,8 +415,14 @@ pub(super) const ACCRUE: Shape = Shape {
         ),
         ("earn", "what is earned"),
         ("funded_by", "club or merchant"),
+        ("cap", "the most it gives over many purchases"),
+        ("on_cap", "trim: what is left of it; skip: nothing"),
+        (
+            "hold",
+            "{ until, at_most }: the event that what is earned waits for",
+        ),
     ],
-    later: &["cap", "on_cap", "hold", "say", "stop"],
+    later: &["say", "stop"],
 };
 
 /// `earn` of an accrual.

@@ -1,6 +1,6 @@
 //! What names stand for while a rule set is compiled, and the dense ids behind them.
 
-use crate::ledger::{Named, Names, PurseKind, TierId};
+use crate::ledger::{EventId, Named, Names, PurseKind, TierId};
 use crate::source::{Entry, Fault, Place, Value, nearest};
 use crate::terms::{ClubId, Iban, Map, PersonId, PurseId, RuleId, ShopId};
 
@@ -111,11 +111,12 @@ struct Next {
     person: usize,
     rule: usize,
     tier: usize,
+    event: usize,
 }
 
 impl<'n> Ids<'n> {
     pub(super) fn new(names: &'n Names) -> Ids<'n> {
-        let [_, club, purse, shop, person, rule, tier] = names.next_ids();
+        let [_, club, purse, shop, person, rule, tier, event] = names.next_ids();
         Ids {
             names,
             next: Next {
@@ -125,6 +126,7 @@ impl<'n> Ids<'n> {
                 person,
                 rule,
                 tier,
+                event,
             },
             new: Vec::new(),
             full: None,
@@ -223,6 +225,29 @@ impl<'n> Ids<'n> {
         let id =
             known.unwrap_or_else(|| TierId(small(&mut self.next.tier, "tiers", &mut self.full)));
         self.keep(Named::Tier {
+            id,
+            club,
+            name: name.to_owned(),
+        });
+        id
+    }
+
+    pub(super) fn event(&mut self, club: ClubId, name: &str) -> EventId {
+        // Several rules may wait for one event that no entry has named yet.
+        let named = |named: &Named| match named {
+            Named::Event {
+                id,
+                club: of,
+                name: n,
+            } if *of == club && n == name => Some(*id),
+            _ => None,
+        };
+        let known = self.names.event_id(club, name);
+        if let Some(id) = known.or_else(|| self.new.iter().find_map(named)) {
+            return id;
+        }
+        let id = EventId(small(&mut self.next.event, "events", &mut self.full));
+        self.keep(Named::Event {
             id,
             club,
             name: name.to_owned(),

@@ -3,6 +3,7 @@
 //! A folder of rules has `world/*.toml` (calendar, shops, people) and `clubs/*.toml` (one club a file). First every file
 //! is parsed, then the world is read, then each club in the order of its file name; all of them write to one log.
 
+mod cap;
 mod club;
 mod effect;
 mod keys;

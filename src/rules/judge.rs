@@ -2,18 +2,20 @@
 
 use crate::ledger::told::{PurseAmount, ToldBalance};
 use crate::ledger::{
-    Account, Effects, Exception, HeldLot, Lot, LotId, LotMove, LotTerms, Member, Mode, Party,
-    Posting, PurseKey, PurseKind, Reason, Redeem, Told, Verdict, Visit, Wishes,
+    Account, Counted, Effects, Exception, HeldLot, Hold, Lot, LotId, LotMove, LotTerms, Member,
+    Mode, Pages, Party, Posting, PurseKey, PurseKind, Reason, Redeem, Told, Verdict, Visit, Who,
+    Wishes,
 };
 use crate::rules::when::Circumstances;
 use crate::rules::{
-    Accrue, Available, Bands, Base, Club, Discount, Earn, Expiry, Give, Negative, Part, Payer,
-    Purse, RedeemTerms, Rounding, Share, Shop, Span, SpendAt, Split, Stack, World,
+    Accrue, Available, Bands, Base, Cap, Caps, Club, Discount, Earn, Expiry, Give, Most, Negative,
+    Part, Payer, Per, Purse, RedeemTerms, Rounding, Share, Shop, Span, SpendAt, Split, Stack,
+    World,
 };
 use crate::terms::money::scaled_down;
 use crate::terms::{
     AcquirerId, Day, Local, Moment, Overflow, Percent, PurseId, Rials, RuleId, ShopId, Times,
-    UnitId,
+    Token, UnitId,
 };
 
 /// A purchase before the rules of a club.
@@ -25,6 +27,8 @@ pub struct Case<'a> {
     pub club: &'a Club,
     /// The member it is for, as he stood before it.
     pub member: &'a Member,
+    /// What was counted before it.
+    pub book: &'a Pages,
     /// Where.
     pub shop: &'a Shop,
     /// Who sent it.
@@ -43,8 +47,10 @@ pub struct Case<'a> {
     pub wishes: &'a Wishes,
     /// Asked or advised.
     pub mode: Mode,
-    /// A card came with it, not a mobile number alone.
-    pub has_card: bool,
+    /// The card that came with it; none where a mobile number came alone.
+    pub card: Option<Token>,
+    /// How many days old an advice may be.
+    pub late: u16,
 }
 
 /// Why there is no judgement.
@@ -165,6 +171,7 @@ impl<'a> Work<'a> {
         for rule in &club.discounts {
             if self.seen.meet(&rule.when) {
                 let amount = self.worth_of(rule)?;
+                let amount = Rials(self.under_caps(rule.id, &rule.caps, amount.0));
                 if !amount.is_zero() {
                     given.push((rule, amount));
                 }
@@ -183,6 +190,7 @@ impl<'a> Work<'a> {
             }
             self.discount = self.discount.plus(amount)?;
             self.told.rules.push(rule.id);
+            self.count(rule.id, &rule.caps, amount.0);
             let club_part = club_part(rule, amount)?;
             self.owe_shop(Account::Club(club.id), club_part, Reason::ClubDiscount);
         }
@@ -231,7 +239,7 @@ impl<'a> Work<'a> {
         if terms.pin {
             return Err(Verdict::NotAllowed);
         }
-        if !self.case.has_card {
+        if self.case.card.is_none() {
             return Err(Verdict::NotAllowed);
         }
         if terms.not_mcc.binary_search(&self.case.mcc).is_ok() {
@@ -514,7 +522,7 @@ impl<'a> Work<'a> {
             let Some(purse) = club.purse(rule.purse) else {
                 continue;
             };
-            let amount = self.earning(rule)?;
+            let amount = self.under_caps(rule.id, &rule.caps, self.earning(rule)?);
             if amount > 0 {
                 earned.push((rule, purse, amount));
             }
@@ -580,7 +588,7 @@ impl<'a> Work<'a> {
     }
 
     fn earn(&mut self, rule: &Accrue, purse: &Purse, amount: i64) -> Result<(), NotJudged> {
-        let terms = self.lot_terms(rule.id, purse);
+        let terms = self.lot_terms(rule, purse);
         if terms.dies.is_some_and(|dies| dies <= self.case.local.day) {
             return Ok(());
         }
@@ -596,7 +604,11 @@ impl<'a> Work<'a> {
             purse.unit,
             Reason::Earned,
         );
-        let repaid = amount.min(self.debt(purse.id, shop));
+        // What waits is not his yet: it pays a debt when it is released.
+        let repaid = match terms.hold {
+            None => amount.min(self.debt(purse.id, shop)),
+            Some(_) => 0,
+        };
         if repaid > 0 {
             self.post(
                 Account::Purse(key),
@@ -612,6 +624,7 @@ impl<'a> Work<'a> {
         }
         self.fund(rule, purse, amount)?;
         self.told.rules.push(rule.id);
+        self.count(rule.id, &rule.caps, amount);
         match self.told.earned.iter_mut().find(|e| e.purse == purse.id) {
             Some(earned) => {
                 earned.amount += amount;
@@ -645,7 +658,7 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
-    fn lot_terms(&self, rule: RuleId, purse: &Purse) -> LotTerms {
+    fn lot_terms(&self, rule: &Accrue, purse: &Purse) -> LotTerms {
         let zone = &self.case.world.zone;
         let today = self.case.local.day;
         let usable_from = match purse.available {
@@ -656,10 +669,14 @@ impl<'a> Work<'a> {
             Available::AfterDays(days) => zone.midnight(today.plus(days)),
         };
         LotTerms {
-            rule: Some(rule),
+            rule: Some(rule.id),
             booked: self.case.business_day,
             usable_from,
             dies: dies(purse.expiry, today),
+            hold: rule.hold.map(|hold| Hold {
+                until: hold.until,
+                lapses: today.plus(hold.at_most_days + 1),
+            }),
         }
     }
 
@@ -689,6 +706,63 @@ impl<'a> Work<'a> {
             terms,
             amount,
         });
+    }
+
+    // ---------------------------------------------------------------------------------------- caps
+
+    /// What the caps of a rule leave of what it would give.
+    fn under_caps(&self, rule: RuleId, caps: &Caps, amount: i64) -> i64 {
+        let mut left = amount;
+        for cap in &caps.rows {
+            let Some(who) = self.who(cap.per) else {
+                continue;
+            };
+            let day = self.case.local.day;
+            let used = self.case.book.used(rule, who, cap.window, day);
+            let room = match cap.most {
+                Most::Amount(most) => most.saturating_sub(used.amount).max(0),
+                Most::Times(most) if used.times >= most => 0,
+                Most::Times(_) => continue,
+            };
+            left = left.min(room);
+        }
+        if caps.skips && left < amount { 0 } else { left }
+    }
+
+    /// Keeps what counts toward the caps of a rule that has given: a row for each whom and window, however many maxima.
+    fn count(&mut self, rule: RuleId, caps: &Caps, amount: i64) {
+        for (at, cap) in caps.rows.iter().enumerate() {
+            let same =
+                |other: &&Cap| (other.per, other.window.kind()) == (cap.per, cap.window.kind());
+            if caps.rows[..at].iter().any(|other| same(&other)) {
+                continue;
+            }
+            let windows = caps.rows.iter().filter(same).map(|other| other.window);
+            let longest = windows.max_by_key(|window| window.days());
+            let (Some(who), Some(window)) = (self.who(cap.per), longest) else {
+                continue;
+            };
+            self.effects.counted.push(Counted {
+                rule,
+                who,
+                window,
+                day: self.case.local.day,
+                late: self.case.late,
+                amount,
+            });
+        }
+    }
+
+    fn who(&self, per: Per) -> Option<Who> {
+        let member = self.case.member;
+        match per {
+            Per::Member => Some(Who::Member(member.id)),
+            Per::Card => Some(Who::card(member.id, self.case.card)),
+            Per::Merchant => Some(Who::Shop(self.case.shop.id)),
+            Per::Introducer => member.introducer.map(Who::Introducer),
+            Per::Rule => Some(Who::Rule),
+            Per::Club => Some(Who::Club(self.case.club.id)),
+        }
     }
 
     // --------------------------------------------------------------------------------------- split

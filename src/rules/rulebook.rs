@@ -1,6 +1,6 @@
 //! A rule set as it is judged by: every name resolved, every list sorted, every ratio exact.
 
-use crate::ledger::{Named, Party, PurseKind, TierId};
+use crate::ledger::{EventId, Named, Party, PurseKind, TierId, Window};
 use crate::terms::person::Identity;
 use crate::terms::{
     ClubId, Day, Map, Percent, PersonId, PurseId, Rate, Rials, RuleId, SetNumber, ShopId,
@@ -173,6 +173,52 @@ pub enum Give {
     Bands(Bands),
 }
 
+/// Whom a cap counts for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Per {
+    /// Each member.
+    Member,
+    /// Each card of a member.
+    Card,
+    /// Each shop.
+    Merchant,
+    /// All together whom one member brought; who was brought by nobody is not counted.
+    Introducer,
+    /// The whole rule.
+    Rule,
+    /// The whole rule in this club.
+    Club,
+}
+
+/// The most that a cap allows within its window.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Most {
+    /// In smallest units of what the rule gives.
+    Amount(i64),
+    /// So often.
+    Times(u64),
+}
+
+/// One cap of a rule.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Cap {
+    /// Whom it counts for.
+    pub per: Per,
+    /// The span of days.
+    pub window: Window,
+    /// The most in it.
+    pub most: Most,
+}
+
+/// All caps of a rule; most rules have none.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Caps {
+    /// Each must hold.
+    pub rows: Vec<Cap>,
+    /// Where they leave less than the rule would give, it gives nothing.
+    pub skips: bool,
+}
+
 /// A rule of the discount stage.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Discount {
@@ -186,6 +232,8 @@ pub struct Discount {
     pub max: Option<Rials>,
     /// Who pays it; shares add up to the whole.
     pub paid_by: Vec<PaidBy>,
+    /// At most this over all purchases of a window.
+    pub caps: Caps,
 }
 
 /// What an amount is reckoned of.
@@ -229,6 +277,19 @@ pub struct Accrue {
     pub tiered: bool,
     /// Who pays for it.
     pub funded_by: Payer,
+    /// At most this over all purchases of a window.
+    pub caps: Caps,
+    /// What the earning waits for.
+    pub hold: Option<HoldTerms>,
+}
+
+/// What an earning waits for before it is the member's.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct HoldTerms {
+    /// The event that releases it.
+    pub until: EventId,
+    /// It waits to the end of the day so many days after the purchase.
+    pub at_most_days: i32,
 }
 
 /// When earnings can be spent.

@@ -55,6 +55,7 @@ pub fn undo(original: &Entry, undoing: &Undoing<'_>) -> Result<Effects, Overflow
             original: Some(original.head.sequence),
             reverses: true,
             visit: before.visit,
+            counted: before.counted.clone(),
             ..Effects::none()
         },
     };
@@ -166,7 +167,8 @@ impl Work<'_> {
             .iter()
             .filter(|(purse, shop, _)| *purse == key.purse && *shop == key.shop)
             // What is dead is worth nothing, whether a batch has swept it or not (S9).
-            .filter(|(_, _, lot)| !lot.is_dead(self.undoing.today))
+            // What waits for an event is not his yet: nothing is paid with it.
+            .filter(|(_, _, lot)| !lot.is_dead(self.undoing.today) && !lot.is_held())
             .map(|(_, _, lot)| *lot)
             .collect();
         others.sort_by_key(|lot| {
@@ -225,6 +227,7 @@ impl Work<'_> {
                 booked: self.undoing.business_day,
                 usable_from: self.undoing.at,
                 dies: None,
+                hold: None,
             };
             self.open_lot(key, terms, posting.amount - forgiven);
         }

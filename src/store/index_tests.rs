@@ -136,6 +136,7 @@ fn some_lot(random: &mut Random) -> LotMove {
             booked: Day(20_000),
             usable_from: Moment(0),
             dies: None,
+            hold: None,
         },
         amount: 5,
     }

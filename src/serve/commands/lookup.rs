@@ -248,6 +248,16 @@ fn input(input: &Input, names: &Names) -> Value {
             "member": done,
             "of": of,
         }),
+        Input::Event {
+            event,
+            member,
+            reason,
+        } => json!({
+            "kind": "event",
+            "event": names.event(*event),
+            "member": member.0,
+            "reason": reason,
+        }),
     }
 }
 

@@ -398,6 +398,7 @@ impl Telling {
             Input::DayTurned { .. } => ("day-turned", None),
             Input::RulesLoaded { .. } => ("rules-loaded", None),
             Input::Opened { .. } => ("opened", None),
+            Input::Event { .. } => ("event", None),
         };
         let changes: Vec<&str> = effects
             .members
