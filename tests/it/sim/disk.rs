@@ -24,7 +24,8 @@ pub(super) struct Platter {
     state: Arc<Mutex<State>>,
     /// Names and lengths; sectors are kept here.
     names: Unsynced,
-    folder: PathBuf,
+    /// Journal and archive.
+    folders: [PathBuf; 2],
     /// The journal's own thread is not waited for: segments are taken before they are zeroed, and the run is not quite the
     /// same again.
     pub(super) hasty: bool,
@@ -116,7 +117,7 @@ impl Platter {
             state: Arc::new(Mutex::new(state)),
             names: Unsynced::default(),
             hasty: seed % 4 == 3,
-            folder: folder.join("journal"),
+            folders: ["journal", "archive"].map(|name| folder.join(name)),
         }
     }
 
@@ -154,6 +155,11 @@ impl Platter {
     /// Nothing more reaches the disk.
     pub(super) fn stop(&self) {
         self.lock().dead = true;
+    }
+
+    /// Whether nothing reaches the disk any more.
+    pub(super) fn is_dead(&self) -> bool {
+        self.lock().dead
     }
 
     /// The machine is there again, as it was: what was written is still in memory, whether it is on the disk or not.
@@ -225,10 +231,11 @@ impl Platter {
     }
 
     fn files(&self) -> Vec<PathBuf> {
-        let names = fs::read_dir(&self.folder);
-        let mut paths: Vec<PathBuf> = names.map_or(Vec::new(), |names| {
-            names.flatten().map(|name| name.path()).collect()
-        });
+        let names = self
+            .folders
+            .iter()
+            .filter_map(|folder| fs::read_dir(folder).ok());
+        let mut paths: Vec<PathBuf> = names.flatten().flatten().map(|name| name.path()).collect();
         paths.sort();
         paths
     }

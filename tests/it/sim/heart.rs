@@ -1,7 +1,6 @@
 //! The pure core over the real journal, driven as the daemon's threads drive it: a group is decided while the one before is
 //! written, and nothing is told before it is durable.
 
-use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -10,8 +9,11 @@ use std::time::{Duration, Instant};
 use clubswitch::engine::{
     Act, Brought, Decision, Engine, Found, Group, Limits, Opening, OpeningLot, OpeningMember,
 };
-use clubswitch::journal::{AppendError, Journal, OpenError, Options, Reader, Room, snapshot};
-use clubswitch::ledger::{Book, Entry, Item, Mode, Names, Request, Told, finding, record};
+use clubswitch::journal::{
+    AppendError, Archive, ArchiveError, Journal, OpenError, Options, ReadError, Reader, Room,
+    snapshot,
+};
+use clubswitch::ledger::{Book, Entry, Item, Mode, Names, Request, Told, Verdict, finding, record};
 use clubswitch::rulefile;
 use clubswitch::rules::Rulebook;
 use clubswitch::serve::data;
@@ -28,9 +30,10 @@ pub(super) const SEGMENT_BYTES: u64 = 64 << 10;
 const GROUP_BYTES_RESERVED: usize = 8 << 10;
 const QUEUE_MOST: usize = 100;
 
-/// What is durable, by what it is found under.
+/// What the ledger database has, by what it is found under.
 #[derive(Default)]
 struct Index {
+    /// It may be behind, or be made again.
     up_to: u64,
     under: HashMap<Item, Vec<Sequence>>,
 }
@@ -40,15 +43,47 @@ pub(super) struct Heart {
     dir: PathBuf,
     engine: Engine,
     journal: Journal,
+    /// Reads journal and archive.
     reader: Reader,
+    /// Reads the journal alone.
+    kept: Reader,
+    archive: Archive,
+    /// Where the journal begins.
+    first: u64,
+    limits: Limits,
     room: Room,
     platter: Platter,
-    index: RefCell<Index>,
+    index: Index,
+    pub(super) done: Done,
     queue: VecDeque<(usize, bool)>,
     /// What was decided since the last group was handed over.
     decided: Vec<Outcome>,
     flight: Option<Flight>,
     sabotage: Sabotage,
+    /// For the sabotage that takes another message for a repeat.
+    digests: HashMap<[u8; 34], u64>,
+}
+
+/// What was met.
+#[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
+pub(super) struct Done {
+    /// Messages whose key something else had used.
+    pub(super) conflicts: u64,
+    /// Look-ups that the ledger database could not answer.
+    pub(super) unknown: u64,
+    /// Entries that were wanted and had left the journal.
+    pub(super) gone: u64,
+    /// Segments that left it.
+    pub(super) archived: u64,
+}
+
+impl Done {
+    pub(super) fn add(&mut self, one: &Done) {
+        self.conflicts += one.conflicts;
+        self.unknown += one.unknown;
+        self.gone += one.gone;
+        self.archived += one.archived;
+    }
 }
 
 /// What somebody is told once it is durable.
@@ -86,6 +121,10 @@ pub(super) struct Turn {
     pub(super) delay: u64,
     pub(super) snapshot: bool,
     pub(super) turn_day: bool,
+    /// So many entries the ledger database follows.
+    pub(super) follow: u64,
+    /// What nobody may ask for any more leaves the journal.
+    pub(super) archive: bool,
     /// The process ends between the commit and the answers.
     pub(super) die_before_telling: bool,
 }
@@ -110,7 +149,11 @@ impl Heart {
             OpenError::Io { .. } | OpenError::NoRoom { .. } => End::Crash,
             other => End::Wrong(format!("it does not open: {other}")),
         })?;
-        let reader = journal.reader();
+        let kept = journal.reader();
+        let identity = journal.folder().identity();
+        let archive = Archive::open_on(platter.disk(), &dir.join("archive"), identity)
+            .map_err(wrong("the archive"))?;
+        let reader = kept.clone().with_archive(archive.clone());
         let mut book = match newest {
             Some(mut newest) => {
                 Book::read(&mut newest, REMEMBERED).map_err(wrong("the snapshot"))?
@@ -134,6 +177,13 @@ impl Heart {
             dir: dir.to_owned(),
             engine: Engine::new(book, rules(), limits),
             room: journal.room(),
+            // It is at hand, or begun again.
+            index: Index::default(),
+            done: Done::default(),
+            first: 1,
+            limits,
+            archive,
+            kept,
             reader,
             journal,
             platter: platter.clone(),
@@ -141,8 +191,12 @@ impl Heart {
             decided: Vec::new(),
             flight: None,
             sabotage,
-            index: RefCell::default(),
+            digests: HashMap::new(),
         };
+        heart.first = heart.first_kept()?;
+        if heart.journal.epoch().is_multiple_of(2) {
+            heart.follow(u64::MAX)?;
+        }
         heart.settle()?;
         heart.begin(now);
         Ok(heart)
@@ -160,6 +214,11 @@ impl Heart {
     pub(super) fn arrive(&mut self, calls: Vec<(usize, bool)>) {
         let room = QUEUE_MOST.saturating_sub(self.queue.len());
         self.queue.extend(calls.into_iter().take(room));
+    }
+
+    /// What has come and is not decided is as good as lost.
+    pub(super) fn forget_the_queue(&mut self) {
+        self.queue.clear();
     }
 
     pub(super) fn is_idle(&self) -> bool {
@@ -187,6 +246,7 @@ impl Heart {
         request: impl Fn(usize) -> &'r Request,
     ) -> Result<(Vec<Outcome>, Vec<usize>), End> {
         let mut refused = Vec::new();
+        self.follow(turn.follow)?;
         let full = self.room.reserve(GROUP_BYTES_RESERVED).is_err();
         if turn.turn_day && !full {
             // Before the first acquirer there is no day.
@@ -212,8 +272,15 @@ impl Heart {
             {
                 found.stan = Some(999_999);
             }
-            let (told, entry) = self.decide(&request, turn.now)?;
-            self.decided.push(Outcome { call, told, entry });
+            if self.sabotage == Sabotage::OverlookConflicts {
+                let (key, digest) = (request.asked.key, request.asked.digest);
+                request.asked.digest = *self.digests.entry(key.bytes()).or_insert(digest);
+            }
+            match self.decide(&request, turn.now)? {
+                Some((told, entry)) => self.decided.push(Outcome { call, told, entry }),
+                None if request.asked.mode == Mode::Ask => refused.push(call),
+                None => {}
+            }
         }
         let mut told = Vec::new();
         if let Some(flight) = self.flight.take_if(|flight| flight.not_before <= turn.tick) {
@@ -237,7 +304,72 @@ impl Heart {
                 not_before: turn.tick + turn.delay,
             });
         }
+        if turn.archive {
+            self.archive(turn.now)?;
+        }
         Ok((told, refused))
+    }
+
+    /// The ledger database takes what is durable.
+    fn follow(&mut self, most: u64) -> Result<(), End> {
+        let next = (self.index.up_to + 1).max(self.first);
+        for entry in entries(&self.kept, next)? {
+            let sequence = entry.head.sequence;
+            if sequence.0 >= next.saturating_add(most) {
+                break;
+            }
+            let mut items = Vec::new();
+            finding::items(&entry, &mut items);
+            for item in items {
+                self.index.under.entry(item).or_default().push(sequence);
+            }
+            self.index.up_to = sequence.0;
+        }
+        Ok(())
+    }
+
+    /// What is so old that nothing of it is known again leaves the journal, as the daemon's archiver sees to it.
+    fn archive(&mut self, now: Moment) -> Result<(), End> {
+        let [Some(older), _] = snapshot::sequences(&self.dir) else {
+            return Ok(());
+        };
+        let days = i64::from(self.limits.duplicate_days) + 2;
+        let cutoff = now.plus_seconds(-86_400 * days);
+        let old = entries(&self.kept, self.first)?;
+        let old = old.iter().take_while(|entry| entry.head.at < cutoff);
+        let bound = (self.first + old.count() as u64)
+            .min(older + 1)
+            .min(self.index.up_to + 1);
+        if bound == self.first {
+            return Ok(());
+        }
+        let segments = self.journal.segments();
+        match segments.archive_before(bound, &self.archive, |_, _| {}) {
+            Ok(moved) => self.done.archived += moved.len() as u64,
+            Err(_) if self.platter.is_dead() => return Err(End::Crash),
+            // An operator is told, and it is tried again.
+            Err(ArchiveError::Io { .. }) => {}
+            Err(error) => return Err(End::Wrong(error.to_string())),
+        }
+        self.platter.settled();
+        let first = self.first_kept()?;
+        if first > self.first {
+            self.first = first;
+            self.index.under.retain(|_, under| {
+                under.retain(|at| at.0 >= first);
+                !under.is_empty()
+            });
+        }
+        Ok(())
+    }
+
+    /// Where the journal begins.
+    fn first_kept(&self) -> Result<u64, End> {
+        match self.kept.find(1) {
+            Err(ReadError::Gone { first, .. }) => Ok(first),
+            Ok(_) => Ok(1),
+            Err(error) => Err(wrong("the journal")(error)),
+        }
     }
 
     /// Waits until the journal's own thread has done what it is about to do, so that its pace is not to be seen.
@@ -267,17 +399,36 @@ impl Heart {
         }
     }
 
-    fn decide(&mut self, request: &Request, now: Moment) -> Result<(Told, Option<Sequence>), End> {
+    /// `None` where the ledger database cannot say what is needed.
+    fn decide(
+        &mut self,
+        request: &Request,
+        now: Moment,
+    ) -> Result<Option<(Told, Option<Sequence>)>, End> {
         let mut brought = Brought::default();
         for _ in 0..8 {
             match self.engine.decide(request, &brought, now) {
-                Decision::Tell(answer) => return Ok((answer.told, answer.entry)),
+                Decision::Tell(answer) => {
+                    let conflict = answer.told.verdict == Verdict::KeyConflict;
+                    self.done.conflicts += u64::from(conflict);
+                    return Ok(Some((answer.told, answer.entry)));
+                }
                 Decision::Needs(needed) => {
                     for sequence in needed.entries {
-                        brought.entries.push(self.fetch(sequence)?);
+                        match self.fetch(sequence)? {
+                            Some(entry) => brought.entries.push(entry),
+                            None => {
+                                self.done.gone += 1;
+                                brought.gone_before = Sequence(self.first);
+                            }
+                        }
                     }
                     for item in needed.items {
-                        brought.found.push(self.under(item, needed.before)?);
+                        let Some(found) = self.under(item, needed.before)? else {
+                            self.done.unknown += 1;
+                            return Ok(None);
+                        };
+                        brought.found.push(found);
                     }
                 }
             }
@@ -285,48 +436,40 @@ impl Heart {
         Err(End::Wrong("what was brought was never enough".to_owned()))
     }
 
-    /// What is found under an item, as the ledger database finds it: among what is durable.
-    fn under(&self, item: Item, before: Sequence) -> Result<Found, End> {
+    /// What is found under an item, as the ledger database finds it: among what it has. `None`: it does not have enough.
+    fn under(&self, item: Item, before: Sequence) -> Result<Option<Found>, End> {
         let durable = self.reader.last_sequence();
         if durable + 1 < before.0 {
             return Err(End::Wrong(format!(
                 "{before} is forgotten before it is durable"
             )));
         }
-        let mut index = self.index.borrow_mut();
-        for entry in entries(&self.reader, index.up_to + 1)? {
-            let mut items = Vec::new();
-            finding::items(&entry, &mut items);
-            for item in items {
-                index
-                    .under
-                    .entry(item)
-                    .or_default()
-                    .push(entry.head.sequence);
-            }
-            index.up_to = entry.head.sequence.0;
+        let index = &self.index;
+        if index.up_to + 1 < before.0 && self.sabotage != Sabotage::TakeUnknownForAbsent {
+            return Ok(None);
         }
-        let under = index.under.get(&item).into_iter().flatten();
-        Ok(Found {
+        let sequences = index.under.get(&item).into_iter().flatten();
+        Ok(Some(Found {
             item,
-            sequences: under.rev().copied().collect(),
-            up_to: Sequence(durable),
-        })
+            sequences: sequences.rev().copied().collect(),
+            up_to: Sequence(index.up_to.max(before.0 - 1)),
+        }))
     }
 
-    /// An entry out of memory: it may still be on its way.
-    fn fetch(&self, sequence: Sequence) -> Result<Entry, End> {
+    /// An entry out of memory: it may still be on its way. `None`: it has left the journal.
+    fn fetch(&self, sequence: Sequence) -> Result<Option<Entry>, End> {
         let flying = self
             .flight
             .as_ref()
             .and_then(|flight| flight.group.as_ref());
         if let Some(entry) = flying.and_then(|group| group.entry(sequence)) {
-            return Ok(entry);
+            return Ok(Some(entry));
         }
-        let group = self
-            .reader
-            .find(sequence.0)
-            .map_err(wrong("an old entry"))?;
+        if sequence.0 < self.first {
+            return Ok(None);
+        }
+        let group = self.kept.find(sequence.0);
+        let group = group.map_err(wrong("an old entry"))?;
         let entries = group.map(|group| data::entries(&group)).transpose();
         entries
             .map_err(wrong("an old entry"))?
@@ -335,6 +478,7 @@ impl Heart {
                     .into_iter()
                     .find(|entry| entry.head.sequence == sequence)
             })
+            .map(Some)
             .ok_or_else(|| End::Wrong(format!("entry {sequence} is wanted, and nowhere")))
     }
 

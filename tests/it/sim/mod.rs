@@ -1,5 +1,6 @@
 //! The simulation: the whole core and the real journal over a disk that tears, forgets, fills and fails, behind a network that
-//! loses, copies and reorders, crashed at any point; and a naive model beside it. Runs three seconds by default;
+//! loses, copies and reorders, beside a ledger database that is behind, and an archive; crashed at any point; and a naive model
+//! beside it. Runs three seconds by default;
 //! `SIM_S=600 cargo test sim` for longer, `SEED=0x.. cargo test sim` for one run again.
 
 mod disk;
@@ -13,6 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use clubswitch::engine::Limits;
+use clubswitch::ledger::Verdict;
 use clubswitch::terms::{Local, Moment};
 
 use crate::random::Dice;
@@ -33,6 +35,8 @@ enum Sabotage {
     SyncWithoutSyncing,
     DecideRepeatsAnew,
     ReverseInWordsOnly,
+    OverlookConflicts,
+    TakeUnknownForAbsent,
 }
 
 /// What a run was.
@@ -46,6 +50,9 @@ struct Report {
     not_opened: u64,
     refused: u64,
     done: Done,
+    met: heart::Done,
+    nights: u64,
+    pauses: u64,
 }
 
 struct Run<'a> {
@@ -64,6 +71,9 @@ struct Run<'a> {
     /// The switch is down until then.
     down: u64,
     room_again: u64,
+    /// How many nights may still pass, and how many times so long that nothing is remembered.
+    nights: u64,
+    pauses: u64,
     report: Report,
 }
 
@@ -72,9 +82,20 @@ fn run(seed: u64, sabotage: Sabotage) -> Result<Report, String> {
     let dir = fast_folder();
     let mut dice = Dice(seed);
     let zone = &heart::rules().world.zone;
-    let limits = Limits {
-        recent_entries: [0, 20, 10_000][dice.below(3) as usize],
-        ..Limits::default()
+    let recent_entries = [0, 20, 10_000][dice.below(3) as usize];
+    let forgetful = dice.below(3) == 0;
+    let limits = if forgetful {
+        Limits {
+            recent_entries,
+            advice_days: 1,
+            duplicate_days: 2,
+            ..Limits::default()
+        }
+    } else {
+        Limits {
+            recent_entries,
+            ..Limits::default()
+        }
     };
     let mut run = Run {
         dir: dir.path(),
@@ -89,9 +110,12 @@ fn run(seed: u64, sabotage: Sabotage) -> Result<Report, String> {
         peace: [200, 200, 1_500][dice.below(3) as usize],
         down: 0,
         room_again: 0,
+        nights: if forgetful { 0 } else { dice.below(4) },
+        pauses: if forgetful { 2 } else { 0 },
         report: Report::default(),
         dice,
     };
+    run.shop.counts_anew = run.nights + run.pauses > 0;
     if sabotage == Sabotage::SyncWithoutSyncing {
         run.platter.lie();
     }
@@ -136,6 +160,10 @@ impl Run<'_> {
             if self.dice.below(100) == 0 {
                 self.now = self.now.plus_seconds(self.dice.below(12_000) as i64);
             }
+            self.pass_time();
+            if self.dice.below(20) == 0 {
+                self.shop.confuse(self.tick);
+            }
             // Where nothing happens for long, segments fill.
             for _ in 0..self.dice.below(2 + self.peace / 400) {
                 let local = heart::rules().world.zone.local(self.now);
@@ -167,15 +195,24 @@ impl Run<'_> {
             },
             snapshot: self.dice.below(15) == 0,
             turn_day: storm && self.dice.below(150) == 0,
+            follow: if storm {
+                [0, 0, 0, 10, 1_000][self.dice.below(5) as usize]
+            } else {
+                u64::MAX
+            },
+            archive: self.dice.below(25) == 0,
             die_before_telling: storm && self.dice.below(120) == 0,
         };
         let calls = &self.shop.calls;
+        let met = std::mem::take(&mut heart.done);
+        self.report.met.add(&met);
         match heart.turn(&turn, |call| &calls[call].request) {
             Ok((told, refused)) => {
                 for outcome in told {
                     self.model.told(outcome.call, &outcome.told)?;
                     let known = shop::is_answer(&outcome.told);
-                    if known && outcome.entry.is_none() {
+                    let conflict = outcome.told.verdict == Verdict::KeyConflict;
+                    if known && !conflict && outcome.entry.is_none() {
                         return Err(format!(
                             "call {} was told {:?} and nothing was kept",
                             outcome.call, outcome.told
@@ -192,6 +229,28 @@ impl Run<'_> {
                 Ok(())
             }
             Err(end) => self.ended(end),
+        }
+    }
+
+    /// At times much time passes: a night, after which terminals count anew, or more than anything is remembered.
+    fn pass_time(&mut self) {
+        if self.nights > 0 && self.dice.below(100) == 0 {
+            self.nights -= 1;
+            self.now = self
+                .now
+                .plus_seconds(80_000 + self.dice.below(40_000) as i64);
+            self.shop.count_anew();
+            self.report.nights += 1;
+        }
+        if self.pauses > 0 && self.dice.below(120) == 0 {
+            self.pauses -= 1;
+            let days = 5 + self.dice.below(3) as i64;
+            self.now = self.now.plus_seconds(86_400 * days);
+            self.shop.retire();
+            if let Some(heart) = &mut self.heart {
+                heart.forget_the_queue();
+            }
+            self.report.pauses += 1;
         }
     }
 
@@ -353,6 +412,8 @@ fn the_simulation_notices() {
         Sabotage::SyncWithoutSyncing,
         Sabotage::DecideRepeatsAnew,
         Sabotage::ReverseInWordsOnly,
+        Sabotage::OverlookConflicts,
+        Sabotage::TakeUnknownForAbsent,
     ] {
         let noticed = (1..30).find_map(|seed| run(seed, sabotage).err());
         println!("{sabotage:?}: {noticed:?}");
@@ -369,6 +430,9 @@ impl Report {
         self.power_cuts += one.power_cuts;
         self.not_opened += one.not_opened;
         self.refused += one.refused;
+        self.met.add(&one.met);
+        self.nights += one.nights;
+        self.pauses += one.pauses;
         self.done.add(&one.done);
     }
 }

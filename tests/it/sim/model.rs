@@ -3,10 +3,15 @@
 
 use std::collections::BTreeMap;
 
-use clubswitch::ledger::{Account, Book, Entry, Function, Input, Key, PurseKey, Told, Verdict};
+use clubswitch::ledger::{
+    Account, Asked, Book, Entry, Function, Input, PurseKey, Request, Told, Verdict,
+};
 use clubswitch::terms::{MemberId, PurseId};
 
 use super::shop::{Shop, is_answer};
+
+/// Terminal, trace number, its time, kind.
+type Slot = ([u8; 8], u32, u32, u8);
 
 /// What was told, call by call.
 #[derive(Default)]
@@ -17,6 +22,8 @@ pub(super) struct Model {
 /// What the journal's entries say together.
 #[derive(Default)]
 struct Tally {
+    /// The entry of each key.
+    keys: BTreeMap<Slot, u64>,
     /// What each call was told, by the entry of its key.
     told: BTreeMap<usize, Told>,
     /// Of each purchase, what it moved, and what its reversal moved.
@@ -62,9 +69,17 @@ impl Model {
     ) -> Result<(), String> {
         let tally = Tally::of(shop, entries)?;
         for (call, told) in self.told.iter().enumerate() {
-            if let Some(told) = told
-                && tally.told.get(&call) != Some(told)
-            {
+            let Some(told) = told else {
+                continue;
+            };
+            if told.verdict == Verdict::KeyConflict {
+                let key = key_of(&shop.calls[call].request);
+                if tally.told.contains_key(&call) || !tally.keys.contains_key(&key) {
+                    return Err(format!(
+                        "call {call} was told that its key is used, and nobody else has used it"
+                    ));
+                }
+            } else if tally.told.get(&call) != Some(told) {
                 return Err(format!(
                     "call {call} was told {told:?}, the journal has {:?}",
                     tally.told.get(&call)
@@ -89,7 +104,7 @@ impl Model {
         for call in shop.buys[at].asks.iter().chain(&shop.buys[at].undoes) {
             let asked = &shop.calls[*call].request.asked;
             let entry = entries.iter().find(|entry| match &entry.input {
-                Input::Request(found) => name(&found.key) == name(&asked.key),
+                Input::Request(found) => name(found) == name(asked),
                 _ => false,
             });
             let sequence = entry.map_or(0, |entry| entry.head.sequence.0);
@@ -125,7 +140,7 @@ impl Model {
                 undone.len()
             ));
         }
-        let is_undone = buy.undoes.iter().any(|call| self.undoes(*call));
+        let is_undone = buy.undoes.iter().any(|call| undoes(self.first(*call)));
         let stands = moved.len() > undone.len();
         if is_undone && stands {
             return Err("a reversal of it was answered, and it still has its effect".to_owned());
@@ -141,23 +156,18 @@ impl Model {
         Ok(())
     }
 
-    fn undoes(&self, call: usize) -> bool {
-        self.first(call).is_some_and(|told| {
-            told.verdict.is_approved() || told.verdict == Verdict::OriginalNotFound
-        })
-    }
-
     /// When everybody has his answer: what members have is what they had, and what their receipts say.
     fn check_receipts(&self, shop: &Shop, tally: &Tally, book: &Book) -> Result<(), String> {
         let mut has = tally.opened.clone();
+        // What nobody came back to may be decided, and told to nobody.
+        let first = |call: usize| self.first(call).or_else(|| tally.told.get(&call).cloned());
         for (at, buy) in shop.buys.iter().enumerate() {
-            let approved =
-                |call: &&usize| self.first(**call).is_some_and(|t| t.verdict.is_approved());
-            if buy.undoes.iter().any(|call| self.undoes(*call)) {
+            let approved = |call: &&usize| first(**call).is_some_and(|t| t.verdict.is_approved());
+            if buy.undoes.iter().any(|call| undoes(first(*call))) {
                 continue;
             }
             for call in buy.asks.iter().filter(approved) {
-                let told = self.first(*call).unwrap();
+                let told = first(*call).unwrap();
                 let lists = [(&told.earned, 1), (&told.redeemed, -1)];
                 for (part, sign) in lists
                     .iter()
@@ -199,7 +209,7 @@ impl Tally {
             .calls
             .iter()
             .enumerate()
-            .map(|(at, call)| (name(&call.request.asked.key), at))
+            .map(|(at, call)| (name(&call.request.asked), at))
             .collect();
         let mut tally = Tally::default();
         let mut buys = BTreeMap::new();
@@ -211,7 +221,7 @@ impl Tally {
             let Input::Request(asked) = &entry.input else {
                 continue;
             };
-            let Some(call) = calls.get(&name(&asked.key)).copied() else {
+            let Some(call) = calls.get(&name(asked)).copied() else {
                 return Err(format!(
                     "nobody has sent what entry {} answers",
                     entry.head.sequence
@@ -224,6 +234,13 @@ impl Tally {
                 .ok_or("an answer that tells nothing")?;
             if tally.told.insert(call, told).is_some() {
                 return Err(format!("call {call} is in the journal twice"));
+            }
+            let key = key_of(&shop.calls[call].request);
+            if let Some(before) = tally.keys.insert(key, entry.head.sequence.0) {
+                return Err(format!(
+                    "entries {before} and {} have the same key",
+                    entry.head.sequence
+                ));
             }
             let buy = shop.calls[call].buy;
             let moves = !entry.effects.postings.is_empty() || !entry.effects.lots.is_empty();
@@ -327,7 +344,19 @@ fn check_undone(moved: &Entry, undone: &Entry) -> Result<(), String> {
     Ok(())
 }
 
+/// Whether an answer to a reversal says that it has been seen to.
+fn undoes(told: Option<Told>) -> bool {
+    told.is_some_and(|told| told.verdict.is_approved() || told.verdict == Verdict::OriginalNotFound)
+}
+
 /// A message by what its terminal knows of it.
-fn name(key: &Key) -> ([u8; 8], u32, u8) {
-    (key.terminal, key.stan, key.kind)
+fn name(asked: &Asked) -> ([u8; 8], u32, u32, u8, u64) {
+    let key = &asked.key;
+    (key.terminal, key.stan, key.local, key.kind, asked.digest)
+}
+
+/// What a terminal must use once.
+fn key_of(request: &Request) -> Slot {
+    let key = &request.asked.key;
+    (key.terminal, key.stan, key.local, key.kind)
 }

@@ -1,5 +1,5 @@
 //! Terminals on a bad network: they buy, repeat what they have no answer for, give up and reverse, reverse before or twice,
-//! tell afterwards what they did alone. The network loses, copies, delays, and lets messages overtake one another.
+//! tell afterwards what they did alone, count their messages anew, send something else under a number that was used. The network loses, copies, delays, and lets messages overtake one another.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -28,6 +28,12 @@ pub(super) struct Shop {
     wires: BinaryHeap<Reverse<(u64, u64, Item)>>,
     sent: u64,
     stans: Vec<u32>,
+    /// Reversals are counted apart: they have the time of what they undo.
+    undoes: u32,
+    /// Calls before this are of a time that nobody remembers: they are never sent again.
+    retired: usize,
+    /// Numbers are used again: a reversal says of which time it speaks.
+    pub(super) counts_anew: bool,
     dice: Dice,
     /// Whether the network behaves.
     pub(super) calm: bool,
@@ -51,6 +57,8 @@ pub(super) struct Buy {
     pub(super) asks: Vec<usize>,
     /// What is to undo it.
     pub(super) undoes: Vec<usize>,
+    /// Nothing but repeats comes after its request.
+    plain: bool,
 }
 
 /// What is on a wire.
@@ -82,6 +90,9 @@ impl Shop {
             wires: BinaryHeap::new(),
             sent: 0,
             stans: vec![0; terminals],
+            undoes: 500_000,
+            retired: 0,
+            counts_anew: false,
             dice: Dice(seed ^ 0x5b09),
             calm: false,
         }
@@ -109,8 +120,11 @@ impl Shop {
         let request = self.request(terminal, Function::Purchase, Mode::Ask, None, stamp(local));
         let mut request = self.with_a_basket(request);
         let buy = self.buys.len();
-        self.buys.push(Buy::default());
         let way = self.dice.below(12);
+        self.buys.push(Buy {
+            plain: way > 7,
+            ..Buy::default()
+        });
         if way == 0 {
             // The reversal overtakes its original, which may be still in the terminal.
             let stan = request.asked.key.stan;
@@ -140,6 +154,35 @@ impl Shop {
         };
         self.later
             .push((tick + 1 + self.dice.below(3 * PATIENCE), later));
+    }
+
+    /// Somebody sends something else under a number, time and kind that were used.
+    pub(super) fn confuse(&mut self, tick: u64) {
+        let plain = |at: &usize| self.buys[self.calls[*at].buy].plain;
+        let known: Vec<usize> = (self.retired..self.calls.len()).filter(plain).collect();
+        if known.is_empty() {
+            return;
+        }
+        let at = known[self.dice.below(known.len() as u64) as usize];
+        let request = self.calls[at].request.clone();
+        let request = self.with_a_basket(request);
+        let buy = self.buys.len();
+        self.buys.push(Buy::default());
+        self.call(request, buy, tick);
+    }
+
+    /// A night passes: terminals count their messages anew.
+    pub(super) fn count_anew(&mut self) {
+        self.stans.fill(0);
+    }
+
+    /// So long a time passes that nobody comes back to anything.
+    pub(super) fn retire(&mut self) {
+        self.retired = self.calls.len();
+        self.open.clear();
+        self.later.clear();
+        self.wires.clear();
+        self.count_anew();
     }
 
     /// Everything that terminals do at this tick.
@@ -173,8 +216,9 @@ impl Shop {
             }
         }
         // Somebody repeats what was answered long ago, or a network brings an old copy.
-        if !self.calm && !self.calls.is_empty() && self.dice.below(4) == 0 {
-            let at = self.dice.below(self.calls.len() as u64) as usize;
+        let known = (self.calls.len() - self.retired) as u64;
+        if !self.calm && known > 0 && self.dice.below(4) == 0 {
+            let at = self.retired + self.dice.below(known) as usize;
             self.send(at, self.dice.0.is_multiple_of(2), tick);
         }
     }
@@ -272,9 +316,11 @@ impl Shop {
         if self.dice.below(2) == 0 && self.buys[buy].undoes.is_empty() {
             request.asked.key.stan = stan;
         }
+        let by_local = self.dice.below(2) == 0;
         request.asked.original = Some(OriginalRef {
             stan: Some(stan),
-            local: (self.dice.below(2) == 0).then_some(local),
+            local: by_local.then_some(local),
+            transmitted: (self.counts_anew && !by_local).then_some(local),
             kind: (self.dice.below(2) == 0).then_some(key.kind),
             ..OriginalRef::default()
         });
@@ -307,7 +353,13 @@ impl Shop {
         of: Option<Key>,
         stamp: u32,
     ) -> Request {
-        self.stans[terminal] += 1;
+        let stan = if of.is_some() {
+            self.undoes += 1;
+            self.undoes
+        } else {
+            self.stans[terminal] += 1;
+            self.stans[terminal]
+        };
         let kind = match (function, mode) {
             (Function::Reversal, Mode::Ask) => 40,
             (Function::Reversal, Mode::Advise) => 42,
@@ -324,7 +376,7 @@ impl Shop {
                     acquirer: AcquirerId(0),
                     terminal: code,
                     acceptor: of.map_or(*SHOPS[terminal % 2], |key| key.acceptor),
-                    stan: self.stans[terminal],
+                    stan,
                     local: stamp,
                     kind,
                 },
