@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::ledger::caps::{CapKey, Tally};
-use crate::ledger::finding::decisive;
+use crate::ledger::finding::{Items, decisive};
 use crate::ledger::member::Member;
 use crate::ledger::memory::Memory;
 use crate::ledger::shards::{Sharded, Shards};
@@ -96,8 +96,30 @@ impl Deref for Book {
     }
 }
 
+/// What a run of entries moves in accounts that only add up, gathered so that each account is looked up once in a while and not
+/// twice a posting: a place for each hash, and what is in it gives way to another.
+struct Gathered(Vec<Option<(Account, i64)>>);
+
+/// Places of [`Gathered`].
+const GATHERED: usize = 512;
+
+impl Gathered {
+    fn add(&mut self, account: Account, amount: i64) -> Option<(Account, i64)> {
+        let place = account.shard().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        let place = &mut self.0[place as usize % GATHERED];
+        match place {
+            Some((there, sum)) if *there == account => {
+                *sum += amount;
+                None
+            }
+            _ => place.replace((account, amount)),
+        }
+    }
+}
+
 impl Pages {
-    pub(super) fn empty() -> Pages {
+    /// Nobody owns or owes anything: before the first entry.
+    pub fn empty() -> Pages {
         Pages {
             sequence: Sequence(0),
             at: Moment(0),
@@ -278,16 +300,29 @@ impl Book {
     /// Where the entry is not the next one, or moves what is not there: then this book and the journal do not belong together,
     /// and nothing may be decided by it.
     pub fn apply(&mut self, entry: &Entry) {
-        assert_eq!(
-            entry.head.sequence,
-            self.sequence.next(),
-            "entries are applied in order, without gaps"
-        );
         let items = decisive(entry);
-        let pages = &mut self.pages;
-        pages.apply(entry);
+        self.pages.apply(entry, &mut None);
+        self.remember(entry, self.pages.at, &items);
+    }
+
+    /// Takes the next entries in, each with its [`decisive`] items, as [`Self::apply`] does one by one.
+    ///
+    /// # Panics
+    /// As [`Self::apply`].
+    pub fn apply_all<'a>(&mut self, entries: impl Iterator<Item = (&'a Entry, Items)> + Clone) {
+        let mut at = self.pages.at;
+        self.pages
+            .apply_all(entries.clone().map(|(entry, _)| entry));
+        // By themselves, one behind the other: the waits for places of the ring overlap.
+        for (entry, items) in entries {
+            at = at.max(entry.head.at);
+            self.remember(entry, at, &items);
+        }
+    }
+
+    fn remember(&mut self, entry: &Entry, at: Moment, items: &Items) {
         let sequence = entry.head.sequence;
-        self.memory.take(sequence, pages.at, &items);
+        self.memory.take(sequence, at, items);
         if let Some(original) = entry.effects.original
             && entry.effects.reverses
         {
@@ -302,8 +337,28 @@ impl Book {
 }
 
 impl Pages {
-    fn apply(&mut self, entry: &Entry) {
+    /// Takes the next entries in, as [`Book::apply`] does one by one.
+    ///
+    /// # Panics
+    /// As [`Book::apply`]; what the last entry in it is tells how far it came.
+    pub fn apply_all<'a>(&mut self, entries: impl Iterator<Item = &'a Entry>) {
+        let mut gathered = Some(Gathered(vec![None; GATHERED]));
+        for entry in entries {
+            self.apply(entry, &mut gathered);
+        }
+        let left = gathered.into_iter().flat_map(|gathered| gathered.0);
+        for (account, amount) in left.flatten() {
+            *self.accounts.entry(account) += amount;
+        }
+    }
+
+    fn apply(&mut self, entry: &Entry, gathered: &mut Option<Gathered>) {
+        let next = self.sequence.next();
         self.sequence = entry.head.sequence;
+        assert_eq!(
+            self.sequence, next,
+            "entries are applied in order, without gaps"
+        );
         self.at = self.at.max(entry.head.at);
         let effects = &entry.effects;
         if !effects.names.is_empty() {
@@ -317,7 +372,7 @@ impl Pages {
             self.change_member(change);
         }
         for posting in &effects.postings {
-            self.post(posting);
+            self.post(posting, gathered);
         }
         for moved in &effects.lots {
             let unit = self.names.purse_unit(moved.key.purse).place();
@@ -365,7 +420,7 @@ impl Pages {
         self.in_accounts.resize(units, 0);
     }
 
-    fn post(&mut self, posting: &Posting) {
+    fn post(&mut self, posting: &Posting, gathered: &mut Option<Gathered>) {
         for (account, amount) in [
             (posting.from, -posting.amount),
             (posting.to, posting.amount),
@@ -381,7 +436,13 @@ impl Pages {
                 }
                 other => {
                     self.in_accounts[posting.unit.place()] += amount;
-                    *self.accounts.entry(other) += amount;
+                    let moved = match gathered {
+                        Some(gathered) => gathered.add(other, amount),
+                        None => Some((other, amount)),
+                    };
+                    if let Some((account, amount)) = moved {
+                        *self.accounts.entry(account) += amount;
+                    }
                 }
             }
         }

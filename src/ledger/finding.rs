@@ -134,8 +134,11 @@ fn referred(acquirer: AcquirerId, terminal: &[u8; 8], rrn: &[u8; 12]) -> [u8; 22
     bytes
 }
 
+/// What messages find an entry by.
+pub type Items = [Option<Item>; 3];
+
 /// What messages find an entry by: at most three items, and none where it is no answer to a message.
-pub fn decisive(entry: &Entry) -> [Option<Item>; 3] {
+pub fn decisive(entry: &Entry) -> Items {
     let Input::Request(asked) = &entry.input else {
         return [None; 3];
     };

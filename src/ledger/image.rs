@@ -91,10 +91,26 @@ impl View {
             block: vec![FORMAT],
         };
         blocks.put(&self.kept.first())?;
-        self.write_pages(&mut blocks)?;
+        self.pages.write_pages(&mut blocks)?;
         self.write_memory(&mut blocks)
     }
 
+    fn write_memory(&self, blocks: &mut Blocks<'_>) -> io::Result<()> {
+        for (first, at, run) in self.kept.runs() {
+            blocks.put(&((first, at), run.len() as u32))?;
+            let bytes = run
+                .iter()
+                .flatten()
+                .flat_map(|fragment| fragment.to_le_bytes());
+            blocks.block.extend(bytes);
+        }
+        blocks.end()?;
+        self.kept.undone().try_for_each(|pair| blocks.put(&pair))?;
+        blocks.end()
+    }
+}
+
+impl Pages {
     /// A hash of everybody's balances, lots, debts and purchases, of all names, accounts and days: equal books have equal ones,
     /// whatever they remember of messages.
     pub fn hash(&self) -> u64 {
@@ -134,7 +150,7 @@ impl View {
             days,
             rule_sets,
             opened,
-        } = &self.pages;
+        } = self;
         blocks.put(&(*sequence, *at))?;
         blocks.put(&(*purses as u64, (members.len() as u64, known.len() as u64)))?;
         blocks.put(in_lots)?;
@@ -161,20 +177,6 @@ impl View {
         living.try_for_each(|pair| blocks.put(&pair))?;
         blocks.end()?;
         Ok(())
-    }
-
-    fn write_memory(&self, blocks: &mut Blocks<'_>) -> io::Result<()> {
-        for (first, at, run) in self.kept.runs() {
-            blocks.put(&((first, at), run.len() as u32))?;
-            let bytes = run
-                .iter()
-                .flatten()
-                .flat_map(|fragment| fragment.to_le_bytes());
-            blocks.block.extend(bytes);
-        }
-        blocks.end()?;
-        self.kept.undone().try_for_each(|pair| blocks.put(&pair))?;
-        blocks.end()
     }
 }
 

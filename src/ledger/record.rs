@@ -40,6 +40,11 @@ pub trait Recorded: Sized {
     fn put(&self, out: &mut Vec<u8>);
     /// Takes it off the front.
     fn take(from: &mut &[u8]) -> Result<Self, BadRecord>;
+    /// Takes it off the front in place of another one, whose memory is used again.
+    fn retake(&mut self, from: &mut &[u8]) -> Result<(), BadRecord> {
+        *self = Self::take(from)?;
+        Ok(())
+    }
 }
 
 /// Appends an entry with its length (four bytes, little-endian) before it.
@@ -82,16 +87,34 @@ pub fn split(mut group: &[u8]) -> impl Iterator<Item = Result<&[u8], BadRecord>>
 
 /// Reads one entry (without its length).
 pub fn decode(mut bytes: &[u8]) -> Result<Entry, BadRecord> {
-    let format = u8::take(&mut bytes)?;
-    if !matches!(format, FORMAT_1 | FORMAT_2) {
-        return Err(BadRecord::Unknown("a format"));
-    }
+    let format = take_format(&mut bytes)?;
     let mut entry = Entry::take(&mut bytes)?;
+    take_rest(format, &mut entry, bytes)?;
+    Ok(entry)
+}
+
+/// Reads one entry (without its length) in place of another one, whose lists it takes over: who reads a million allocates
+/// nothing for most of them. After an error the entry is none.
+pub fn decode_into(entry: &mut Entry, mut bytes: &[u8]) -> Result<(), BadRecord> {
+    let format = take_format(&mut bytes)?;
+    entry.retake(&mut bytes)?;
+    take_rest(format, entry, bytes)
+}
+
+fn take_format(bytes: &mut &[u8]) -> Result<u8, BadRecord> {
+    match u8::take(bytes)? {
+        format @ (FORMAT_1 | FORMAT_2) => Ok(format),
+        _ => Err(BadRecord::Unknown("a format")),
+    }
+}
+
+/// What stands behind the fields that every format has.
+fn take_rest(format: u8, entry: &mut Entry, mut bytes: &[u8]) -> Result<(), BadRecord> {
     if format == FORMAT_2 {
         take_later(&mut entry.effects, &mut bytes)?;
     }
     if bytes.is_empty() {
-        Ok(entry)
+        Ok(())
     } else {
         Err(BadRecord::Long)
     }
@@ -125,7 +148,32 @@ fn put_number(mut value: u64, out: &mut Vec<u8>) {
     out.push(value as u8);
 }
 
+#[inline]
 fn take_number(from: &mut &[u8]) -> Result<u64, BadRecord> {
+    match from.split_first() {
+        Some((byte, rest)) if *byte < 0x80 => {
+            *from = rest;
+            Ok(u64::from(*byte))
+        }
+        _ => take_long_number(from),
+    }
+}
+
+/// Eight bytes at a time, where there are so many.
+fn take_long_number(from: &mut &[u8]) -> Result<u64, BadRecord> {
+    if let Some(word) = from.first_chunk::<8>() {
+        let word = u64::from_le_bytes(*word);
+        let last = !word & 0x8080_8080_8080_8080;
+        if last != 0 {
+            let bits = last.trailing_zeros() + 1;
+            let word = word & (u64::MAX >> (64 - bits)) & 0x7f7f_7f7f_7f7f_7f7f;
+            let word = (word & 0x007f_007f_007f_007f) | ((word & 0x7f00_7f00_7f00_7f00) >> 1);
+            let word = (word & 0x0000_3fff_0000_3fff) | ((word & 0x3fff_0000_3fff_0000) >> 2);
+            let word = (word & 0x0000_0000_0fff_ffff) | ((word & 0x0fff_ffff_0000_0000) >> 4);
+            *from = &from[bits as usize / 8..];
+            return Ok(word);
+        }
+    }
     let mut value = 0u64;
     for at in 0..10 {
         let byte = u8::take(from)?;
@@ -147,6 +195,7 @@ impl Recorded for u8 {
     fn put(&self, out: &mut Vec<u8>) {
         out.push(*self);
     }
+    #[inline]
     fn take(from: &mut &[u8]) -> Result<u8, BadRecord> {
         let (first, rest) = from.split_first().ok_or(BadRecord::Short)?;
         *from = rest;
@@ -158,6 +207,7 @@ impl Recorded for bool {
     fn put(&self, out: &mut Vec<u8>) {
         out.push(u8::from(*self));
     }
+    #[inline]
     fn take(from: &mut &[u8]) -> Result<bool, BadRecord> {
         match u8::take(from)? {
             0 => Ok(false),
@@ -173,6 +223,7 @@ macro_rules! recorded_numbers {
             fn put(&self, out: &mut Vec<u8>) {
                 put_number(u64::from(*self), out);
             }
+            #[inline]
             fn take(from: &mut &[u8]) -> Result<$of, BadRecord> {
                 <$of>::try_from(take_number(from)?).map_err(|_| BadRecord::Unknown("a number too large for its field"))
             }
@@ -188,6 +239,7 @@ macro_rules! recorded_signed {
                 let wide = i64::from(*self);
                 put_number(((wide << 1) ^ (wide >> 63)) as u64, out);
             }
+            #[inline]
             fn take(from: &mut &[u8]) -> Result<$of, BadRecord> {
                 let raw = take_number(from)?;
                 let wide = (raw >> 1) as i64 ^ -((raw & 1) as i64);
@@ -202,6 +254,7 @@ impl<const N: usize> Recorded for [u8; N] {
     fn put(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(self);
     }
+    #[inline]
     fn take(from: &mut &[u8]) -> Result<[u8; N], BadRecord> {
         let (bytes, rest) = from.split_first_chunk::<N>().ok_or(BadRecord::Short)?;
         *from = rest;
@@ -230,6 +283,7 @@ impl<T: Recorded> Recorded for Vec<T> {
             item.put(out);
         }
     }
+    #[inline]
     fn take(from: &mut &[u8]) -> Result<Vec<T>, BadRecord> {
         let count = take_number(from)?;
         // Every item takes a byte at least: a longer list than bytes is a lie, and must not cost memory.
@@ -237,6 +291,17 @@ impl<T: Recorded> Recorded for Vec<T> {
             return Err(BadRecord::Short);
         }
         (0..count).map(|_| T::take(from)).collect()
+    }
+    fn retake(&mut self, from: &mut &[u8]) -> Result<(), BadRecord> {
+        let count = take_number(from)?;
+        if count > from.len() as u64 {
+            return Err(BadRecord::Short);
+        }
+        self.clear();
+        for _ in 0..count {
+            self.push(T::take(from)?);
+        }
+        Ok(())
     }
 }
 
@@ -250,12 +315,21 @@ impl<T: Recorded> Recorded for Option<T> {
             }
         }
     }
+    #[inline]
     fn take(from: &mut &[u8]) -> Result<Option<T>, BadRecord> {
         Ok(if bool::take(from)? {
             Some(T::take(from)?)
         } else {
             None
         })
+    }
+    fn retake(&mut self, from: &mut &[u8]) -> Result<(), BadRecord> {
+        match self {
+            _ if !bool::take(from)? => *self = None,
+            Some(value) => value.retake(from)?,
+            None => *self = Some(T::take(from)?),
+        }
+        Ok(())
     }
 }
 
@@ -264,6 +338,7 @@ impl<A: Recorded, B: Recorded> Recorded for (A, B) {
         self.0.put(out);
         self.1.put(out);
     }
+    #[inline]
     fn take(from: &mut &[u8]) -> Result<(A, B), BadRecord> {
         Ok((A::take(from)?, B::take(from)?))
     }
@@ -276,6 +351,7 @@ macro_rules! recorded_newtypes {
             fn put(&self, out: &mut Vec<u8>) {
                 self.0.put(out);
             }
+            #[inline]
             fn take(from: &mut &[u8]) -> Result<$of, BadRecord> {
                 Ok($of(Recorded::take(from)?))
             }
@@ -294,11 +370,17 @@ macro_rules! recorded_structs {
             fn put(&self, out: &mut Vec<u8>) {
                 $(self.$field.put(out);)*
             }
+            #[inline]
             fn take(from: &mut &[u8]) -> Result<$of, BadRecord> {
                 Ok($of {
                     $($field: Recorded::take(from)?,)*
                     $($($later: Default::default(),)*)?
                 })
+            }
+            fn retake(&mut self, from: &mut &[u8]) -> Result<(), BadRecord> {
+                $(self.$field.retake(from)?;)*
+                $($(self.$later = Default::default();)*)?
+                Ok(())
             }
         }
     )*};
@@ -347,6 +429,7 @@ macro_rules! recorded_enums {
                     })*
                 }
             }
+            #[inline]
             fn take(from: &mut &[u8]) -> Result<$of, BadRecord> {
                 Ok(match u8::take(from)? {
                     $($tag => {
@@ -469,6 +552,7 @@ impl Recorded for Verdict {
     fn put(&self, out: &mut Vec<u8>) {
         out.push(*self as u8);
     }
+    #[inline]
     fn take(from: &mut &[u8]) -> Result<Verdict, BadRecord> {
         let number = usize::from(u8::take(from)?);
         Verdict::ALL
@@ -659,6 +743,48 @@ mod tests {
     }
 
     #[test]
+    fn in_place_of_any_other_it_reads_the_same() {
+        let full = an_entry();
+        let mut bare = an_entry();
+        bare.input = Input::DayTurned {
+            acquirer: AcquirerId(1),
+            closed: Day(1),
+            opened: Day(2),
+        };
+        bare.effects = Effects::none();
+        let mut short = an_entry();
+        short.effects.told = Some(Told::only(Verdict::NotAllowed));
+        short.effects.lots.clear();
+        let all = [full, bare, short, a_counted_entry()];
+        for before in &all {
+            for wanted in &all {
+                let (mut group, mut entry) = (Vec::new(), before.clone());
+                encode(wanted, &mut group);
+                decode_into(&mut entry, &group[4..]).unwrap();
+                assert_eq!(&entry, wanted);
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_of_every_length_come_back_whatever_stands_behind_them() {
+        for bits in 0..64 {
+            for number in [1u64 << bits, (1 << bits) - 1, u64::MAX >> bits] {
+                for behind in [&[][..], &[0x80; 9], &[0; 9]] {
+                    let mut bytes = Vec::new();
+                    put_number(number, &mut bytes);
+                    bytes.extend_from_slice(behind);
+                    let mut from = &bytes[..];
+                    assert_eq!(take_number(&mut from), Ok(number));
+                    assert_eq!(from, behind);
+                }
+            }
+        }
+        assert!(take_number(&mut &[0x80; 12][..]).is_err());
+        assert_eq!(take_number(&mut &[0x80; 7][..]), Err(BadRecord::Short));
+    }
+
+    #[test]
     fn cut_anywhere_it_is_an_error_and_no_panic() {
         for entry in [an_entry(), a_counted_entry()] {
             let mut group = Vec::new();
@@ -666,6 +792,8 @@ mod tests {
             let body = &group[4..];
             for end in 0..body.len() {
                 assert!(decode(&body[..end]).is_err(), "cut at {end}");
+                let mut other = an_entry();
+                assert!(decode_into(&mut other, &body[..end]).is_err(), "{end}");
             }
             assert_eq!(decode(&[body, &[0]].concat()), Err(BadRecord::Long));
         }
@@ -679,7 +807,9 @@ mod tests {
             for flip in [1u8, 0x80, 0xff] {
                 let mut bytes = group[4..].to_vec();
                 bytes[at - 4] ^= flip;
-                let _ = decode(&bytes);
+                let mut entry = an_entry();
+                let read = decode_into(&mut entry, &bytes).map(|()| entry);
+                assert_eq!(decode(&bytes), read);
             }
         }
     }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
+use super::ahead;
 use crate::cli::chain;
 use crate::config::{Config, Limits};
 use crate::journal::{
@@ -255,14 +256,18 @@ pub fn replay(book: &mut Book, journal: &Reader) -> Result<(), DataError> {
         return Ok(());
     }
     let began = Instant::now();
-    for group in journal.read_from(first)? {
-        for entry in entries(&group?)? {
-            if entry.head.sequence.0 < first {
-                continue;
-            }
-            apply(book, &entry)?;
-        }
-    }
+    ahead::each(
+        journal,
+        (first, journal.last_sequence()),
+        |batch, _| batch.find_items(),
+        |batch| {
+            follow(
+                book,
+                |book| book.apply_all(batch.with_items()),
+                |book| book.sequence(),
+            )
+        },
+    )?;
     let count = book.sequence().0 + 1 - first;
     if count > 10_000 {
         let ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -275,14 +280,18 @@ pub fn replay(book: &mut Book, journal: &Reader) -> Result<(), DataError> {
     Ok(())
 }
 
-/// Applies an entry that was read. One that does not fit the book is told with its number, instead of ending the process
-/// in mid air; the book is of no use then.
+/// Lets a book take in entries that were read. One that does not fit is told with its number, instead of ending the process in mid
+/// air; the book is of no use then.
 ///
 /// # Errors
-/// When the entry does not fit.
-pub fn apply(book: &mut Book, entry: &Entry) -> Result<(), DataError> {
-    catch_unwind(AssertUnwindSafe(|| book.apply(entry))).map_err(|_| DataError::Entry {
-        sequence: entry.head.sequence.0,
+/// When an entry does not fit.
+pub(super) fn follow<B>(
+    book: &mut B,
+    apply: impl FnOnce(&mut B),
+    last: impl FnOnce(&B) -> Sequence,
+) -> Result<(), DataError> {
+    catch_unwind(AssertUnwindSafe(|| apply(book))).map_err(|_| DataError::Entry {
+        sequence: last(book).0,
         why: "it does not follow from the entries before it".to_owned(),
     })
 }
@@ -292,31 +301,9 @@ pub fn apply(book: &mut Book, entry: &Entry) -> Result<(), DataError> {
 /// # Errors
 /// When its bytes are no entries of ours.
 pub fn entries(group: &journal::Group) -> Result<Vec<Entry>, DataError> {
-    let bad = |at: usize, why: String| DataError::Entry {
-        sequence: group.first_sequence + at as u64,
-        why,
-    };
-    let mut entries = Vec::with_capacity(group.count as usize);
-    for bytes in record::split(&group.payload) {
-        let at = entries.len();
-        let entry = bytes
-            .and_then(record::decode)
-            .map_err(|error| bad(at, error.to_string()))?;
-        if entry.head.sequence.0 != group.first_sequence + at as u64 {
-            return Err(bad(
-                at,
-                format!("it says it is entry {}", entry.head.sequence),
-            ));
-        }
-        entries.push(entry);
-    }
-    if entries.len() != group.count as usize {
-        return Err(bad(
-            entries.len(),
-            format!("{} entries wanted", group.count),
-        ));
-    }
-    Ok(entries)
+    let mut batch = ahead::Batch::default();
+    batch.take(group, 0, u64::MAX)?;
+    Ok(batch.into_entries())
 }
 
 /// The bytes of a group's entries, as the ledger database takes them.

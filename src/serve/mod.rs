@@ -7,6 +7,7 @@
 //! ```
 
 pub mod admin;
+mod ahead;
 mod archiver;
 pub mod clock;
 pub mod commands;

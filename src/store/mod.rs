@@ -261,17 +261,27 @@ impl Store {
 
     /// The entries from `first` on in a row, about `most` of them, fewer where the store ends. Unknown as [`Store::entry`].
     pub fn entries(&self, first: u64, most: usize) -> Lookup<Vec<Vec<u8>>> {
-        let entries = self.ask(|base| {
+        let mut entries = Vec::new();
+        match self.each_entry(first, most, |entry| entries.push(entry.to_vec())) {
+            Lookup::Found(()) => Lookup::Found(entries),
+            Lookup::Absent => Lookup::Absent,
+            Lookup::Unknown => Lookup::Unknown,
+        }
+    }
+
+    /// As [`Store::entries`], each given to `take` where it stands. What was given does not count where it ends Unknown.
+    pub fn each_entry(&self, first: u64, most: usize, take: impl FnMut(&[u8])) -> Lookup<()> {
+        let given = self.ask(|base| {
             if first > self.position().sequence || first < base.view().first {
                 return Ok(None);
             }
-            match read_entries(&base.db, first, most) {
+            match read_entries(&base.db, first, most, take) {
                 // They may have left between the two.
                 Err(Fault::Page) if first < base.view().first => Ok(None),
-                entries => entries.map(Some),
+                given => given.map(Some),
             }
         });
-        entries.flatten().map_or(Lookup::Unknown, Lookup::Found)
+        given.flatten().map_or(Lookup::Unknown, Lookup::Found)
     }
 
     /// The entries that are found under an item: their sequences, newest first, `most` of them at most; and the sequence up to
@@ -582,7 +592,10 @@ impl Filling {
         if next > self.position.sequence {
             return Ok(false);
         }
-        let entries = read_entries(db, next, INDEXED_AT_ONCE)?;
+        let mut entries = Vec::new();
+        read_entries(db, next, INDEXED_AT_ONCE, |entry| {
+            entries.push(entry.to_vec());
+        })?;
         self.work.index(db, entries.iter().map(Vec::as_slice))?;
         Ok(true)
     }
@@ -641,24 +654,28 @@ fn filling_of(db: &sled::Db, identity: [u8; 16]) -> Result<Filling, Fault> {
 }
 
 /// The entries from `first` on, about `most`, at least one.
-fn read_entries(db: &sled::Db, first: u64, most: usize) -> Result<Vec<Vec<u8>>, Fault> {
+fn read_entries(
+    db: &sled::Db,
+    first: u64,
+    most: usize,
+    mut take: impl FnMut(&[u8]),
+) -> Result<(), Fault> {
     let start = db.get_lt(page::key(first, 1)).map_err(Fault::Sled)?;
     let (start, _) = start
         .filter(|(key, _)| key.starts_with(b"e"))
         .ok_or(Fault::Page)?;
     let mut gathering = Gathering::from(first);
-    let mut entries = Vec::new();
     for row in db.range(start..sled::IVec::from(b"f")) {
         let (key, value) = row.map_err(Fault::Sled)?;
-        gathering.take(&key, &value, &mut entries)?;
-        if entries.len() >= most {
+        gathering.take(&key, &value, &mut take)?;
+        if gathering.next() - first >= most as u64 {
             break;
         }
     }
-    if entries.is_empty() {
+    if gathering.next() == first {
         return Err(Fault::Page);
     }
-    Ok(entries)
+    Ok(())
 }
 
 fn read_entry(db: &sled::Db, sequence: u64) -> Result<Vec<u8>, Fault> {

@@ -132,12 +132,17 @@ impl Gathering {
         }
     }
 
-    /// Takes the next row; entries that are whole go to `whole`.
+    /// The entry that comes next.
+    pub(super) fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// Takes the next row; entries that are whole are given to `whole`.
     pub(super) fn take(
         &mut self,
         key: &[u8],
         value: &[u8],
-        whole: &mut Vec<Vec<u8>>,
+        whole: &mut impl FnMut(&[u8]),
     ) -> Result<(), Fault> {
         let (first, _, kind, body) = parts_of(key, value)?;
         if first > self.next {
@@ -146,7 +151,7 @@ impl Gathering {
         if kind == KIND_PAGE {
             let known = usize::try_from(self.next - first).map_err(|_| Fault::Page)?;
             for entry in entries(body).skip(known) {
-                whole.push(entry.to_vec());
+                whole(entry);
                 self.next += 1;
             }
             return Ok(());
@@ -155,7 +160,8 @@ impl Gathering {
         self.length = usize::try_from(u32::from_le_bytes(*length)).map_err(|_| Fault::Page)?;
         self.parts.extend_from_slice(bytes);
         if self.parts.len() >= self.length {
-            whole.push(std::mem::take(&mut self.parts));
+            whole(&self.parts);
+            self.parts.clear();
             self.next += 1;
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! `ledger verify`: the whole journal replayed into an empty book, and everything else held against that: each entry's
-//! own sums, the book in use, the chain of segments, the ledger database. One thread reads and decodes ahead of the one
-//! that replays, one holds the ledger database against the journal's bytes, one hashes sealed segments.
+//! own sums, the book in use, the chain of segments, the ledger database. One thread reads and decodes [ahead](crate::serve::ahead) of the
+//! one that replays, one holds the ledger database against the journal's bytes, one hashes sealed segments.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
@@ -11,25 +11,25 @@ use serde_json::{Map, Value, json};
 use crate::cli::chain;
 use crate::journal::snapshot::{self, Snapshot};
 use crate::journal::{Group, ReadError, Reader};
-use crate::ledger::{Book, Entry, Names, PurseKey, View, record};
-use crate::serve::data;
+use crate::ledger::{Book, Entry, Names, Pages, PurseKey, View, record};
 use crate::serve::office::{Office, OfficeError, step};
+use crate::serve::{ahead, data};
 use crate::store::{Lookup, Store};
-use crate::terms::{Moment, UnitId};
+use crate::terms::{Moment, Sequence, UnitId};
 
 /// Problems that are told one by one; the rest is counted.
 const TOLD_MOST: usize = 20;
 /// Entries between two lines of progress.
 const STEP: u64 = 20_000;
-/// Entries that are handed over at once, and how many such batches wait at most.
-const BATCH: usize = 1_024;
-const AHEAD: usize = 16;
+/// Batches of groups that wait at most to be held against the ledger database.
+const AHEAD: usize = 64;
 /// Entries that the ledger database is asked for at once.
-const STORED: usize = 1_024;
+const STORED: u64 = 1_024;
 
 /// A replay on its way.
 struct Replay {
-    book: Book,
+    /// What the entries come to. What is remembered of messages is no part of it.
+    book: Pages,
     groups: u64,
     last_at: Moment,
     /// What an entry moves in purses by its postings and by its lots.
@@ -38,12 +38,8 @@ struct Replay {
     snapshot: Option<Snapshot>,
     snapshot_equal: Option<bool>,
     problems: Problems,
-}
-
-/// Some groups, read ahead.
-struct Batch {
-    groups: u64,
-    entries: Vec<Entry>,
+    /// An entry did not fit: the book is of no use.
+    is_broken: bool,
 }
 
 /// What the ledger database was found to be.
@@ -85,13 +81,14 @@ pub(super) fn verify(
     let running = office.health().is_some();
     let held = office.look(move |engine, _| engine.book().view())?;
     let mut replay = Replay {
-        book: Book::new(office.config().limits.known_entries),
+        book: Pages::empty(),
         groups: 0,
         last_at: Moment(i64::MIN),
         moved: Vec::new(),
         snapshot: snapshot::newest_valid(office.data()),
         snapshot_equal: None,
         problems: Problems::default(),
+        is_broken: false,
     };
     let office = &*office;
     let snapshot = replay.snapshot.as_ref().map(|found| found.head.sequence);
@@ -104,12 +101,10 @@ pub(super) fn verify(
     }
     let last = held.sequence().0;
     let (whole, compared, sealed) = thread::scope(|scope| {
-        let (to_replay, read) = bounded(AHEAD);
         let (to_compare, groups) = bounded(AHEAD);
-        scope.spawn(move || read_ahead(office.journal(), last, &to_replay, &to_compare));
         let comparing = scope.spawn(move || compare(store, running, &groups));
         let sealing = scope.spawn(|| office.journal().check_seals(|_, _| {}));
-        let whole = replay.run(last, read, progress);
+        let whole = replay.run(office.journal(), last, to_compare, progress);
         (whole, comparing.join(), sealing.join())
     });
     if let Err(error) = &whole {
@@ -135,7 +130,9 @@ pub(super) fn verify(
             held.sequence().0
         ));
     }
-    replay.check_sums();
+    if !replay.is_broken {
+        replay.check_sums();
+    }
     let Replay { book, problems, .. } = replay;
     let sums = book.sums_counted();
     let in_use = |unit: UnitId| {
@@ -186,32 +183,48 @@ impl Replay {
     /// Takes every entry up to `last`.
     fn run(
         &mut self,
+        journal: &Reader,
         last: u64,
-        read: Receiver<Result<Batch, data::DataError>>,
+        to_compare: Sender<Vec<Group>>,
         progress: &mut dyn FnMut(Value),
     ) -> Result<(), data::DataError> {
         let mut next_step = STEP;
-        for batch in read {
-            let batch = batch?;
+        // Who is not there any more has found enough.
+        let seen = move |_: &mut ahead::Batch, groups| drop(to_compare.send(groups));
+        ahead::each(journal, (1, last), seen, |batch| {
             self.groups += batch.groups;
-            for entry in &batch.entries {
-                if entry.head.sequence.0 <= last {
-                    self.take(entry)?;
-                    self.meet_snapshot();
-                }
+            let mut entries = batch.entries();
+            if let Some(at) = self.snapshot_among(entries) {
+                let (before, after) = entries.split_at(at);
+                self.take(before)?;
+                self.meet_snapshot();
+                entries = after;
             }
+            self.take(entries)?;
             let done = self.book.sequence().0;
             if done >= next_step {
                 progress(step(done, last, "entries replayed"));
                 next_step = done + STEP;
             }
-        }
+            Ok(())
+        })
+    }
+
+    fn take(&mut self, entries: &[Entry]) -> Result<(), data::DataError> {
+        let applied = data::follow(
+            &mut self.book,
+            |book| book.apply_all(entries.iter()),
+            |book| book.sequence(),
+        );
+        self.is_broken = applied.is_err();
+        applied?;
+        entries.iter().for_each(|entry| self.check(entry));
         Ok(())
     }
 
-    fn take(&mut self, entry: &Entry) -> Result<(), data::DataError> {
+    /// What an entry says of itself.
+    fn check(&mut self, entry: &Entry) {
         let sequence = entry.head.sequence.0;
-        data::apply(&mut self.book, entry)?;
         if entry.head.at < self.last_at {
             self.problems.add(format!(
                 "entry {sequence}: its time is before the entry before it"
@@ -243,18 +256,24 @@ impl Replay {
                 "entry {sequence}: its lots are not what its postings move"
             ));
         }
-        Ok(())
     }
 
-    /// Holds the snapshot against the replay where it has come to it.
+    /// Behind how many of these entries the replay is where the snapshot is.
+    fn snapshot_among(&self, entries: &[Entry]) -> Option<usize> {
+        let wanted = Sequence(self.snapshot.as_ref()?.head.sequence);
+        let at = entries
+            .iter()
+            .position(|entry| entry.head.sequence == wanted)?;
+        Some(at + 1)
+    }
+
+    /// Holds the snapshot against the replay, which has come to it.
     fn meet_snapshot(&mut self) {
-        let here = self.book.sequence().0;
-        let Some(mut snapshot) = self.snapshot.take_if(|found| found.head.sequence == here) else {
+        let Some(mut snapshot) = self.snapshot.take() else {
             return;
         };
-        let remembered = self.book.memory().capacity();
-        let read = catch_unwind(AssertUnwindSafe(|| Book::read(&mut snapshot, remembered)));
-        let equal = |found: Book| found.view().hash() == self.book.view().hash();
+        let read = catch_unwind(AssertUnwindSafe(|| Book::read(&mut snapshot, 0)));
+        let equal = |found: Book| found.hash() == self.book.hash();
         self.snapshot_equal = Some(read.ok().and_then(Result::ok).is_some_and(equal));
     }
 
@@ -266,7 +285,7 @@ impl Replay {
     }
 
     fn same(&self, held: &View) -> bool {
-        self.book.view().hash() == held.hash()
+        self.book.hash() == held.hash()
     }
 
     fn check_sums(&mut self) {
@@ -289,77 +308,62 @@ impl Replay {
     }
 }
 
-/// Reads every group up to entry `last`, and hands its bytes to one and its entries to the other.
-fn read_ahead(
-    journal: &Reader,
-    last: u64,
-    to_replay: &Sender<Result<Batch, data::DataError>>,
-    to_compare: &Sender<Vec<Group>>,
-) {
-    if last == 0 {
-        return;
-    }
-    let read = || -> Result<(), data::DataError> {
-        let (mut groups, mut entries) = (Vec::new(), Vec::with_capacity(2 * BATCH));
-        for group in journal.read_from(1)? {
-            let group = group?;
-            entries.extend(data::entries(&group)?);
-            let is_last = group.last_sequence() >= last;
-            groups.push(group);
-            if entries.len() >= BATCH || is_last {
-                let batch = Batch {
-                    groups: groups.len() as u64,
-                    entries: std::mem::replace(&mut entries, Vec::with_capacity(2 * BATCH)),
-                };
-                // Who is not there any more has found enough.
-                let _ = to_compare.send(std::mem::take(&mut groups));
-                if to_replay.send(Ok(batch)).is_err() || is_last {
-                    return Ok(());
-                }
-            }
-        }
-        Ok(())
-    };
-    if let Err(error) = read() {
-        let _ = to_replay.send(Err(error));
-    }
-}
-
 /// Holds every entry that the ledger database has against its bytes in the journal.
 fn compare(store: Option<&Store>, running: bool, read: &Receiver<Vec<Group>>) -> Compared {
     let mut found = Compared::default();
     let Some(store) = store else { return found };
-    // What the database has, from the entry `next` on.
-    let (mut stored, mut next) = (Vec::new().into_iter(), 0);
-    for group in read.iter().flatten() {
-        let (first, known) = (store.first_sequence(), store.position().sequence);
-        let entries = record::split(&group.payload).flatten();
-        for (sequence, bytes) in (group.first_sequence..=known).zip(entries) {
-            if sequence < first {
-                continue;
+    let mut groups: Vec<Group> = Vec::new();
+    loop {
+        let more = read.recv();
+        let ended = more.is_err();
+        groups.extend(more.into_iter().flatten());
+        let entries: u64 = groups.iter().map(|group| u64::from(group.count)).sum();
+        if entries >= STORED || ended {
+            if !found.compare(store, running, &groups) || ended {
+                return found;
             }
-            if next != sequence || stored.as_slice().is_empty() {
-                match store.entries(sequence, STORED) {
-                    Lookup::Found(entries) => (stored, next) = (entries.into_iter(), sequence),
-                    // It is being led at this moment, or made again.
-                    _ if running => break,
-                    _ => {
-                        let what = "cannot be read in the ledger database";
-                        found.problems.add(format!("entry {sequence} {what}"));
-                        return found;
-                    }
-                }
-            }
-            if stored.next().is_some_and(|stored| stored == bytes) {
-                found.entries += 1;
-            } else {
-                let what = "is another one in the ledger database";
-                found.problems.add(format!("entry {sequence} {what}"));
-            }
-            next += 1;
+            groups.clear();
         }
     }
-    found
+}
+
+impl Compared {
+    /// Gives whether to go on.
+    fn compare(&mut self, store: &Store, running: bool, groups: &[Group]) -> bool {
+        let (first, known) = (store.first_sequence(), store.position().sequence);
+        let numbered = groups.iter().flat_map(|group| {
+            (group.first_sequence..).zip(record::split(&group.payload).flatten())
+        });
+        let mut wanted = numbered
+            .skip_while(|(sequence, _)| *sequence < first)
+            .take_while(|(sequence, _)| *sequence <= known)
+            .peekable();
+        while let Some((sequence, _)) = wanted.peek().copied() {
+            let left = groups.last().map_or(sequence, Group::last_sequence) - sequence + 1;
+            let found = store.each_entry(sequence, left as usize, |stored| {
+                let Some((sequence, bytes)) = wanted.next() else {
+                    return;
+                };
+                if stored == bytes {
+                    self.entries += 1;
+                } else {
+                    let what = "is another one in the ledger database";
+                    self.problems.add(format!("entry {sequence} {what}"));
+                }
+            });
+            match found {
+                Lookup::Found(()) => {}
+                // It is being led at this moment, or made again.
+                _ if running => return true,
+                _ => {
+                    let what = "cannot be read in the ledger database";
+                    self.problems.add(format!("entry {sequence} {what}"));
+                    return false;
+                }
+            }
+        }
+        true
+    }
 }
 
 impl Compared {
