@@ -27,6 +27,7 @@ use crate::terms::money::grouped;
   clubswitch ledger history --shop m-1001
   clubswitch ledger entry 17
   clubswitch ledger entry 632614000123
+  clubswitch ledger event profile-confirmed --member 17 --reason 'call of 1405/08/30'
   clubswitch ledger archive --dry-run
   clubswitch ledger archive --before 1405/08/01
   clubswitch ledger restore --from 90071
@@ -61,6 +62,8 @@ enum Act {
         #[arg(value_name = "SEQUENCE|RRN")]
         entry: String,
     },
+    /// Tell that something happened which a member's earnings wait for (`hold` of a rule): they become his
+    Event(EventArgs),
     /// Move closed and settled days from the journal to the archive, compressed; a running switch does so by itself
     Archive {
         /// Only what was before this day; left out: as the configuration says (archive.after_days)
@@ -123,6 +126,31 @@ struct BalanceArgs {
 }
 
 #[derive(Debug, clap::Args)]
+struct EventArgs {
+    /// The event, by its name in the club file
+    #[arg(value_name = "EVENT")]
+    event: String,
+    /// The member with this club number
+    #[arg(long, value_name = "N", group = "of")]
+    member: Option<u32>,
+    /// The member with this card
+    #[arg(long, value_name = "DIGITS", group = "of")]
+    card: Option<Hidden>,
+    /// The member with this mobile number
+    #[arg(long, value_name = "DIGITS", group = "of")]
+    mobile: Option<Hidden>,
+    /// The member with this national code
+    #[arg(long, value_name = "DIGITS", group = "of")]
+    national_code: Option<Hidden>,
+    /// In this club only
+    #[arg(long, value_name = "NAME")]
+    club: Option<String>,
+    /// Why; it stands in the entry
+    #[arg(long, value_name = "WORDS", default_value = "")]
+    reason: String,
+}
+
+#[derive(Debug, clap::Args)]
 struct HistoryArgs {
     /// The member with this club number
     #[arg(value_name = "MEMBER", group = "of")]
@@ -173,6 +201,12 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
             let words = json!({ "entry": entry });
             let found = desk::carry_out(&config, "ledger-entry", &words)?;
             show(args.json, &found, entry_in_words);
+            Ok(())
+        }
+        Act::Event(event) => {
+            let words = event.words()?;
+            let done = desk::carry_out(&config, "ledger-event", &words)?;
+            show(args.json, &done, event_in_words);
             Ok(())
         }
         Act::Archive { before, dry_run } => {
@@ -283,6 +317,26 @@ impl BalanceArgs {
     }
 }
 
+impl EventArgs {
+    fn words(&self) -> Result<Value, Failure> {
+        let mut words = json!({
+            "event": self.event,
+            "member": self.member,
+            "club": self.club,
+            "reason": self.reason,
+        });
+        put_person(&mut words, [&self.card, &self.mobile, &self.national_code])?;
+        let named = ["member", "card", "mobile", "national_code"];
+        if named.iter().all(|key| words[*key].is_null()) {
+            return Err(Failure::Usage(
+                "whose event? name a member by --member, --card, --mobile or --national-code"
+                    .to_owned(),
+            ));
+        }
+        Ok(words)
+    }
+}
+
 impl HistoryArgs {
     fn words(&self) -> Result<Value, Failure> {
         let mut words = json!({
@@ -319,6 +373,32 @@ fn put_person(words: &mut Value, person: [&Option<Hidden>; 3]) -> Result<(), Fai
         words["national_code"] = json!(code.national_code()?.as_str());
     }
     Ok(())
+}
+
+fn event_in_words(done: &Value) -> String {
+    let mut out = String::new();
+    for member in done["members"].as_array().into_iter().flatten() {
+        let whose = format!("member {} of {}", member["member"], plain(&member["club"]));
+        let released = member["released"].as_array().map_or(&[][..], Vec::as_slice);
+        if released.is_empty() {
+            out.push_str(&format!(
+                "{whose}: nothing waits for {}\n",
+                plain(&done["event"])
+            ));
+            continue;
+        }
+        out.push_str(&format!("{whose}, entry {}\n", member["entry"]));
+        for lot in released {
+            out.push_str(&format!(
+                "  {:<30}{:>18}  from {}, ends {}\n",
+                plain(&lot["purse"]),
+                amount(&lot["amount"]),
+                plain(&lot["usable_from"]),
+                lot["ends"].as_str().unwrap_or("never"),
+            ));
+        }
+    }
+    out
 }
 
 fn archived_in_words(done: &Value) -> String {
@@ -469,6 +549,9 @@ fn balance_in_words(found: &Value) -> String {
             if purse["total"] != purse["can_spend"] {
                 out.push_str(&format!(", of {}", amount(&purse["total"])));
             }
+            if any(&purse["waits"]) {
+                out.push_str(&format!(", {} wait", amount(&purse["waits"])));
+            }
             if owes(purse) {
                 out.push_str(&format!(", owes {}", amount(&purse["debt"])));
             }
@@ -476,11 +559,12 @@ fn balance_in_words(found: &Value) -> String {
             for lot in purse["lots"].as_array().into_iter().flatten() {
                 let ends = lot["ends"].as_str().unwrap_or("never");
                 out.push_str(&format!(
-                    "    lot {:<6}{:>36}  booked {}, from {}, ends {ends}\n",
+                    "    lot {:<6}{:>36}  booked {}, from {}, ends {ends}{}\n",
                     lot["lot"],
                     amount(&lot["amount"]),
                     plain(&lot["booked"]),
                     plain(&lot["usable_from"]),
+                    waiting(lot),
                 ));
             }
         }
@@ -593,9 +677,20 @@ fn change(value: &Value) -> String {
 
 /// Whether anything is owed to a purse.
 fn owes(purse: &Value) -> bool {
-    amount(&purse["debt"])
-        .bytes()
-        .any(|b| matches!(b, b'1'..=b'9'))
+    any(&purse["debt"])
+}
+
+/// Whether an amount is not nothing.
+fn any(value: &Value) -> bool {
+    amount(value).bytes().any(|b| matches!(b, b'1'..=b'9'))
+}
+
+/// What a lot waits for, and how long.
+fn waiting(lot: &Value) -> String {
+    match lot["waits_for"].as_str() {
+        Some(event) => format!(", waits for {event} to {}", plain(&lot["waits_to"])),
+        None => String::new(),
+    }
 }
 
 fn entry_in_words(entry: &Value) -> String {
@@ -638,6 +733,7 @@ fn entry_in_words(entry: &Value) -> String {
     for (title, key) in [
         ("postings", "postings"),
         ("lots", "lots"),
+        ("counted toward caps", "counted"),
         ("members", "members"),
     ] {
         let list = entry[key].as_array().map_or(&[][..], Vec::as_slice);
@@ -656,7 +752,7 @@ fn entry_in_words(entry: &Value) -> String {
                     plain(&line["to"]),
                 ),
                 "lots" => format!(
-                    "  lot {:<10}{:>18} {}, booked {}, from {}, ends {}{}\n",
+                    "  lot {:<10}{:>18} {}, booked {}, from {}, ends {}{}{}\n",
                     line["lot"],
                     amount(&line["amount"]),
                     plain(&line["purse"]),
@@ -667,6 +763,17 @@ fn entry_in_words(entry: &Value) -> String {
                         Some(rule) => format!(", by rule {rule}"),
                         None => String::new(),
                     },
+                    waiting(line),
+                ),
+                "counted" => format!(
+                    "  {:<14}{:>18} {:<16} {:>2} for {}, {} of {}\n",
+                    plain(&line["rule"]),
+                    amount(&line["amount"]),
+                    plain(&line["unit"]),
+                    plain(&line["times"]),
+                    plain(&line["for"]),
+                    plain(&line["window"]),
+                    plain(&line["day"]),
                 ),
                 _ => format!("  {}\n", plain(line)),
             });

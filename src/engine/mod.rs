@@ -2,6 +2,7 @@
 //! what is not in memory is asked for ([`Decision::Needs`]), and the time comes in.
 
 mod enrol;
+mod event;
 mod matching;
 mod open;
 mod purchase;
@@ -20,6 +21,7 @@ use crate::ledger::{
 use crate::rules::{Club, Rulebook, Shop};
 use crate::terms::{AcquirerId, Day, Local, MemberId, Moment, Sequence, SetNumber, TimeOfDay};
 
+pub use event::Happened;
 pub use open::{Opening, OpeningError, OpeningLot, OpeningMember};
 pub use recent::Group;
 use recent::Recent;
@@ -130,6 +132,8 @@ pub enum Act {
     LoadRules(Arc<Rulebook>),
     /// Members and balances are opened.
     Open(Opening),
+    /// Something happened that a member's earnings may wait for.
+    Event(Happened),
 }
 
 /// Why an act was not done. Nothing moved.
@@ -141,6 +145,12 @@ pub enum ActError {
     /// There is no such acquirer, or none at all yet.
     #[error("no acquirer has sent anything yet: there is no day to turn")]
     NoAcquirer,
+    /// There is no such member.
+    #[error("there is no member {0}")]
+    NoMember(MemberId),
+    /// Nothing of the member's waits for the event.
+    #[error("nothing waits for it")]
+    NothingWaits,
     /// The opening file is wrong.
     #[error(transparent)]
     Opening(#[from] OpeningError),
@@ -338,6 +348,7 @@ impl Engine {
             Act::TurnDay(acquirer) => self.turn_days(acquirer, now),
             Act::LoadRules(rules) => self.load_rules(&rules, now),
             Act::Open(opening) => Ok(self.open(&opening, now)?),
+            Act::Event(happened) => self.event(happened, now),
         }
     }
 

@@ -7,7 +7,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::ledger::book::Pages;
 use crate::ledger::record::{BadRecord, Recorded};
 use crate::ledger::shards::Sharded;
-use crate::terms::{ClubId, Day, JalaliDate, MemberId, Moment, RuleId, ShopId, Token};
+use crate::terms::{ClubId, Day, JalaliDate, MemberId, Moment, RuleId, ShopId, Token, UnitId};
 
 /// The span of days in which a cap counts.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -110,7 +110,9 @@ pub struct Counted {
     pub day: Day,
     /// For so many days after the window an advice may still ask what was counted in it.
     pub late: u16,
-    /// How much, in smallest units of what the rule gives.
+    /// What the rule gives is counted in.
+    pub unit: UnitId,
+    /// How much, in smallest units.
     pub amount: i64,
 }
 
@@ -127,6 +129,8 @@ pub struct Used {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(super) struct CapKey {
     rule: RuleId,
+    /// A rule that gives something else than before begins anew.
+    unit: UnitId,
     who: Who,
     /// [`Window::kind`].
     window: Window,
@@ -240,10 +244,11 @@ impl Tally {
 }
 
 impl Pages {
-    /// What a rule has given, for whom it is counted, in the window that a day is in, up to that day.
-    pub fn used(&self, rule: RuleId, who: Who, window: Window, day: Day) -> Used {
+    /// What a rule has given of a unit, for whom it is counted, in the window that a day is in, up to that day.
+    pub fn used(&self, (rule, unit): (RuleId, UnitId), who: Who, window: Window, day: Day) -> Used {
         let key = CapKey {
             rule,
+            unit,
             who,
             window: window.kind(),
         };
@@ -253,9 +258,11 @@ impl Pages {
         }
     }
 
-    /// How many tallies there are.
+    /// How many tallies there are that a window still reaches.
     pub fn cap_count(&self) -> usize {
-        self.caps.len()
+        let today = self.today();
+        let living = |(_, tally): &(CapKey, Tally)| tally.living(today).is_some();
+        self.caps.sorted().filter(living).count()
     }
 
     pub(super) fn count_caps(&mut self, rows: &[Counted], reverses: bool) {
@@ -263,6 +270,7 @@ impl Pages {
         for row in rows {
             let key = CapKey {
                 rule: row.rule,
+                unit: row.unit,
                 who: row.who,
                 window: row.window.kind(),
             };
@@ -322,12 +330,14 @@ impl Recorded for Window {
 impl Recorded for CapKey {
     fn put(&self, out: &mut Vec<u8>) {
         self.rule.put(out);
+        self.unit.put(out);
         self.who.put(out);
         self.window.put(out);
     }
     fn take(from: &mut &[u8]) -> Result<CapKey, BadRecord> {
         Ok(CapKey {
             rule: Recorded::take(from)?,
+            unit: Recorded::take(from)?,
             who: Recorded::take(from)?,
             window: Recorded::take(from)?,
         })
@@ -377,6 +387,7 @@ mod tests {
             window,
             day: Day(day),
             late: 7,
+            unit: UnitId::RIAL,
             amount,
         }
     }
@@ -475,8 +486,15 @@ mod tests {
                         amount: sum.amount + row.amount,
                     });
                     // Three days are no longer than thirty: both are counted from the same days.
-                    assert_eq!(book.used(RuleId(1), who, window, day), wanted, "{window:?}");
-                    assert_eq!(other.used(RuleId(1), who, window, day), wanted);
+                    assert_eq!(
+                        book.used((RuleId(1), UnitId::RIAL), who, window, day),
+                        wanted,
+                        "{window:?}"
+                    );
+                    assert_eq!(
+                        other.used((RuleId(1), UnitId::RIAL), who, window, day),
+                        wanted
+                    );
                 }
             }
         }
@@ -499,7 +517,7 @@ mod tests {
             other.who = Who::Member(MemberId(10 + more));
             book.count_caps(&[other], false);
         }
-        assert_eq!(book.cap_count(), 4_096);
+        assert_eq!(book.caps.len(), 4_096);
         // Nothing is below nothing: what was dropped cannot be taken back.
         book.count_caps(&[row(Window::Day, 20_700, 5)], true);
         book.count_caps(&[row(Window::Day, 20_700, 5)], false);

@@ -415,14 +415,6 @@ impl Names {
         }
     }
 
-    /// The events of a club, in the order of their ids.
-    pub fn events(&self, of: ClubId) -> impl Iterator<Item = &str> {
-        self.events.iter().filter_map(move |event| match event {
-            Named::Event { club, name, .. } if *club == of => Some(name.as_str()),
-            _ => None,
-        })
-    }
-
     /// The id a new name of each kind would get: acquirer, club, purse, shop, person, rule, tier, event.
     pub fn next_ids(&self) -> [usize; 8] {
         [

@@ -394,7 +394,7 @@ recorded_structs! {
         told, club, shop, member, original, reverses, postings, lots, members, visit, names,
         exception,
     } + { counted }
-    Counted { rule, who, window, day, late, amount }
+    Counted { rule, who, window, day, late, unit, amount }
     Entry { head, input, effects }
     Head { sequence, at, business_day, acquirer, rule_set }
     Hold { until, lapses }
@@ -723,6 +723,7 @@ mod tests {
                 window,
                 day: Day(20_780),
                 late: 7,
+                unit: UnitId(2),
                 amount: 137_777,
             })
             .collect();

@@ -171,7 +171,7 @@ impl<'a> Work<'a> {
         for rule in &club.discounts {
             if self.seen.meet(&rule.when) {
                 let amount = self.worth_of(rule)?;
-                let amount = Rials(self.under_caps(rule.id, &rule.caps, amount.0));
+                let amount = Rials(self.under_caps((rule.id, UnitId::RIAL), &rule.caps, amount.0));
                 if !amount.is_zero() {
                     given.push((rule, amount));
                 }
@@ -190,7 +190,7 @@ impl<'a> Work<'a> {
             }
             self.discount = self.discount.plus(amount)?;
             self.told.rules.push(rule.id);
-            self.count(rule.id, &rule.caps, amount.0);
+            self.count((rule.id, UnitId::RIAL), &rule.caps, amount.0);
             let club_part = club_part(rule, amount)?;
             self.owe_shop(Account::Club(club.id), club_part, Reason::ClubDiscount);
         }
@@ -522,7 +522,7 @@ impl<'a> Work<'a> {
             let Some(purse) = club.purse(rule.purse) else {
                 continue;
             };
-            let amount = self.under_caps(rule.id, &rule.caps, self.earning(rule)?);
+            let amount = self.under_caps((rule.id, purse.unit), &rule.caps, self.earning(rule)?);
             if amount > 0 {
                 earned.push((rule, purse, amount));
             }
@@ -624,7 +624,7 @@ impl<'a> Work<'a> {
         }
         self.fund(rule, purse, amount)?;
         self.told.rules.push(rule.id);
-        self.count(rule.id, &rule.caps, amount);
+        self.count((rule.id, purse.unit), &rule.caps, amount);
         match self.told.earned.iter_mut().find(|e| e.purse == purse.id) {
             Some(earned) => {
                 earned.amount += amount;
@@ -710,8 +710,8 @@ impl<'a> Work<'a> {
 
     // ---------------------------------------------------------------------------------------- caps
 
-    /// What the caps of a rule leave of what it would give.
-    fn under_caps(&self, rule: RuleId, caps: &Caps, amount: i64) -> i64 {
+    /// What the caps of a rule, which gives in some unit, leave of what it would give.
+    fn under_caps(&self, rule: (RuleId, UnitId), caps: &Caps, amount: i64) -> i64 {
         let mut left = amount;
         for cap in &caps.rows {
             let Some(who) = self.who(cap.per) else {
@@ -730,7 +730,7 @@ impl<'a> Work<'a> {
     }
 
     /// Keeps what counts toward the caps of a rule that has given: a row for each whom and window, however many maxima.
-    fn count(&mut self, rule: RuleId, caps: &Caps, amount: i64) {
+    fn count(&mut self, (rule, unit): (RuleId, UnitId), caps: &Caps, amount: i64) {
         for (at, cap) in caps.rows.iter().enumerate() {
             let same =
                 |other: &&Cap| (other.per, other.window.kind()) == (cap.per, cap.window.kind());
@@ -748,6 +748,7 @@ impl<'a> Work<'a> {
                 window,
                 day: self.case.local.day,
                 late: self.case.late,
+                unit,
                 amount,
             });
         }

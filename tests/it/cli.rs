@@ -90,6 +90,20 @@ impl House {
         self.daemon = Some(child);
     }
 
+    /// Puts this at the head of the configuration.
+    pub(crate) fn configure(&self, keys: &str) {
+        let path = self.dir.path().join("clubswitch.toml");
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, format!("{keys}{text}")).unwrap();
+    }
+
+    /// SIGKILL.
+    pub(crate) fn kill(&mut self) {
+        let mut child = self.daemon.take().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
     /// SIGTERM; it must exit 0.
     pub(crate) fn stop(&mut self) {
         let mut child = self.daemon.take().unwrap();

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use clubswitch::engine::{
-    Act, Answer, Brought, Decision, Engine, Found, Group, Limits, Opening, OpeningLot,
+    Act, Answer, Brought, Decision, Engine, Found, Group, Happened, Limits, Opening, OpeningLot,
     OpeningMember,
 };
 use clubswitch::ledger::{
-    Asked, Book, EnrolWish, Entry, Function, Item, Key, Mode, Names, OriginalRef, PurseKind,
-    Redeem, Request, Wishes, finding, record,
+    Asked, Book, Effects, EnrolWish, Entry, Function, Item, Key, Mode, Names, OriginalRef,
+    PurseKind, Redeem, Request, Wishes, finding, record,
 };
 use clubswitch::rulefile;
 use clubswitch::terms::money::pointed;
@@ -226,6 +226,7 @@ impl Town {
                 String::new()
             }
             "has" => self.balances(words[1]),
+            "event" => self.event(words[1], words[2]),
             "owes" => self.account(words[1]),
             "buy" | "quote" | "tell" => {
                 let (function, mode) = match words[0] {
@@ -354,6 +355,27 @@ impl Town {
         }
     }
 
+    /// `event NAME CARD`
+    fn event(&mut self, name: &str, card: &str) -> String {
+        let names = self.engine.names();
+        let club = names.club_id("golestan").unwrap();
+        let Some(event) = names.event_id(club, name) else {
+            return "no such event".to_owned();
+        };
+        let identity = Identity::Card(token(card));
+        let happened = Happened {
+            member: self.engine.book().who(club, identity).unwrap(),
+            event,
+            reason: "a story".to_owned(),
+        };
+        match self.engine.act(Act::Event(happened), self.now) {
+            Ok(_) => "released".to_owned(),
+            Err(error) => error
+                .to_string()
+                .replace("nothing waits for it", "nothing waits"),
+        }
+    }
+
     /// `open CARD [silver] [p-77] PURSE=AMOUNT[@SHOP][until DATE] …`
     fn open(&mut self, words: &[&str]) {
         let names = self.engine.names();
@@ -476,7 +498,7 @@ impl Town {
         text
     }
 
-    fn check(&mut self, story: &str) {
+    pub(crate) fn check(&mut self, story: &str) {
         for line in story.lines().map(str::trim).filter(|line| !line.is_empty()) {
             let (does, wanted) = line.split_once("->").unwrap_or((line, ""));
             let told = self.line(does.trim());
@@ -485,6 +507,14 @@ impl Town {
             }
         }
         self.replay();
+    }
+
+    /// What every entry did so far.
+    pub(crate) fn effects(&mut self) -> Vec<Effects> {
+        self.write();
+        let entries = self.journal.iter().flat_map(|g| record::split(&g.bytes));
+        let read = entries.map(|bytes| record::decode(bytes.unwrap()).unwrap().effects);
+        read.collect()
     }
 
     /// Reads everything back that was written: the same book, to the byte; and it adds up.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod calls;
+mod caps;
 mod cli;
 mod confs;
 mod conversations;

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use clubswitch::engine::{Act, Answer, How, Limits, Opening, OpeningLot, OpeningMember};
-use clubswitch::ledger::{Account, Function, Mode, OriginalRef, PurseKey, Redeem, Request};
+use clubswitch::engine::{Act, Answer, Happened, How, Limits, Opening, OpeningLot, OpeningMember};
+use clubswitch::ledger::{Account, Function, Mode, OriginalRef, PurseKey, Redeem, Request, Window};
 use clubswitch::terms::person::Identity;
 use clubswitch::terms::{MemberId, Moment, Rials, UnitId};
 
@@ -43,9 +43,37 @@ name = "loyal-to-the-shop"
 base = "net"
 earn = { to = "merchant-credit", percent = "0.5%" }
 funded_by = "merchant"
+cap = [
+  { per = "merchant", window = "day", max_rial = 900_000 },
+  { per = "member", window = "2 days", max_rial = 400_000 },
+]
+
+[[accrue]]
+name = "promise"
+earn = { to = "points", fixed = "5" }
+funded_by = "club"
+hold = { until = "profile-confirmed", at_most = "1 day" }
+cap = [
+  { per = "card", window = "week", max_times = 9 },
+  { per = "club", window = "jalali-month", max_points = 123 },
+]
+on_cap = "skip"
+"#;
+    let caps = r#"
+cap = [
+  { per = "member", window = "day", max_rial = 500_000 },
+  { per = "rule", window = "jalali-month", max_rial = 2_000_000 },
+]
+[redeem]
 "#;
     GOLESTAN
         .replace("on_first_purchase = false", "on_first_purchase = true")
+        .replacen(
+            "tiers = [\"gold\", \"platinum\"]",
+            "tiers = [\"normal\"]",
+            1,
+        )
+        .replacen("\n[redeem]\n", caps, 1)
         .replace("step_rial = 10_000", "step_rial = 1_000")
         .replace("min_rial  = 50_000", "min_rial  = 1_000")
         .replace(
@@ -125,7 +153,7 @@ impl History {
     }
 
     fn step(&mut self) {
-        match self.dice.below(13) {
+        match self.dice.below(14) {
             // Some days at most in all: what memory has forgotten can no longer be undone.
             0 => self.town.now = self.town.now.plus_seconds(self.dice.below(12_000) as i64),
             1 => {
@@ -136,6 +164,7 @@ impl History {
             8 => self.repeat(),
             9 => self.reverse_early(),
             10 => self.say_again(),
+            11 => self.event(),
             _ => self.reverse(),
         }
         assert_eq!(self.town.engine.book().imbalance(), 0);
@@ -167,6 +196,69 @@ impl History {
         };
         let answer = self.town.decide(&request);
         self.told.push((request, answer, self.town.now));
+    }
+
+    /// What a member waited for happens.
+    fn event(&mut self) {
+        let names = self.town.engine.names();
+        let club = names.club_id("golestan").unwrap();
+        let members = self.town.engine.book().member_count() as u64;
+        let happened = Happened {
+            member: MemberId(1 + self.dice.below(members) as u32),
+            event: names.event_id(club, "profile-confirmed").unwrap(),
+            reason: String::new(),
+        };
+        // Where nothing waits, nothing happens.
+        let now = self.town.now;
+        self.town.engine.act(Act::Event(happened), now).ok();
+    }
+
+    /// Counts anew, from all entries, what the caps count; at no time was any of them passed.
+    fn check_caps(&mut self) {
+        let names = self.town.engine.names();
+        let mut counted: BTreeMap<_, (i64, i64)> = BTreeMap::new();
+        let mut rows = Vec::new();
+        for effects in self.town.effects() {
+            let sign = if effects.reverses { -1 } else { 1 };
+            for row in effects.counted {
+                let first = match row.window {
+                    Window::Days(_) => row.day,
+                    calendar => calendar.first(row.day),
+                };
+                let key = (row.rule, row.who, row.window, first);
+                let (times, amount) = counted.entry(key).or_default();
+                *times += sign;
+                *amount += sign * row.amount;
+                let rule = names.rule(row.rule);
+                let most = match (rule, row.window) {
+                    ("gold-3", Window::Day) => (i64::MAX, 500_000),
+                    ("gold-3", Window::JalaliMonth) => (i64::MAX, 2_000_000),
+                    ("promise", Window::Week) => (9, i64::MAX),
+                    ("promise", Window::JalaliMonth) => (i64::MAX, 12_300),
+                    ("loyal-to-the-shop", Window::Day) => (i64::MAX, 900_000),
+                    ("loyal-to-the-shop", Window::Days(2)) => (i64::MAX, 400_000),
+                    other => panic!("nobody counts {other:?}"),
+                };
+                assert!(
+                    *times >= 0 && *times <= most.0,
+                    "{rule} {row:?} {times} times"
+                );
+                assert!(*amount >= 0 && *amount <= most.1, "{rule} {row:?} {amount}");
+                rows.push(row);
+            }
+        }
+        let book = self.town.engine.book();
+        for row in rows {
+            // Of a window that slides, day by day.
+            let window = match row.window {
+                Window::Days(_) => Window::Days(1),
+                calendar => calendar,
+            };
+            let first = window.first(row.day);
+            let used = book.used((row.rule, row.unit), row.who, window, row.day);
+            let wanted = counted[&(row.rule, row.who, row.window, first)];
+            assert_eq!((used.times as i64, used.amount), wanted, "{row:?}");
+        }
     }
 
     fn repeat(&mut self) {
@@ -265,6 +357,8 @@ impl History {
         for at in order {
             self.undo(at);
         }
+        self.check_caps();
+        assert_eq!(self.town.engine.book().cap_count(), 0);
         let book = self.town.engine.book();
         let borne: i64 = self.borne_by_funders();
         for (account, unit, balance) in book.accounts() {
@@ -322,6 +416,7 @@ fn check(seed: u64) {
         history.step();
     }
     history.town.replay();
+    history.check_caps();
     history.undo_everything();
     history.town.replay();
 }

@@ -7,7 +7,8 @@ use super::verify::unit_name;
 use crate::ledger::finding::Item;
 use crate::ledger::told::PurseAmount;
 use crate::ledger::{
-    Account, Asked, Entry, Function, Input, LotTerms, MemberChange, Mode, Names, PurseKey, Told,
+    Account, Asked, Counted, Entry, Function, Input, LotTerms, MemberChange, Mode, Names, PurseKey,
+    Told, Who, Window,
 };
 use crate::serve::data;
 use crate::serve::office::{Office, OfficeError, text};
@@ -15,11 +16,13 @@ use crate::terms::money::pointed;
 use crate::terms::person::Identity;
 use crate::terms::{PurseId, Sequence, ShopId, UnitId, Zone};
 
-pub(super) fn terms(terms: LotTerms, zone: &Zone) -> Value {
+pub(super) fn terms(terms: LotTerms, names: &Names, zone: &Zone) -> Value {
     json!({
         "booked": terms.booked.to_string(),
         "usable_from": zone.local(terms.usable_from).to_string(),
         "ends": terms.dies.map(|dies| dies.plus(-1).to_string()),
+        "waits_for": terms.hold.map(|hold| names.event(hold.until)),
+        "waits_to": terms.hold.map(|hold| hold.lapses.plus(-1).to_string()),
     })
 }
 
@@ -179,7 +182,7 @@ fn told(entry: &Entry, names: &Names, zone: &Zone) -> Value {
         .lots
         .iter()
         .map(|moved| {
-            let mut told = terms(moved.terms, zone);
+            let mut told = terms(moved.terms, names, zone);
             told["purse"] = json!(account_name(Account::Purse(moved.key), names));
             told["lot"] = json!(moved.lot.0);
             told["amount"] = amount(names, names.purse_unit(moved.key.purse), moved.amount);
@@ -188,6 +191,9 @@ fn told(entry: &Entry, names: &Names, zone: &Zone) -> Value {
         })
         .collect();
     let members: Vec<Value> = effects.members.iter().map(|m| change(m, names)).collect();
+    let counts = if effects.reverses { -1 } else { 1 };
+    let counted = effects.counted.iter();
+    let counted: Vec<Value> = counted.map(|row| cap(row, counts, names)).collect();
     json!({
         "entry": entry.head.sequence.0,
         "at": zone.local(entry.head.at).to_string(),
@@ -209,10 +215,11 @@ fn told(entry: &Entry, names: &Names, zone: &Zone) -> Value {
             "day": visit.day.to_string(),
             "spent": visit.spent.0,
             "redeemed": visit.redeemed.0,
-            "counts": if effects.reverses { -1 } else { 1 },
+            "counts": counts,
         })),
         "postings": postings,
         "lots": lots,
+        "counted": counted,
         "members": members,
         "names": effects.names.len(),
     })
@@ -375,6 +382,35 @@ fn change(change: &MemberChange, names: &Names) -> Value {
             "marketer": marketer.map(|person| names.person(person)),
         }),
     }
+}
+
+/// A row of what counts toward a cap.
+fn cap(row: &Counted, counts: i64, names: &Names) -> Value {
+    let whose = match row.who {
+        Who::Member(id) => format!("member {id}"),
+        Who::Card { member, mark: 0 } => format!("purchases of member {member} without a card"),
+        Who::Card { member, mark } => format!("a card of member {member} ({mark:08x})"),
+        Who::Shop(id) => format!("shop {}", names.shop(id)),
+        Who::Introducer(id) => format!("introducer {id}"),
+        Who::Rule => "the rule".to_owned(),
+        Who::Club(id) => format!("club {}", names.club(id)),
+    };
+    let window = match row.window {
+        Window::Day => "day".to_owned(),
+        Window::Week => "week".to_owned(),
+        Window::JalaliMonth => "jalali-month".to_owned(),
+        Window::JalaliYear => "jalali-year".to_owned(),
+        Window::Days(days) => format!("{days} days"),
+    };
+    json!({
+        "rule": names.rule(row.rule),
+        "for": whose,
+        "window": window,
+        "day": row.day.to_string(),
+        "times": counts,
+        "amount": amount(names, row.unit, counts * row.amount),
+        "unit": unit_name(names, row.unit),
+    })
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -2,6 +2,7 @@
 
 mod archive;
 pub mod backup;
+mod event;
 mod lookup;
 mod past;
 pub mod settle;
@@ -24,6 +25,7 @@ pub const COMMANDS: &[(&str, Command)] = &[
     ("ledger-balance", past::balance),
     ("ledger-history", past::history),
     ("ledger-entry", lookup::entry),
+    ("ledger-event", event::event),
     ("ledger-archive", archive::archive),
     ("ledger-backup", backup::backup),
     ("ledger-rebuild", backup::rebuild),

@@ -30,7 +30,7 @@ enum Whose {
 }
 
 /// The same, as the book knows them.
-enum Known {
+pub(super) enum Known {
     Members(Vec<MemberId>),
     Shop(ShopId),
     Club(ClubId),
@@ -38,7 +38,7 @@ enum Known {
 }
 
 /// What an answer is told with.
-struct Telling {
+pub(super) struct Telling {
     names: Arc<Names>,
     zone: Zone,
 }
@@ -343,7 +343,7 @@ impl Telling {
             .lots
             .iter()
             .map(|lot| {
-                let mut told = terms(lot.terms, &self.zone);
+                let mut told = terms(lot.terms, names, &self.zone);
                 told["lot"] = json!(lot.id.0);
                 told["amount"] = amount(names, unit, lot.amount);
                 told["can_spend"] = json!(lot.is_usable(at, today));
@@ -356,6 +356,7 @@ impl Telling {
             "unit": names.unit(unit).0,
             "can_spend": amount(names, unit, held.can_spend(at, today)),
             "total": amount(names, unit, held.total()),
+            "waits": amount(names, unit, held.waits(today)),
             "debt": amount(names, unit, held.debt),
             "lots": lots,
         })
@@ -475,7 +476,7 @@ fn club_of(account: Account, names: &Names) -> Option<ClubId> {
 }
 
 /// Who is meant, by the book of today: a card counts for the whole past of the member who has it now.
-fn known(office: &mut Office, words: &Value) -> Result<(Known, Telling), OfficeError> {
+pub(super) fn known(office: &mut Office, words: &Value) -> Result<(Known, Telling), OfficeError> {
     let whose = whose(office, words)?;
     let club = words["club"].as_str().map(str::to_owned);
     let found = office.look(move |engine, _| {

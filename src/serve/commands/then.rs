@@ -38,6 +38,12 @@ impl Purse {
         (usable.map(|lot| lot.amount).sum::<i64>() - self.debt).max(0)
     }
 
+    /// What waits for an event and has not lapsed.
+    pub(super) fn waits(&self, today: Day) -> i64 {
+        let waiting = |lot: &&Lot| lot.is_held() && !lot.is_dead(today);
+        self.lots.iter().filter(waiting).map(|lot| lot.amount).sum()
+    }
+
     /// The sum of its lots, usable or not.
     pub(super) fn total(&self) -> i64 {
         self.lots.iter().map(|lot| lot.amount).sum()
