@@ -86,6 +86,9 @@ pub(super) fn in_words(settled: &Value) -> String {
         _ => "new",
     };
     out.push_str(&format!("{}  ({news})\n\n", text(&settled["folder"])));
+    for warning in settled["warnings"].as_array().into_iter().flatten() {
+        out.push_str(&format!("warning: {}\n\n", text(warning)));
+    }
     let mut line = |label: &str, amount: i64, unit: &str| {
         out.push_str(&format!("  {label:<34}{:>22} {unit}\n", grouped(amount, 0)));
     };

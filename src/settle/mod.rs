@@ -1,6 +1,7 @@
 //! The day: entries in, settlement files out. What is owed at a shop is netted, divided among acquirers' pools and clubs'
 //! accounts, written in a stream to a sink, and held against what the answers told.
 
+pub mod carry;
 pub mod division;
 pub mod manifest;
 pub mod output;
@@ -13,6 +14,7 @@ pub mod shaparak;
 pub mod statement;
 pub mod totals;
 
+pub use carry::{Carry, Closing};
 pub use division::{Division, Lines, Part, Payee};
 pub use manifest::Manifest;
 pub use output::{Memory, Sink};

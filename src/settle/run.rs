@@ -1,9 +1,13 @@
-//! The run: entries of the journal in their order, folded into the files of one day. Of earlier days only what they could
-//! not pay is kept, of the day itself sums per shop and the rows not yet handed on.
+//! The run: entries of the journal in their order, folded into the files of one day; from the first one, or from where an
+//! earlier day was closed. Of earlier days only what they could not pay is kept, of the day itself sums per shop and the rows not
+//! yet handed on.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use sha2::{Digest, Sha256};
+
 use crate::ledger::{Account, Entry, Input, Names, Reason};
+use crate::settle::carry::{Carry, Closing, Standing};
 use crate::settle::division::{Lines, Move, Part, Payee};
 use crate::settle::manifest::{
     self, AccountLine, AcquirerLine, CarryLine, JournalRange, Manifest, NamedSum, ReasonLine,
@@ -17,20 +21,21 @@ use crate::settle::{SettleError, Totals, add, shaparak};
 use crate::terms::{AcquirerId, ClubId, Day, Moment, Sequence, ShopId, UnitId, Zone};
 
 /// A pool: through whom, at which shop.
-type Place = (AcquirerId, ShopId);
+pub(crate) type Place = (AcquirerId, ShopId);
 
 /// Makes the files of one business day.
 pub struct Run<S> {
     day: Day,
     zone: Zone,
     output: Output<S>,
-    names: Names,
-    /// The day that is open for each acquirer seen.
-    open: BTreeMap<AcquirerId, Day>,
-    /// Up to here every acquirer's day is closed. What comes for such a day counts in the next.
-    closed_to: Option<Day>,
+    /// Names, and whose day is open. What comes for a day that everybody has closed counts in the next.
+    standing: Standing,
+    /// What counts in this day or an earlier one is in what is carried.
+    carried_to: Option<Day>,
+    /// How things stood before the first entry of a later day.
+    later: Option<Standing>,
     /// What closed the day.
-    closed_by: Option<(Sequence, Moment)>,
+    closed_by: Option<Closing>,
     /// What is due of days that are not yet netted.
     due: BTreeMap<Day, BTreeMap<Place, Lines>>,
     /// What the days netted so far left.
@@ -63,9 +68,12 @@ impl<S: Sink> Run<S> {
             day,
             zone,
             output: Output::to(sink),
-            names: Names::default(),
-            open: BTreeMap::new(),
-            closed_to: None,
+            standing: Standing {
+                next: Sequence(1),
+                ..Standing::default()
+            },
+            carried_to: None,
+            later: None,
             closed_by: None,
             due: BTreeMap::new(),
             left: BTreeMap::new(),
@@ -76,24 +84,48 @@ impl<S: Sink> Run<S> {
         }
     }
 
+    /// A run for a day after one that was closed: the same files as from the first entry on.
+    pub fn after(carry: Carry, day: Day, zone: Zone, sink: S) -> Run<S> {
+        let closed = carry.standing.closed_to.is_some_and(|to| to >= day);
+        Run {
+            carried_to: Some(carry.day),
+            // One entry may close many days.
+            later: closed.then(|| carry.standing.clone()),
+            closed_by: closed.then_some(carry.closed_by),
+            standing: carry.standing,
+            left: carry.left,
+            sequences: carry.sequences,
+            balances: carry.balances,
+            ..Run::of(day, zone, sink)
+        }
+    }
+
+    /// The entry that it waits for.
+    pub fn next(&self) -> Sequence {
+        self.standing.next
+    }
+
     /// Whether every acquirer has closed the day: entries from here on change nothing, and need not be read.
     pub fn is_closed(&self) -> bool {
         self.closed_by.is_some()
     }
 
-    /// The next entry; all of them from the first on.
+    /// The next entry; all of them from [`Run::next`] on. What was taken is passed over.
     pub fn take(&mut self, entry: &Entry) -> Result<(), SettleError> {
-        if self.is_closed() {
+        if self.is_closed() || entry.head.sequence < self.standing.next {
             return Ok(());
         }
-        for named in &entry.effects.names {
-            self.names.put(named.clone());
-        }
-        let counts_in = match self.closed_to {
+        let counts_in = match self.standing.closed_to {
             Some(closed) => entry.head.business_day.max(closed.plus(1)),
             None => entry.head.business_day,
         };
-        if counts_in <= self.day {
+        if counts_in > self.day && self.later.is_none() {
+            self.later = Some(self.standing.clone());
+        }
+        for named in &entry.effects.names {
+            self.standing.names.put(named.clone());
+        }
+        if counts_in <= self.day && self.carried_to.is_none_or(|carried| counts_in > carried) {
             self.count(entry, counts_in)?;
         }
         let opened = match &entry.input {
@@ -106,24 +138,33 @@ impl<S: Sink> Run<S> {
                 .map(|acquirer| (acquirer, entry.head.business_day)),
         };
         if let Some((acquirer, day)) = opened {
-            let open = self.open.entry(acquirer).or_insert(day);
+            let open = self.standing.open.entry(acquirer).or_insert(day);
             *open = day.max(*open);
         }
-        self.turn(entry)
+        self.turn(entry)?;
+        self.standing.next = entry.head.sequence.next();
+        if self.is_closed() && self.later.is_none() {
+            self.later = Some(self.standing.clone());
+        }
+        Ok(())
     }
 
     /// Nets the days that no entry can count in any more.
     fn turn(&mut self, entry: &Entry) -> Result<(), SettleError> {
-        let Some(earliest) = self.open.values().min() else {
+        let Some(earliest) = self.standing.open.values().min() else {
             return Ok(());
         };
         let closed = earliest.plus(-1);
-        if self.closed_to.is_some_and(|before| before >= closed) {
+        if self
+            .standing
+            .closed_to
+            .is_some_and(|before| before >= closed)
+        {
             return Ok(());
         }
-        self.closed_to = Some(closed);
+        self.standing.closed_to = Some(closed);
         if closed >= self.day {
-            self.closed_by = Some((entry.head.sequence, entry.head.at));
+            self.closed_by = Some(Closing::by(entry));
         }
         self.net_before(self.day.min(closed.plus(1)))
     }
@@ -148,7 +189,7 @@ impl<S: Sink> Run<S> {
         let (mut payments, mut left) = (Payments::default(), BTreeMap::new());
         for (place, lines) in due {
             let division = lines.divide();
-            payments.add(place, &division, &self.names)?;
+            payments.add(place, &division, &self.standing.names)?;
             if !division.left.is_clear() {
                 left.insert(place, division.left);
             }
@@ -161,7 +202,7 @@ impl<S: Sink> Run<S> {
         let mut banks: BTreeMap<String, Vec<ClubId>> = BTreeMap::new();
         let clubs: BTreeSet<ClubId> = payments.transfers.keys().map(|key| key.0).collect();
         for club in clubs {
-            let iban = payments::club_iban(&self.names, club)?;
+            let iban = payments::club_iban(&self.standing.names, club)?;
             banks.entry(iban.bank().to_owned()).or_default().push(club);
         }
         Ok(banks)
@@ -269,24 +310,26 @@ impl<S: Sink> Run<S> {
                     (payer, _) => (payer, posting.amount),
                 };
                 let payer = match payer {
-                    Account::Shop(shop) => format!("shop {}", self.names.shop(shop)),
-                    Account::Club(club) => format!("club {}", self.names.club(club)),
+                    Account::Shop(shop) => format!("shop {}", self.standing.names.shop(shop)),
+                    Account::Club(club) => format!("club {}", self.standing.names.club(club)),
                     other => kind(other).to_owned(),
                 };
                 add(today.fees.entry(payer).or_default(), amount)?;
             }
         }
-        if let (Some(row), Some(shop)) = (Row::of(entry, &self.names)?, entry.effects.shop) {
+        if let (Some(row), Some(shop)) = (Row::of(entry, &self.standing.names)?, entry.effects.shop)
+        {
             self.today.totals.count(&row)?;
             let at = (shop, self.day, &self.zone);
             self.statements
-                .put(&mut self.output, at, entry, &row, &self.names)?;
+                .put(&mut self.output, at, entry, &row, &self.standing.names)?;
         }
         Ok(())
     }
 
-    /// Writes the files, `MANIFEST` last. Without a closing entry they are provisional.
-    pub fn finish(mut self) -> Result<(Manifest, S), SettleError> {
+    /// Writes the files, `MANIFEST` last, and gives what later days may begin with. Without a closing entry the files are
+    /// provisional, and nothing is given.
+    pub fn finish(mut self) -> Result<(Manifest, Option<Carry>, S), SettleError> {
         self.net_before(self.day)?;
         let brought = std::mem::take(&mut self.left);
         self.left.clone_from(&brought);
@@ -296,7 +339,7 @@ impl<S: Sink> Run<S> {
         self.write_bank_files(&payments, &mut paid)?;
         for ((club, shop, creditor), amount) in &payments.kept {
             if *creditor == Creditor::Shop {
-                let reference = format!("kept by {}", self.names.club(*club));
+                let reference = format!("kept by {}", self.standing.names.club(*club));
                 paid.entry(*shop).or_default().push((reference, *amount));
             }
         }
@@ -309,11 +352,29 @@ impl<S: Sink> Run<S> {
         })?;
         page.push(b'\n');
         self.output.append(manifest::FILE, &page)?;
-        Ok((manifest, self.output.into_sink()))
+        let carry = match (self.closed_by, self.later.take()) {
+            (Some(closed_by), Some(standing)) => {
+                for bank in self.banks(&payments)?.into_keys() {
+                    *self.sequences.entry(bank).or_default() += 1;
+                }
+                Some(Carry {
+                    day: self.day,
+                    manifest: Sha256::digest(&page).into(),
+                    closed_by,
+                    standing,
+                    left,
+                    sequences: std::mem::take(&mut self.sequences),
+                    balances: std::mem::take(&mut self.balances),
+                })
+            }
+            _ => None,
+        };
+        Ok((manifest, carry, self.output.into_sink()))
     }
 
     fn alias(&self) -> Result<&str, SettleError> {
-        self.names
+        self.standing
+            .names
             .operator()
             .map(|(_, alias, _)| alias)
             .ok_or_else(shaparak::no_operator)
@@ -325,13 +386,19 @@ impl<S: Sink> Run<S> {
         paid: &mut BTreeMap<ShopId, Vec<(String, i64)>>,
     ) -> Result<(), SettleError> {
         for (acquirer, records) in &payments.records {
-            let code = self.names.acquirer(*acquirer);
+            let code = self.standing.names.acquirer(*acquirer);
             let file = format!(
                 "{code}/{}_{}_01.json",
                 self.alias()?,
                 self.day.jalali().digits()
             );
-            shaparak::write(&mut self.output, &file, *acquirer, records, &self.names)?;
+            shaparak::write(
+                &mut self.output,
+                &file,
+                *acquirer,
+                records,
+                &self.standing.names,
+            )?;
             for record in records {
                 for (iban, amount) in &record.shares {
                     self.today.totals.pay(iban.as_str(), *amount)?;
@@ -355,7 +422,11 @@ impl<S: Sink> Run<S> {
         let created = iso(&self.zone, self.made_at());
         let mut counter = 0;
         for (bank, clubs) in self.banks(payments)? {
-            let (sender, alias, _) = self.names.operator().ok_or_else(shaparak::no_operator)?;
+            let (sender, alias, _) = self
+                .standing
+                .names
+                .operator()
+                .ok_or_else(shaparak::no_operator)?;
             let sequence = match self.closed_by {
                 Some(_) => self.sequences.get(&bank).copied().unwrap_or_default() + 1,
                 None => 0,
@@ -374,10 +445,10 @@ impl<S: Sink> Run<S> {
                     }
                     transfers.push(transfer);
                 }
-                let (title, _, iban) = self
-                    .names
-                    .club_particulars(club)
-                    .ok_or_else(|| payments::unnamed("club", u32::from(club.0), "an account"))?;
+                let (title, _, iban) =
+                    self.standing.names.club_particulars(club).ok_or_else(|| {
+                        payments::unnamed("club", u32::from(club.0), "an account")
+                    })?;
                 payers.push(Payer {
                     name: title.to_owned(),
                     iban,
@@ -404,7 +475,7 @@ impl<S: Sink> Run<S> {
         counter: u32,
     ) -> Result<Transfer, SettleError> {
         use Payee::{Owner, Person, Reserve, Saving};
-        let names = &self.names;
+        let names = &self.standing.names;
         let title = match creditor {
             Creditor::Shop => names.shop_particulars(shop).map(|(title, _)| title),
             Creditor::Part(Person(person)) => {
@@ -459,20 +530,21 @@ impl<S: Sink> Run<S> {
             if carried != of(&left) {
                 return Err(SettleError::Unnamed {
                     what: "shop",
-                    found: self.names.shop(shop).to_owned(),
+                    found: self.standing.names.shop(shop).to_owned(),
                     wanted: "a statement that adds up to what is carried",
                 });
             }
             let carry = (of(&brought), carried);
             self.statements
-                .foot((shop, self.day), carry, payments, &self.names)?;
+                .foot((shop, self.day), carry, payments, &self.standing.names)?;
         }
         std::mem::take(&mut self.statements).finish(&mut self.output)
     }
 
     /// The journal time that stands in files.
     fn made_at(&self) -> Moment {
-        self.closed_by.map_or(self.today.last_at, |(_, at)| at)
+        let closed = self.closed_by.as_ref();
+        closed.map_or(self.today.last_at, |closing| closing.at)
     }
 
     fn manifest(
@@ -481,7 +553,7 @@ impl<S: Sink> Run<S> {
         left: &BTreeMap<Place, Lines>,
         payments: &Payments,
     ) -> Result<Manifest, SettleError> {
-        let names = &self.names;
+        let names = &self.standing.names;
         let today = &self.today;
         let mut trial: BTreeMap<UnitId, i64> = BTreeMap::new();
         for ((unit, _), amount) in &self.balances {
@@ -491,10 +563,19 @@ impl<S: Sink> Run<S> {
             let unit = unit_name(names, *unit);
             return Err(SettleError::Unbalanced { unit, sum: *sum });
         }
-        let acquirers: BTreeSet<AcquirerId> =
-            self.open.keys().chain(&today.acquirers).copied().collect();
-        let is_open =
-            |acquirer: &AcquirerId| self.open.get(acquirer).is_none_or(|open| *open <= self.day);
+        let acquirers: BTreeSet<AcquirerId> = self
+            .standing
+            .open
+            .keys()
+            .chain(&today.acquirers)
+            .copied()
+            .collect();
+        let is_open = |acquirer: &AcquirerId| {
+            self.standing
+                .open
+                .get(acquirer)
+                .is_none_or(|open| *open <= self.day)
+        };
         let named_sum = |(name, sum): (&str, &i64)| NamedSum {
             name: name.to_owned(),
             sum: *sum,
@@ -516,7 +597,7 @@ impl<S: Sink> Run<S> {
                 })
                 .collect(),
             journal: JournalRange {
-                closed_by: self.closed_by.map(|(sequence, _)| sequence.0),
+                closed_by: self.closed_by.map(|closing| closing.sequence.0),
                 at: iso(&self.zone, self.made_at()),
                 ..today.journal.clone()
             },
@@ -617,6 +698,22 @@ fn carry_lines(
     }
     Ok(carried)
 }
+
+/// Every kind of account.
+pub(crate) const KINDS: [&str; 12] = [
+    "purse",
+    "debt",
+    "outstanding",
+    "pool",
+    "shop",
+    "person",
+    "club",
+    "reserve",
+    "owner",
+    "saving",
+    "operator",
+    "rounding",
+];
 
 /// `rial`, or `club/purse` for points.
 fn unit_name(names: &Names, unit: UnitId) -> String {

@@ -15,7 +15,8 @@ use clubswitch::ledger::{
     Posting, PurseKey, PurseKind, Reason, Redeem, Request, Verdict, Visit, Wishes,
 };
 use clubswitch::settle::{
-    Folder, Manifest, Memory, Published, Run, SettleError, Totals, pain, publish, reread, shaparak,
+    Carry, Folder, Manifest, Memory, Published, Run, SettleError, Totals, pain, publish, reread,
+    shaparak,
 };
 use clubswitch::terms::person::Identity;
 use clubswitch::terms::{
@@ -484,7 +485,8 @@ impl Journal {
         for entry in &self.entries {
             run.take(entry)?;
         }
-        run.finish()
+        let (manifest, _, sink) = run.finish()?;
+        Ok((manifest, sink))
     }
 
     fn settle(&self, on: &str) -> Made {
@@ -1347,6 +1349,138 @@ fn check_days(journal: &Journal) {
         }
         let due = dues(journal, day(&on));
         assert_eq!(club_as_one(&settled), club_as_one(&due), "{on}");
+    }
+}
+
+// ---------------------------------------------------------------------- from where a day was closed
+
+/// Days with acquirers that close one after another or come later, accounts that change, days on which nothing happens: each settled
+/// from the first entry and from whatever earlier day is closed gives the same files, and hands the same on.
+#[test]
+fn a_day_is_the_same_from_wherever_its_fold_begins() {
+    let seed = seed();
+    eprintln!("SEED={seed:#x}");
+    let mut dice = Dice(seed);
+    let (mut begun, mut ahead) = (0, 0);
+    for _ in 0..12 {
+        let journal = random_journal(&mut dice);
+        let mut carries: Vec<Carry> = Vec::new();
+        for at in 0..7 {
+            let on = day(D1).plus(at);
+            let (manifest, carry, files) = settled_from(&journal, on, None);
+            for carry_before in &carries {
+                let before = Carry::read(&carry_before.to_bytes()).unwrap();
+                assert_eq!(&before, carry_before);
+                let first = before.next();
+                ahead += usize::from(first <= before.closed_by.sequence);
+                let again = settled_from(&journal, on, Some(before));
+                assert_eq!(again.0, manifest, "{on} from {first}");
+                assert_eq!(again.1, carry, "{on} from {first}");
+                assert!(again.2 == files, "{on} from {first}");
+                begun += 1;
+            }
+            assert_eq!(carry.is_some(), !manifest.provisional);
+            carries.extend(carry);
+        }
+    }
+    assert!(begun > 50 && ahead > 5, "{begun}, {ahead}");
+}
+
+fn settled_from(
+    journal: &Journal,
+    on: Day,
+    carry: Option<Carry>,
+) -> (Manifest, Option<Carry>, Memory) {
+    let mut run = match carry {
+        Some(carry) => Run::after(carry, on, zone(), Memory::new()),
+        None => Run::of(on, zone(), Memory::new()),
+    };
+    let first = run.next().0 as usize;
+    for entry in journal.entries.iter().skip(first - 1) {
+        run.take(entry).unwrap();
+    }
+    run.finish().unwrap()
+}
+
+fn random_journal(dice: &mut Dice) -> Journal {
+    let mut journal = Journal::from(D1);
+    let late = dice.below(3);
+    if late == 0 {
+        journal.joins(B, day(D1));
+    }
+    let mut live: Vec<Sequence> = Vec::new();
+    for _ in 0..150 {
+        let open: Vec<AcquirerId> = journal.open.keys().copied().collect();
+        let acquirer = open[dice.below(open.len() as i64) as usize];
+        match dice.below(24) {
+            0 | 1 => journal.turn(acquirer),
+            2 => {
+                for acquirer in open {
+                    journal.turn(acquirer);
+                }
+            }
+            3 if late == 1 && !journal.open.contains_key(&B) => {
+                let on = journal.open[&A];
+                journal.joins(B, on);
+            }
+            4 => {
+                // The shops move to another bank.
+                let names = world().into_iter().map(|named| match named {
+                    Named::Shop {
+                        id, code, title, ..
+                    } => {
+                        let iban = iban("012", 100 + id.0 + 10 * dice.below(3) as u32);
+                        Named::Shop {
+                            id,
+                            code,
+                            title,
+                            iban,
+                        }
+                    }
+                    other => other,
+                });
+                let effects = Effects {
+                    names: names.collect(),
+                    ..Effects::none()
+                };
+                let input = Input::RulesLoaded {
+                    number: SetNumber(2),
+                    sha256: [8; 32],
+                };
+                let open = journal.open[&A];
+                journal.enter(input, effects, None, open);
+            }
+            5..=8 if !live.is_empty() => {
+                let at = dice.below(live.len() as i64) as usize;
+                journal.reverse(live.swap_remove(at));
+            }
+            _ => {
+                let sale = random_sale(dice, 4);
+                let shop = dice.below(3) as u32;
+                live.push(journal.sell(acquirer, shop, &sale));
+            }
+        }
+    }
+    journal
+}
+
+#[test]
+fn what_a_day_hands_on_is_whole_or_is_told() {
+    let mut journal = Journal::from(D1);
+    journal.sell(A, 0, &Sale::worked());
+    journal.turn(A);
+    let (_, carry, _) = settled_from(&journal, day(D1), None);
+    let bytes = carry.unwrap().to_bytes();
+    assert!(Carry::read(&bytes).is_ok());
+    for at in 0..bytes.len() {
+        let mut flipped = bytes.clone();
+        flipped[at] ^= 1 << (at % 8);
+        assert!(
+            Carry::read(&flipped).is_err(),
+            "bit {} of byte {at}",
+            at % 8
+        );
+        assert!(Carry::read(&bytes[..at]).is_err(), "the first {at} bytes");
     }
 }
 

@@ -223,6 +223,12 @@ fn closed_days_leave_by_themselves_and_are_answered_for_from_the_archive() {
     let at = format!("{} 12:00", day(0));
     let refused = switch::command(house.path(), &["ledger", "balance", "--at", &at]).output();
     assert_ne!(refused.unwrap().status.code(), Some(0));
+    // The day is settled from where the one before was closed, and stays in the journal.
+    let settled = house.office(&["settle", "--day", &day(49), "--close"]);
+    assert!(settled["from_entry"].as_u64() > Some(60), "{settled}");
+    until("why days stay", || {
+        switch::log(house.path()).contains("closed days stay in the journal")
+    });
     running.kill();
     // Without a snapshot there is nothing to begin with.
     for name in ["book.0", "book.1"] {
@@ -275,6 +281,58 @@ fn late_messages_of(house: &mut House, running: &Switch, sold: &[Vec<(Sent, Vec<
     let (receipt, first) = house.ask(&mut link, &undo.body);
     assert!(receipt.is_approved(), "{receipt:?}");
     assert_eq!(house.ask(&mut link, &undo.body).1, first);
+}
+
+#[test]
+fn a_day_is_settled_from_where_the_one_before_was_closed() {
+    let mut house = House::new();
+    let mut settled = Vec::new();
+    for days in [0, 1, 2] {
+        let running = house.start(days);
+        house.sell(&running, 5);
+        settled.push(house.office(&["settle", "--day", &day(days), "--close"]));
+        running.stop();
+    }
+    let from = |settled: &Value| settled["from_entry"].as_u64().unwrap();
+    assert_eq!(from(&settled[0]), 1);
+    assert!(from(&settled[1]) > 5 && from(&settled[2]) > from(&settled[1]));
+    let data = house.path().join(DATA);
+    let again = |out: &str, fewer: u64, names: &[&str]| {
+        let again = house.office(&["settle", "--day", &day(2), "--out", out]);
+        assert_eq!(again["manifest"], settled[2]["manifest"], "{out}");
+        assert_eq!(from(&again), fewer, "{again}");
+        let warnings = again["warnings"].as_array().unwrap();
+        assert_eq!(warnings.len(), names.len(), "{again}");
+        for (warning, name) in warnings.iter().zip(names) {
+            assert!(warning.as_str().unwrap().contains(name), "{warning}");
+        }
+        // Other bytes would not be published over those that stand.
+        let how = if out == "elsewhere" { "new" } else { "same" };
+        assert_eq!(again["published"], how);
+    };
+    let published = data.join("settlement");
+    let published = published.to_str().unwrap();
+    let name = |days: i64| day(days).replace('/', "-");
+    again(published, from(&settled[2]), &[]);
+    again("elsewhere", from(&settled[2]), &[]);
+    // An edited page is told, and the day before it is begun with.
+    let page = data.join("settlement").join(name(1)).join("MANIFEST");
+    let text = fs::read_to_string(&page).unwrap();
+    fs::write(&page, text.replace("\"kept\": ", "\"kept\":  ")).unwrap();
+    let edited = format!("settlement/{}/MANIFEST", name(1));
+    again(published, from(&settled[1]), &[&edited]);
+    // So is what was handed on, where it is not what it was; at last the first entry is begun with.
+    let handed = data.join("carried").join(name(0));
+    let mut bytes = fs::read(&handed).unwrap();
+    bytes[40] ^= 1;
+    fs::write(&handed, &bytes).unwrap();
+    let broken = format!("carried/{}", name(0));
+    again(published, 1, &[&edited, &broken]);
+    fs::write(&page, text).unwrap();
+    again(published, from(&settled[2]), &[]);
+    fs::remove_dir_all(data.join("carried")).unwrap();
+    again(published, 1, &[]);
+    again(published, 1, &[]);
 }
 
 #[test]

@@ -50,7 +50,12 @@ pub(super) fn backup(
     }
     fs::remove_dir_all(&waiting).map_err(failed("remove", &waiting))?;
     let mut files = Vec::new();
-    for name in [data::CHECK_FILE, rules::KEPT, super::settle::SETTLED] {
+    for name in [
+        data::CHECK_FILE,
+        rules::KEPT,
+        super::settle::SETTLED,
+        super::settle::CARRIED,
+    ] {
         let (from, copy) = (office.data().join(name), to.join(name));
         if from.exists() {
             copy_all(&from, &copy).map_err(failed("copy to", &copy))?;
