@@ -619,6 +619,7 @@ fn lines_in_words(of: &Value, out: &mut String) {
             out.push_str(" advised");
         }
         for (key, before) in [
+            ("event", " "),
             ("shop", " at "),
             ("member", " of member "),
             ("amount", ", "),

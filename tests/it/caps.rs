@@ -556,7 +556,9 @@ fn over_the_wire_caps_and_holds_live_through_kill_and_start() {
             ("/earned/points", json!("108.00")),
         ],
     );
-    // Another rule is the better one now.
+    // Another rule is the better one now, also by a snapshot.
+    house.stop();
+    house.start();
     check_told(
         &buy(&house),
         &[

@@ -530,6 +530,7 @@ impl Town {
         assert!(book.to_bytes() == live, "a replay gives another book");
         let read = Book::read(&mut &live[..], book.memory().capacity()).unwrap();
         assert!(read.to_bytes() == live, "a snapshot gives another book");
+        assert_eq!(read.cap_count(), book.cap_count());
         assert_eq!(book.imbalance(), 0);
         assert_eq!(book.sums(), book.sums_counted());
     }

@@ -412,6 +412,10 @@ impl Telling {
             })
             .collect();
         let original = effects.original.map(|original| original.0);
+        let event = match &entry.input {
+            Input::Event { event, .. } => Some(names.event(*event)),
+            _ => None,
+        };
         json!({
             "entry": entry.head.sequence.0,
             "at": self.zone.local(entry.head.at).to_string(),
@@ -428,6 +432,7 @@ impl Telling {
             "confirms": original.filter(|_| !effects.reverses),
             "reversed_by": Value::Null,
             "exception": effects.exception.map(|exception| exception.name()),
+            "event": event,
             "changes": changes,
         })
     }

@@ -7,7 +7,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use clubswitch::engine::{
-    Act, Brought, Decision, Engine, Found, Group, Limits, Opening, OpeningLot, OpeningMember,
+    Act, Brought, Decision, Engine, Found, Group, Happened, Limits, Opening, OpeningLot,
+    OpeningMember,
 };
 use clubswitch::journal::{
     AppendError, Archive, ArchiveError, Journal, OpenError, Options, ReadError, Reader, Room,
@@ -18,7 +19,7 @@ use clubswitch::rulefile;
 use clubswitch::rules::Rulebook;
 use clubswitch::serve::data;
 use clubswitch::terms::person::Identity;
-use clubswitch::terms::{Day, Moment, Sequence};
+use clubswitch::terms::{Day, MemberId, Moment, Sequence};
 
 use super::Sabotage;
 use super::disk::Platter;
@@ -238,6 +239,20 @@ impl Heart {
         )
     }
 
+    /// Of one member or another, what he waits for happens; where nothing waits, nothing does.
+    fn release(&mut self, now: Moment) {
+        let names = self.engine.names();
+        let club = names.club_id("golestan");
+        let event = club.and_then(|club| names.event_id(club, "profile-confirmed"));
+        let member = self.engine.book().sequence().0 % 5 + 1;
+        let happened = Happened {
+            member: MemberId(member as u32),
+            event: event.expect("an event of the club"),
+            reason: String::new(),
+        };
+        let _ = self.engine.act(Act::Event(happened), now);
+    }
+
     /// One look of each thread: decides what waits, commits what is due, tells it, hands the next group over. Gives what is
     /// told, and who could not be served.
     pub(super) fn turn<'r>(
@@ -251,6 +266,7 @@ impl Heart {
         if turn.turn_day && !full {
             // Before the first acquirer there is no day.
             let _ = self.engine.act(Act::TurnDay(None), turn.now);
+            self.release(turn.now);
         }
         while self.decided.len() < turn.inputs
             && let Some((call, repeat)) = self.queue.pop_front()

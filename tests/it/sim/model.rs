@@ -4,14 +4,17 @@
 use std::collections::BTreeMap;
 
 use clubswitch::ledger::{
-    Account, Asked, Book, Entry, Function, Input, PurseKey, Request, Told, Verdict,
+    Account, Asked, Book, Entry, Function, Input, PurseKey, Request, Told, Verdict, Who, Window,
 };
-use clubswitch::terms::{MemberId, PurseId};
+use clubswitch::terms::{Day, MemberId, PurseId, RuleId, UnitId};
 
 use super::shop::{Shop, is_answer};
 
 /// Terminal, trace number, its time, kind.
 type Slot = ([u8; 8], u32, u32, u8);
+
+/// A rule, what it gives, for whom it is counted, in which window, and the first day of it.
+type Counter = (RuleId, UnitId, Who, Window, Day);
 
 /// What was told, call by call.
 #[derive(Default)]
@@ -32,6 +35,8 @@ struct Tally {
     accounts: BTreeMap<Account, i64>,
     lots: BTreeMap<PurseKey, i64>,
     opened: BTreeMap<(MemberId, PurseId), i64>,
+    /// What counts toward caps: times and amount.
+    caps: BTreeMap<Counter, (u64, i64)>,
 }
 
 impl Model {
@@ -265,6 +270,20 @@ impl Tally {
     }
 
     fn move_money(&mut self, entry: &Entry) {
+        for row in &entry.effects.counted {
+            // A window that slides is counted day by day.
+            let window = match row.window {
+                Window::Days(_) => Window::Days(1),
+                calendar => calendar,
+            };
+            let key = (row.rule, row.unit, row.who, window, window.first(row.day));
+            let (times, amount) = self.caps.entry(key).or_default();
+            if entry.effects.reverses {
+                (*times, *amount) = (times.saturating_sub(1), *amount - row.amount);
+            } else {
+                (*times, *amount) = (*times + 1, *amount + row.amount);
+            }
+        }
         for posting in &entry.effects.postings {
             *self.accounts.entry(posting.from).or_insert(0) -= posting.amount;
             *self.accounts.entry(posting.to).or_insert(0) += posting.amount;
@@ -293,6 +312,16 @@ impl Tally {
                 && self.lots.get(key).copied().unwrap_or(0) != *balance
             {
                 return Err(format!("{account:?} has {balance}, and other lots"));
+            }
+        }
+        // What is older may have been dropped.
+        let lately = Day((book.at().seconds() / 86_400) as i32 - 2);
+        for ((rule, unit, who, window, first), (times, amount)) in &self.caps {
+            let used = book.used((*rule, *unit), *who, *window, *first);
+            if *first >= lately && (used.times, used.amount) != (*times, *amount) {
+                return Err(format!(
+                    "{rule:?} for {who:?} in {window:?} of {first}: {used:?} in the book, {times} times {amount} by its entries"
+                ));
             }
         }
         let all: usize = book.members().map(|m| m.holdings().len()).sum();
