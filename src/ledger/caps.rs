@@ -393,6 +393,12 @@ mod tests {
     }
 
     #[test]
+    fn a_tally_of_one_period_takes_sixty_bytes() {
+        let bytes = size_of::<(CapKey, Tally)>();
+        assert!(size_of::<Period>() == 16 && bytes <= 64, "{bytes}");
+    }
+
+    #[test]
     fn windows_are_those_of_the_calendar() {
         let day = |text: &str| Day::parse(text).unwrap();
         for (window, at, first) in [
