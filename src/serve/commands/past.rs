@@ -12,10 +12,12 @@ use super::verify::unit_name;
 use crate::engine::Engine;
 use crate::ledger::finding::Item;
 use crate::ledger::{Account, Book, Entry, Input, MemberChange, Mode, Names};
+use crate::serve::data;
 use crate::serve::office::{Office, OfficeError};
 use crate::terms::person::{Identity, Mobile, NationalCode};
 use crate::terms::{
-    ClubId, Day, Local, MemberId, Moment, Pan, PurseId, ShopId, TimeOfDay, TokenKind, UnitId, Zone,
+    ClubId, Day, Local, MemberId, Moment, Pan, PurseId, Sequence, ShopId, TimeOfDay, TokenKind,
+    UnitId, Zone,
 };
 
 /// Lines of a history where nobody says how many.
@@ -78,7 +80,7 @@ pub(super) fn balance(
             telling.accounts(book, &known)
         }
         Known::Club(_) | Known::All => {
-            let book = accounts_then(office, None, until, progress)?;
+            let book = all_accounts_then(office, until, progress)?;
             telling.accounts(book, &known)
         }
     };
@@ -165,19 +167,80 @@ fn accounts_then(
         if entry.head.at > until {
             return Go::Home;
         }
-        for posting in &entry.effects.postings {
-            for (account, moved) in [
-                (posting.from, -posting.amount),
-                (posting.to, posting.amount),
-            ] {
-                if account.member().is_none() {
-                    *accounts.entry(account).or_insert(0) += moved;
-                }
-            }
-        }
+        post(&mut accounts, entry, 1);
         Go::On
     })?;
     Ok(accounts)
+}
+
+/// Every account that is no member's: from the first entry, or back from what the book says now, whichever
+/// is nearer.
+fn all_accounts_then(
+    office: &mut Office,
+    until: Moment,
+    progress: &mut dyn FnMut(Value),
+) -> Result<BTreeMap<Account, i64>, OfficeError> {
+    let (now, last) = office.look(|engine, _| {
+        let book = engine.book();
+        (book.accounts(), book.sequence().0)
+    })?;
+    let before = first_after(office, until, last)? - 1;
+    let accounts = if last - before < before {
+        let mut accounts = now
+            .into_iter()
+            .filter(|(account, ..)| account.member().is_none())
+            .map(|(account, _, held)| (account, held))
+            .collect();
+        walk(office, None, before, progress, &mut |entry| {
+            if entry.head.sequence.0 > last {
+                return Go::Home;
+            }
+            post(&mut accounts, entry, -1);
+            Go::On
+        })?;
+        accounts
+    } else {
+        accounts_then(office, None, until, progress)?
+    };
+    Ok(accounts)
+}
+
+/// What an entry does to accounts that are no member's, forwards (1) or backwards (-1).
+fn post(accounts: &mut BTreeMap<Account, i64>, entry: &Entry, sign: i64) {
+    for posting in &entry.effects.postings {
+        let amount = sign * posting.amount;
+        for (account, moved) in [(posting.from, -amount), (posting.to, amount)] {
+            if account.member().is_none() {
+                *accounts.entry(account).or_insert(0) += moved;
+            }
+        }
+    }
+}
+
+/// The first entry after a moment, or the one after `last`. Looked for from the newest on: what is old may be in the archive.
+fn first_after(office: &Office, until: Moment, last: u64) -> Result<u64, OfficeError> {
+    let is_after = |sequence: u64| -> Result<bool, OfficeError> {
+        let found = data::entry(office.store(), office.journal(), Sequence(sequence))?;
+        Ok(found.is_some_and(|entry| entry.head.at > until))
+    };
+    let (mut from, mut to, mut leap) = (1, last + 1, 1);
+    while to > from {
+        let at = to.saturating_sub(leap).max(1);
+        if !is_after(at)? {
+            from = at + 1;
+            break;
+        }
+        (to, leap) = (at, 2 * leap);
+    }
+    while from < to {
+        let middle = u64::midpoint(from, to);
+        if is_after(middle)? {
+            to = middle;
+        } else {
+            from = middle + 1;
+        }
+    }
+    Ok(to)
 }
 
 /// Lines of a history: only the last ones are kept.
@@ -441,10 +504,11 @@ impl Telling {
         let names = &self.names;
         let lines: Vec<Value> = accounts
             .into_iter()
-            .filter(|(account, _)| match known {
+            .filter(|(account, balance)| match known {
                 Known::Shop(id) => account.shop() == Some(*id),
-                Known::Club(id) => club_of(*account, names) == Some(*id),
-                Known::Members(_) | Known::All => true,
+                // Back from now, nothing tells an account that was empty from one that was not there yet.
+                Known::Club(id) => *balance != 0 && club_of(*account, names) == Some(*id),
+                Known::Members(_) | Known::All => *balance != 0,
             })
             .map(|(account, balance)| {
                 let unit = unit_of(account, names);
