@@ -25,6 +25,13 @@ const GROUP: usize = 256;
 /// Purchases after which both begin with the first book again.
 const ROUND: usize = 256 * GROUP;
 
+/// Two caps of the shipped club's first accrual, which nobody reaches.
+const CAPS: &str = r#"name   = "base"
+cap = [
+  { per = "member", window = "day", max_points = 1_000_000 },
+  { per = "rule", window = "30 days", max_points = 100_000_000_000 },
+]"#;
+
 /// A book with members, what they are about to buy, and the entries that come of it.
 struct Morning {
     rules: Arc<Rulebook>,
@@ -36,8 +43,12 @@ struct Morning {
 }
 
 impl Morning {
-    fn new() -> Morning {
-        let loaded = rulefile::compile(&SHIPPED, &Names::default()).unwrap();
+    /// By the shipped rules, with this in place of the name of the first accrual.
+    fn new(first_accrual: &str) -> Morning {
+        let named = "name   = \"base\"";
+        let texts = SHIPPED.map(|(name, text)| (name, text.replacen(named, first_accrual, 1)));
+        let files = texts.each_ref().map(|(name, text)| (*name, text.as_str()));
+        let loaded = rulefile::compile(&files, &Names::default()).unwrap();
         let rules = Arc::new(loaded.rulebook);
         let limits = Limits::default();
         let zone = rules.world.zone.clone();
@@ -159,13 +170,23 @@ fn told(decision: Decision) -> Answer {
 }
 
 fn decide(c: &mut Criterion) {
-    let morning = Morning::new();
+    let morning = Morning::new("name = \"base\"");
+    let capped = Morning::new(CAPS);
+    assert!(
+        capped
+            .entries
+            .iter()
+            .all(|entry| entry.effects.counted.len() == 2)
+    );
     let mut group = c.benchmark_group("decide");
     group.bench_function("apply and encode only", |b| {
         b.iter_custom(|count| morning.apply(count));
     });
     group.bench_function("a member's purchase", |b| {
         b.iter_custom(|count| morning.decide(count));
+    });
+    group.bench_function("a member's purchase under two caps", |b| {
+        b.iter_custom(|count| capped.decide(count));
     });
     group.finish();
     if std::env::args().any(|arg| arg == "--bench") {

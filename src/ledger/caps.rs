@@ -235,6 +235,11 @@ impl Tally {
         })
     }
 
+    /// Whether any window still reaches anything of it.
+    fn is_living(&self, today: Day) -> bool {
+        self.periods.iter().any(|period| self.lives(period, today))
+    }
+
     /// As it is for good: without what is out of reach. `None` where nothing is left.
     pub(super) fn living(&self, today: Day) -> Option<Tally> {
         let mut living = self.clone();
@@ -261,7 +266,7 @@ impl Pages {
     /// How many tallies there are that a window still reaches.
     pub fn cap_count(&self) -> usize {
         let today = self.today();
-        let living = |(_, tally): &(CapKey, Tally)| tally.living(today).is_some();
+        let living = |(_, tally): &(CapKey, Tally)| tally.is_living(today);
         self.caps.sorted().filter(living).count()
     }
 
@@ -286,7 +291,7 @@ impl Pages {
             }
             // What no window reaches any more goes with the first change of its shard on a day.
             self.caps
-                .sweep(&key, today.0, |tally| tally.living(today).is_some());
+                .sweep(&key, today.0, |tally| tally.is_living(today));
             let tally = self.caps.entry(key);
             tally.count(row, today);
             if tally.periods.is_empty() {
