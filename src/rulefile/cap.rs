@@ -5,7 +5,7 @@ use super::keys::{CAP, HOLD};
 use super::known::Ids;
 use crate::ledger::Window;
 use crate::rules::{Cap, Caps, HoldTerms, Most, Per};
-use crate::source::{Table, Value, counted};
+use crate::source::{Fault, Table, Value, counted};
 use crate::terms::ClubId;
 
 /// The longest window that is counted.
@@ -37,6 +37,23 @@ pub(super) fn caps(table: &Table<'_>, points: Option<u8>) -> Caps {
             .optional("cap", |value| rows(value, points))
             .unwrap_or_default(),
         skips: skips.unwrap_or(false),
+    }
+}
+
+/// Where one gift is more than its cap and nothing is trimmed, nobody ever gets it.
+pub(super) fn note_never(table: &Table<'_>, caps: &Caps, gift: Option<i64>) {
+    let (Some(gift), Some(value), true) = (gift, table.get("cap"), caps.skips) else {
+        return;
+    };
+    let below = |cap: &&Cap| matches!(cap.most, Most::Amount(most) if most < gift);
+    if caps.rows.iter().any(|cap| below(&cap)) {
+        let place = value.place();
+        let fault = Fault::note(
+            "R16",
+            place,
+            "this rule can never give: its cap is less than one gift",
+        );
+        value.report(fault.mend("raise the cap, or write  on_cap = \"trim\""));
     }
 }
 

@@ -1,6 +1,6 @@
 //! What rules give: discounts and accruals.
 
-use super::cap::{caps, hold};
+use super::cap::{caps, hold, note_never};
 use super::keys::{ACCRUE, BAND, DISCOUNT, EARN, GIVE, PAYERS};
 use super::known::{Ids, Known};
 use super::when::Conditions;
@@ -72,6 +72,11 @@ pub(super) fn accrue<'f>(
     let (purse, earn, tiered) = earned?;
     let in_points = purse.kind == PurseKind::Points;
     let caps = caps(&table, in_points.then_some(purse.decimals));
+    let gift = match &earn {
+        Earn::Fixed(amount) if !tiered => Some(*amount),
+        _ => None,
+    };
+    note_never(&table, &caps, gift);
     if purse.kind == PurseKind::MerchantCredit && funded_by == Some(Payer::Club) {
         let value = table.get("funded_by")?;
         let fault = value.fault(

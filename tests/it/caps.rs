@@ -668,6 +668,12 @@ fn over_the_wire_caps_and_holds_live_through_kill_and_start() {
         ],
     );
     check_told(&points(&house), &[("/waits", json!("0.00"))]);
+    // The fold of his own entries says the same as the book.
+    let of = |words: &[&str]| {
+        let whose = ["ledger", "balance", "--card", CARD];
+        house.office_json(&[&whose, words].concat())["members"][0]["purses"].clone()
+    };
+    assert_eq!(of(&["--at", "1405/09/02"]), of(&[]));
     house.kill();
     check_told(
         &house.office_json(&["ledger", "verify"]),
