@@ -740,7 +740,7 @@ mod tests {
         assert_eq!(group[4], FORMAT_2);
         assert_eq!(decode(&group[4..]), Ok(a_counted_entry()));
         let more = group.len() - plain.len();
-        assert!(more <= 6 * 12 + 8, "{more} bytes for six rows and a hold");
+        assert!(more <= 6 * 13 + 8, "{more} bytes for six rows and a hold");
     }
 
     #[test]
