@@ -86,6 +86,9 @@ impl Engine {
         };
         let day = self.day_by_clock(now);
         let number = self.rules.number;
-        Ok(self.enter(input, effects, None, day, now, number))
+        Ok(self
+            .enter(input, effects, None, day, now, number)
+            .head
+            .sequence)
     }
 }

@@ -470,10 +470,13 @@ impl Engine {
             sha256: rules.sha256,
         };
         let day = self.day_by_clock(now);
-        Ok(self.enter(input, effects, None, day, now, number))
+        Ok(self
+            .enter(input, effects, None, day, now, number)
+            .head
+            .sequence)
     }
 
-    /// The one place where an entry comes to be: it is applied and goes into the group.
+    /// The one place where an entry comes to be: it is applied and goes into the group. Gives it back.
     fn enter(
         &mut self,
         input: Input,
@@ -482,7 +485,7 @@ impl Engine {
         business_day: Day,
         now: Moment,
         rule_set: SetNumber,
-    ) -> Sequence {
+    ) -> Entry {
         let entry = Entry {
             head: Head {
                 sequence: self.book.sequence().next(),
@@ -496,7 +499,7 @@ impl Engine {
         };
         self.book.apply(&entry);
         self.group.push(&entry);
-        entry.head.sequence
+        entry
     }
 
     fn keep(&mut self, hand: &Hand<'_>, decided: Decided) -> Decision {
@@ -524,7 +527,7 @@ impl Engine {
         if told.verdict.is_approved() {
             told.approval = Some(approval(sequence));
         }
-        effects.told = Some(told.clone());
+        effects.told = Some(told);
         let mut asked = Asked {
             key: hand.key,
             ..hand.request.asked.clone()
@@ -533,7 +536,7 @@ impl Engine {
         if !effects.members.is_empty() {
             asked.last_four = None;
         }
-        let entry = self.enter(
+        let mut entry = self.enter(
             Input::Request(asked),
             effects,
             Some(hand.acquirer),
@@ -541,7 +544,9 @@ impl Engine {
             hand.now,
             hand.rules.number,
         );
-        tell(told, Some(entry), how)
+        let told = entry.effects.told.take();
+        let told = told.unwrap_or_else(|| Told::only(Verdict::CannotServe));
+        tell(told, Some(entry.head.sequence), how)
     }
 
     fn needs(&self, hand: &Hand<'_>, missing: Missing) -> Decision {

@@ -98,10 +98,7 @@ impl View {
     fn write_memory(&self, blocks: &mut Blocks<'_>) -> io::Result<()> {
         for (first, at, run) in self.kept.runs() {
             blocks.put(&((first, at), run.len() as u32))?;
-            let bytes = run
-                .iter()
-                .flatten()
-                .flat_map(|fragment| fragment.to_le_bytes());
+            let bytes = run.iter().flatten().flat_map(|hash| hash.to_le_bytes());
             blocks.block.extend(bytes);
         }
         blocks.end()?;
@@ -282,15 +279,15 @@ impl Sections<'_> {
         let mut runs = Vec::new();
         self.each(|from| {
             let ((first, at), count): ((Sequence, Moment), u32) = Recorded::take(from)?;
-            let length = count as usize * 12;
+            let length = count as usize * 24;
             let (bytes, rest) = from.split_at_checked(length).ok_or(BadRecord::Short)?;
             *from = rest;
             let number = |at: usize| {
                 bytes[at..]
-                    .first_chunk::<4>()
-                    .map_or(0, |n| u32::from_le_bytes(*n))
+                    .first_chunk::<8>()
+                    .map_or(0, |n| u64::from_le_bytes(*n))
             };
-            let run = (0..count as usize).map(|at| [0, 4, 8].map(|part| number(12 * at + part)));
+            let run = (0..count as usize).map(|at| [0, 8, 16].map(|part| number(24 * at + part)));
             runs.push((first, at, run.collect()));
             Ok(())
         })?;

@@ -1,8 +1,8 @@
-//! The newest entries by what messages say of them, in a ring of stated size: for each entry three fragments of hashes
+//! The newest entries by what messages say of them, in a ring of stated size: for each entry three hashes
 //! ([`finding::decisive`](crate::ledger::finding::decisive)), chained newest first. What is older than the ring is in the store.
 //!
-//! A fragment is 32 bits: of a million entries one in four thousand look-ups meets a stranger, so whoever finds an entry here compares
-//! the entry itself. An entry costs 48 bytes, and up to 12 more where the ring is no power of two.
+//! A hash is 64 bits, so a stranger is hardly ever met, and still whoever finds an entry here compares the entry itself. An entry
+//! costs 48 bytes, and up to 12 more where the ring is no power of two.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -16,29 +16,30 @@ const LEAF_MOST: u64 = 1024;
 const CAPACITY_LEAST: u64 = 64;
 /// A ring has at most so many: sequences are told apart by their lower 32 bits.
 const CAPACITY_MOST: u64 = 1 << 30;
-/// A fragment that is none.
-const NONE: u32 = 0;
+/// A hash that is none.
+const NONE: u64 = 0;
 
-type Fragments = [u32; 3];
+/// What an entry is found by, a hash for each chain.
+type Hashes = [u64; 3];
 
-/// An entry in its chains: its fragments, then the lower 32 bits of the entry before it in each. Numbers alone, so that what is never
-/// used is never touched.
-type Node = [u32; 6];
+/// An entry in its chains: the lower 32 bits of the entry before it in each. Numbers alone, so that what is never used is never
+/// touched.
+type Node = [u32; 3];
 
-/// The fragments of some entries in a row.
+/// The hashes of some entries in a row.
 #[derive(Clone, Debug)]
 struct Leaf {
     first: u64,
     /// When the first of them was decided.
     at: Moment,
-    fragments: Vec<Fragments>,
+    hashes: Vec<Hashes>,
 }
 
 /// The ring. [`Memory::kept`] is what a snapshot keeps of it.
 #[derive(Debug)]
 pub struct Memory {
     kept: Kept,
-    /// For each entry, by its place in the ring: all that a walk along a chain reads, side by side.
+    /// For each entry, by its place in the ring.
     nodes: Vec<Node>,
     /// The newest entry of each chain, lower 32 bits.
     heads: [Vec<u32>; 3],
@@ -76,7 +77,7 @@ impl Memory {
                 leaves: VecDeque::new(),
                 undone: Arc::default(),
             },
-            nodes: vec![[0; 6]; capacity as usize],
+            nodes: vec![[0; 3]; capacity as usize],
             heads: std::array::from_fn(|_| vec![0; slots]),
             undone_by: Map::default(),
         }
@@ -99,12 +100,13 @@ impl Memory {
         whole.map(|leaf| leaf.at)
     }
 
-    /// Entries under an item, newest first: all that are there, and now and then a stranger.
+    /// Entries under an item, newest first.
     pub fn find(&self, item: Item) -> impl Iterator<Item = Sequence> {
         let chain = chain_of(item.kind);
-        let fragment = fragment(item);
+        let hash = hash_of(item);
         let newest = chain.map_or(0, |chain| {
-            self.heads[chain][fragment as usize & (self.heads[chain].len() - 1)]
+            let heads = &self.heads[chain];
+            heads[place(hash, heads.len())]
         });
         let mut at = self.whole(newest, self.kept.next);
         std::iter::from_fn(move || {
@@ -112,8 +114,8 @@ impl Memory {
             loop {
                 let sequence = at?;
                 let node = &self.nodes[(sequence % self.kept.capacity) as usize];
-                at = self.whole(node[3 + chain], sequence);
-                if node[chain] == fragment {
+                at = self.whole(node[chain], sequence);
+                if self.kept.hashes(sequence)[chain] == hash {
                     return Some(Sequence(sequence));
                 }
             }
@@ -127,13 +129,13 @@ impl Memory {
 
     /// Remembers the next entry.
     pub(super) fn take(&mut self, sequence: Sequence, at: Moment, items: &[Option<Item>; 3]) {
-        let mut fragments = [NONE; 3];
+        let mut hashes = [NONE; 3];
         for item in items.iter().flatten() {
             if let Some(chain) = chain_of(item.kind) {
-                fragments[chain] = fragment(*item);
+                hashes[chain] = hash_of(*item);
             }
         }
-        self.put(sequence.0, at, fragments);
+        self.put(sequence.0, at, hashes);
     }
 
     /// Remembers that an entry, the one taken last, undid another.
@@ -142,18 +144,16 @@ impl Memory {
         self.undone_by.insert(original, reversal);
     }
 
-    fn put(&mut self, sequence: u64, at: Moment, fragments: Fragments) {
+    fn put(&mut self, sequence: u64, at: Moment, hashes: Hashes) {
         let node = &mut self.nodes[(sequence % self.kept.capacity) as usize];
-        node[..3].copy_from_slice(&fragments);
-        for (chain, fragment) in fragments.into_iter().enumerate() {
-            if fragment != NONE {
-                let slots = self.heads[chain].len();
-                let head = &mut self.heads[chain][fragment as usize & (slots - 1)];
-                node[3 + chain] = *head;
-                *head = sequence as u32;
+        for (chain, hash) in hashes.into_iter().enumerate() {
+            if hash != NONE {
+                let heads = &mut self.heads[chain];
+                let slot = place(hash, heads.len());
+                node[chain] = std::mem::replace(&mut heads[slot], sequence as u32);
             }
         }
-        self.kept.push(sequence, at, fragments);
+        self.kept.push(sequence, at, hashes);
         self.forget_undone();
     }
 
@@ -181,37 +181,47 @@ impl Memory {
 }
 
 impl Kept {
-    fn push(&mut self, sequence: u64, at: Moment, fragments: Fragments) {
+    fn push(&mut self, sequence: u64, at: Moment, hashes: Hashes) {
         let begins = self
             .leaves
             .back()
-            .is_none_or(|leaf| leaf.fragments.len() as u64 == self.leaf);
+            .is_none_or(|leaf| leaf.hashes.len() as u64 == self.leaf);
         if begins {
             self.leaves.push_back(Arc::new(Leaf {
                 first: sequence,
                 at,
-                fragments: Vec::with_capacity(self.leaf as usize),
+                hashes: Vec::with_capacity(self.leaf as usize),
             }));
         }
         if let Some(leaf) = self.leaves.back_mut() {
-            Arc::make_mut(leaf).fragments.push(fragments);
+            Arc::make_mut(leaf).hashes.push(hashes);
         }
         self.next = sequence + 1;
         self.first = self.first.max(self.next.saturating_sub(self.capacity));
         while self
             .leaves
             .front()
-            .is_some_and(|leaf| leaf.first + leaf.fragments.len() as u64 <= self.first)
+            .is_some_and(|leaf| leaf.first + leaf.hashes.len() as u64 <= self.first)
         {
             self.leaves.pop_front();
         }
     }
 
+    /// The hashes of an entry, which must be one of those in the leaves. All leaves but the last are full.
+    fn hashes(&self, sequence: u64) -> &Hashes {
+        let begin = self.leaves.front().map_or(0, |leaf| leaf.first);
+        let (leaf, at) = (
+            (sequence - begin) / self.leaf,
+            (sequence - begin) % self.leaf,
+        );
+        &self.leaves[leaf as usize].hashes[at as usize]
+    }
+
     /// The remembered entries from the first on: each run with the sequence and time of its first.
-    pub(super) fn runs(&self) -> impl Iterator<Item = (Sequence, Moment, &[Fragments])> {
+    pub(super) fn runs(&self) -> impl Iterator<Item = (Sequence, Moment, &[Hashes])> {
         self.leaves
             .iter()
-            .map(|leaf| (Sequence(leaf.first), leaf.at, &leaf.fragments[..]))
+            .map(|leaf| (Sequence(leaf.first), leaf.at, &leaf.hashes[..]))
     }
 
     /// The first entry it remembers.
@@ -230,7 +240,7 @@ impl Memory {
     pub(super) fn restored(
         capacity: usize,
         first: Sequence,
-        runs: &[(Sequence, Moment, Vec<Fragments>)],
+        runs: &[(Sequence, Moment, Vec<Hashes>)],
         undone: &[(Sequence, Sequence)],
         last_at: Moment,
     ) -> Memory {
@@ -239,9 +249,9 @@ impl Memory {
         // Only the first of a run has its time. The others are no younger than the run behind them: so much is claimed.
         let ends = runs.iter().skip(1).map(|(_, at, _)| *at);
         for ((first, at, run), end) in runs.iter().zip(ends.chain([last_at])) {
-            for (sequence, fragments) in (first.0..).zip(run) {
+            for (sequence, hashes) in (first.0..).zip(run) {
                 let at = if sequence == first.0 { *at } else { end };
-                memory.put(sequence, at, *fragments);
+                memory.put(sequence, at, *hashes);
             }
         }
         // The first leaf may be half forgotten, and the reversals in that half are.
@@ -265,8 +275,13 @@ fn chain_of(kind: Kind) -> Option<usize> {
     }
 }
 
-fn fragment(item: Item) -> u32 {
-    ((item.hash >> 32) as u32).max(1)
+fn hash_of(item: Item) -> u64 {
+    item.hash.max(1)
+}
+
+/// Which of so many chains, a power of two, a hash is in.
+fn place(hash: u64, chains: usize) -> usize {
+    hash as usize & (chains - 1)
 }
 
 #[cfg(test)]

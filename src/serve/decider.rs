@@ -142,6 +142,7 @@ impl Decider {
                         slip: waiting.slip,
                         told: answer.told,
                         how: Some(answer.how),
+                        request: Some(waiting.request),
                     });
                 }
                 Decision::Needs(needed) if waiting.fetches < FETCHES_MOST => {

@@ -62,6 +62,8 @@ pub struct Outcome {
     pub told: Told,
     /// How it came about; `None` where nothing was decided.
     pub how: Option<How>,
+    /// What was asked, for the thread that made it to free: another thread would pay for that with a lock.
+    pub request: Option<Box<Request>>,
 }
 
 impl Outcome {
@@ -71,6 +73,7 @@ impl Outcome {
             slip,
             told: Told::only(Verdict::CannotServe),
             how: None,
+            request: None,
         }
     }
 }
