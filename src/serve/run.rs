@@ -2,11 +2,9 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::thread::JoinHandle;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::bounded;
 use metrics_exporter_prometheus::PrometheusHandle;
 use sd_notify::NotifyState;
 use thiserror::Error;
@@ -14,28 +12,22 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::clock::Clock;
-use super::committer::{self, Outlets};
 use super::data::{self, Data, DataError};
-use super::decider::Decider;
-use super::door::Door;
-use super::guard::{self, EXIT_IO};
+use super::guard;
 use super::health::{Health, Serving};
 use super::link::Line;
 use super::listen::{self, Links};
 use super::office::{Office, Papers};
-use super::snapshots::Snapshots;
-use super::watchdog::{self, Commits};
-use super::{admin, archiver, fetch, http, metrics, rules};
+use super::pipeline::{Bounds, Parts, Pipeline};
+use super::{admin, archiver, http, metrics, rules};
 use crate::config::Config;
-use crate::engine::{ActError, Engine};
+use crate::engine::ActError;
 use crate::exchange::{self, Link, LinkTerms};
-use crate::journal::{Journal, OpenError};
+use crate::journal::OpenError;
 use crate::keys::TokenKey;
 use crate::source::Faults;
 use crate::store::{Follower, Store};
 
-/// Requests that may wait for old entries.
-const FETCHES_MOST: usize = 1_024;
 /// What connections may take to finish what was accepted, before they are left.
 const DRAIN: Duration = Duration::from_secs(25);
 /// How often the watch looks: at the clock, at the book, at the way through decider and committer.
@@ -164,17 +156,10 @@ struct House {
     store: Option<Store>,
     follower: Option<Follower>,
     clock: Arc<Clock>,
-    door: Door,
     health: Arc<Health>,
     links: Links,
     drain: watch::Sender<bool>,
-    decider: JoinHandle<Engine>,
-    committer: JoinHandle<Journal>,
-    fetcher: JoinHandle<()>,
-    snapshots: JoinHandle<()>,
-    no_more_snapshots: Arc<AtomicBool>,
-    /// The last entry of the newest snapshot.
-    newest_snapshot: Arc<AtomicU64>,
+    pipeline: Pipeline,
 }
 
 impl House {
@@ -218,56 +203,26 @@ impl House {
             ),
             None => None,
         };
-        let (door, queue) = Door::new(config.limits.queue);
         let threads = listen::threads();
-        let outlets = Outlets::new(threads);
-        let (commit, commits) = bounded(1);
-        let (free_token, free) = bounded(1);
-        let (fetch, fetches) = bounded(FETCHES_MOST);
-        let decider = Decider {
+        let parts = Parts {
             engine,
-            queue,
-            desk: door.desk(),
-            commits: commit,
-            free,
-            fetches: fetch,
-            outlets: outlets.clone(),
+            store: store.clone(),
+            reader,
             clock: Arc::clone(&clock),
-            room: room.clone(),
-            seconds: metrics::decide_seconds(),
-        };
-        let decider = spawn("decider", move || decider.run())?;
-        let watched = Commits::default();
-        watchdog::start(watched.clone(), config.limits.commit_timeout)
-            .map_err(system("start a thread"))?;
-        let committer = {
-            let (outlets, desk) = (outlets.clone(), door.desk());
-            spawn("committer", move || {
-                committer::run(journal, &commits, &free_token, &outlets, &desk, &watched)
-            })?
-        };
-        let fetcher = {
-            let (door, desk, outlets) = (door.clone(), door.desk(), outlets.clone());
-            let (store, reader) = (store.clone(), reader.clone());
-            spawn("fetcher", move || {
-                fetch::run(&fetches, &door, &desk, &outlets, store.as_ref(), &reader);
-            })?
-        };
-        let newest_snapshot = Arc::new(AtomicU64::new(snapshot));
-        let no_more_snapshots = Arc::new(AtomicBool::new(false));
-        let snapshots = Snapshots {
-            dir,
-            door: door.clone(),
-            every: config.limits.snapshot_every,
-            journal: papers.reader.clone(),
-            epoch,
             key: key.check_value(),
-            newest: Arc::clone(&newest_snapshot),
-            stop: Arc::clone(&no_more_snapshots),
+            snapshot,
+            journal,
         };
-        let snapshots = spawn("snapshots", move || snapshots.run())?;
+        let bounds = Bounds {
+            threads,
+            queue: config.limits.queue,
+            snapshot_every: config.limits.snapshot_every,
+            commit_timeout: config.limits.commit_timeout,
+        };
+        let pipeline = Pipeline::start(parts, bounds).map_err(system("start a thread"))?;
+        let door = pipeline.door().clone();
         let (drain, draining) = watch::channel(false);
-        let links = Links::start(&outlets, threads, &door, &clock, &key, &draining)
+        let links = Links::start(pipeline.outlets(), threads, &door, &clock, &key, &draining)
             .map_err(system("start the link threads"))?;
         if let Some(new) = door.ask(rules::put_in_force)
             && new?
@@ -286,16 +241,10 @@ impl House {
             store,
             follower,
             clock,
-            door,
             health,
             links,
             drain,
-            decider,
-            committer,
-            fetcher,
-            snapshots,
-            no_more_snapshots,
-            newest_snapshot,
+            pipeline,
         })
     }
 
@@ -368,7 +317,7 @@ impl House {
             NotifyState::Status("finishing what was accepted"),
         ]);
         self.health.drains();
-        self.door.desk().stops();
+        self.pipeline.door().desk().stops();
         let _ = self.drain.send(true);
         while listeners.join_next().await.is_some() {}
         let end = Instant::now() + DRAIN;
@@ -406,10 +355,10 @@ impl House {
     /// A question on its way through decider and committer and back: what shows that they live. It waits on a thread of
     /// its own, so that a commit that hangs does not hold up the signals.
     fn round(&self) -> tokio::task::JoinHandle<()> {
-        let door = self.door.clone();
+        let door = self.pipeline.door().clone();
         let health = Arc::clone(&self.health);
         let lag = self.follower.as_ref().map(Follower::lag);
-        let snapshot = self.newest_snapshot.load(Ordering::Relaxed);
+        let snapshot = self.pipeline.newest_snapshot();
         let jumped = self.clock.state().jumped_s.unwrap_or(0);
         tokio::task::spawn_blocking(move || {
             let Some(book) = door.ask(|engine, _| metrics::BookFigures::of(engine.book())) else {
@@ -425,7 +374,7 @@ impl House {
     fn office(&self) -> Arc<dyn Fn() -> Office + Send + Sync> {
         let (config, papers) = (Arc::clone(&self.config), self.papers.clone());
         let (store, key) = (self.store.clone(), self.key.clone());
-        let (clock, door) = (Arc::clone(&self.clock), self.door.clone());
+        let (clock, door) = (Arc::clone(&self.clock), self.pipeline.door().clone());
         let health = Arc::clone(&self.health);
         Arc::new(move || {
             Office::running(
@@ -443,28 +392,12 @@ impl House {
     /// Ends the threads in the order in which work passes through them, and leaves a snapshot behind.
     fn stop(self) -> Result<(), ServeError> {
         let _ = self.drain.send(true);
-        self.door.desk().stops();
+        self.pipeline.door().desk().stops();
         self.links.join();
-        self.door.stop();
-        let engine = joined(self.decider);
-        let journal = joined(self.committer);
-        joined(self.fetcher);
-        self.no_more_snapshots.store(true, Ordering::Relaxed);
-        self.snapshots.thread().unpark();
-        joined(self.snapshots);
+        let (engine, _journal) = self.pipeline.stop();
         drop(self.follower);
-        let book = engine.book();
-        if book.sequence().0 > self.newest_snapshot.load(Ordering::Relaxed) {
-            let dir = journal.folder().dir();
-            let written =
-                data::write_snapshot(dir, journal.epoch(), self.key.check_value(), &book.view());
-            if let Err(error) = written {
-                // The next start reads the journal instead.
-                tracing::warn!("no snapshot could be left behind: {error}");
-            }
-        }
         let _ = std::fs::remove_file(self.config.admin_socket());
-        tracing::info!(entries = book.sequence().0, "stopped");
+        tracing::info!(entries = engine.book().sequence().0, "stopped");
         Ok(())
     }
 }
@@ -509,20 +442,6 @@ pub(super) fn lines(config: &Config) -> Result<Vec<Arc<Line>>, ServeError> {
         }))
     });
     lines.collect()
-}
-
-/// Starts a thread whose panic ends the process.
-fn spawn<T: Send + 'static>(
-    name: &'static str,
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<JoinHandle<T>, ServeError> {
-    guard::spawn(name, work).map_err(system("start a thread"))
-}
-
-fn joined<T>(thread: JoinHandle<T>) -> T {
-    thread
-        .join()
-        .unwrap_or_else(|_| unreachable!("a panic there ends the process with {EXIT_IO}"))
 }
 
 fn system(doing: &'static str) -> impl Fn(io::Error) -> ServeError {

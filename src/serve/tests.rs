@@ -6,20 +6,20 @@ use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::bounded;
 
 use super::clock::Clock;
-use super::committer::{self, Outlets};
-use super::decider::Decider;
+use super::committer::Outlets;
 use super::door::{Door, Lack, Offer, Outcome, Slip, Waiting};
 use super::link::{Arrival, Line};
 use super::listen::Links;
 use super::office::{Office, OfficeError, Papers};
+use super::pipeline::{Bounds, Parts, Pipeline};
 use super::watchdog::{self, Commits};
-use super::{data, fetch, metrics, rules, run};
+use super::{data, rules, run};
 use crate::config::{Config, SHIPPED};
 use crate::engine::{Brought, Engine, How};
 use crate::exchange::terminal::{Place, Sale, Who};
@@ -34,12 +34,10 @@ use crate::wire::framing::{Frame, Framing};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A decider with its committer and fetcher, and one pretended link thread.
-struct Pipeline {
+struct Stage {
+    threads: Pipeline,
     door: Door,
     outlets: Outlets,
-    decider: JoinHandle<Engine>,
-    committer: JoinHandle<Journal>,
-    fetcher: JoinHandle<()>,
     reader: journal::Reader,
     papers: Papers,
     runtime: tokio::runtime::Runtime,
@@ -133,8 +131,8 @@ fn now() -> Moment {
     Zone::named("Asia/Tehran").unwrap().moment(local)
 }
 
-impl Pipeline {
-    fn start(dir: &Path, disk: Disk, segment_bytes: u64, recent_entries: usize) -> Pipeline {
+impl Stage {
+    fn start(dir: &Path, disk: Disk, segment_bytes: u64, recent_entries: usize) -> Stage {
         let mut config = Config::parse("built in", SHIPPED).unwrap();
         config.rules = None;
         config.limits.recent_entries = recent_entries;
@@ -147,46 +145,36 @@ impl Pipeline {
         let book = data::book(None, &journal.reader(), &config.limits).unwrap();
         let loaded = rules::load(&config, book.names()).unwrap();
         let engine = rules::engine(&config, book, Arc::new(loaded.rulebook));
-        let (door, queue) = Door::new(1_024);
-        let outlets = Outlets::new(1);
-        let (commit, commits) = bounded(1);
-        let (free_token, free) = bounded(1);
-        let (want, wanted) = bounded(64);
-        let (reader, room) = (journal.reader(), journal.room());
+        let reader = journal.reader();
         let papers = Papers {
             reader: reader.clone(),
             kept: reader.clone(),
             segments: journal.segments(),
             archive: None,
         };
-        let decider = Decider {
+        let parts = Parts {
             engine,
-            queue,
-            desk: door.desk(),
-            commits: commit,
-            free,
-            fetches: want,
-            outlets: outlets.clone(),
+            journal,
+            store: None,
+            reader: reader.clone(),
             clock: Arc::new(Clock::new(Some(now()), Moment(0))),
-            room,
-            seconds: metrics::decide_seconds(),
+            key: TokenKey::new(&[7; 32]).check_value(),
+            snapshot: 0,
         };
-        let decider = thread::spawn(move || decider.run());
-        let (to, desk) = (outlets.clone(), door.desk());
+        let bounds = Bounds {
+            threads: 1,
+            queue: 1_024,
+            snapshot_every: u64::MAX / 2,
+            commit_timeout: PATIENCE,
+        };
         let watched = Commits::default();
-        let seen = watched.clone();
-        let committer = thread::spawn(move || {
-            committer::run(journal, &commits, &free_token, &to, &desk, &seen)
-        });
-        let (again, desk, to, from) = (door.clone(), door.desk(), outlets.clone(), reader.clone());
-        let fetcher = thread::spawn(move || fetch::run(&wanted, &again, &desk, &to, None, &from));
+        let threads = Pipeline::watched(parts, bounds, watched.clone()).unwrap();
+        let (door, outlets) = (threads.door().clone(), threads.outlets().clone());
         door.ask(rules::put_in_force).unwrap().unwrap();
-        Pipeline {
+        Stage {
+            threads,
             door,
             outlets,
-            decider,
-            committer,
-            fetcher,
             reader,
             papers,
             runtime: tokio::runtime::Builder::new_current_thread()
@@ -223,10 +211,8 @@ impl Pipeline {
 
     /// Ends it; gives what was decided and what the journal says of it.
     fn stop(self) -> (Engine, Book) {
-        self.door.stop();
-        let engine = self.decider.join().unwrap();
-        drop(self.committer.join().unwrap());
-        self.fetcher.join().unwrap();
+        let (engine, journal) = self.threads.stop();
+        drop(journal);
         let mut again = Book::new(engine.book().memory().capacity());
         data::replay(&mut again, &self.reader).unwrap();
         (engine, again)
@@ -236,7 +222,7 @@ impl Pipeline {
 #[test]
 fn what_is_told_is_durable_and_the_journal_gives_the_same_book() {
     let dir = tempfile::tempdir().unwrap();
-    let mut line = Pipeline::start(dir.path(), Disk::default(), 4 << 20, 1_000);
+    let mut line = Stage::start(dir.path(), Disk::default(), 4 << 20, 1_000);
     let requests: Vec<Request> = (1..=500)
         .map(|n| line.counter.request(10_000 * n, false))
         .collect();
@@ -249,7 +235,7 @@ fn what_is_told_is_durable_and_the_journal_gives_the_same_book() {
 #[test]
 fn an_old_answer_is_fetched_and_told_again() {
     let dir = tempfile::tempdir().unwrap();
-    let mut line = Pipeline::start(dir.path(), Disk::default(), 4 << 20, 1);
+    let mut line = Stage::start(dir.path(), Disk::default(), 4 << 20, 1);
     let first = line.counter.request(2_755_555, false);
     let told = line.ask(std::slice::from_ref(&first)).remove(0).told;
     for n in 1..=20 {
@@ -275,7 +261,7 @@ fn a_full_disk_is_answered_96_and_waited_for() {
         })
     };
     let dir = tempfile::tempdir().unwrap();
-    let mut line = Pipeline::start(dir.path(), disk, 64 << 10, 1_000);
+    let mut line = Stage::start(dir.path(), disk, 64 << 10, 1_000);
     full.store(true, Ordering::Relaxed);
     let end = Instant::now() + PATIENCE;
     let mut approved = 0;
@@ -336,7 +322,7 @@ fn a_sync_that_does_not_come_back_is_noticed_and_a_slow_one_is_not() {
         })
     };
     let dir = tempfile::tempdir().unwrap();
-    let mut line = Pipeline::start(dir.path(), disk, 4 << 20, 1_000);
+    let mut line = Stage::start(dir.path(), disk, 4 << 20, 1_000);
     let (ended, end) = std::sync::mpsc::channel();
     let watched = line.watched.clone();
     thread::spawn(move || {
@@ -362,7 +348,7 @@ fn a_sync_that_does_not_come_back_is_noticed_and_a_slow_one_is_not() {
 #[test]
 fn what_is_over_its_time_is_not_decided() {
     let dir = tempfile::tempdir().unwrap();
-    let mut line = Pipeline::start(dir.path(), Disk::default(), 4 << 20, 1_000);
+    let mut line = Stage::start(dir.path(), Disk::default(), 4 << 20, 1_000);
     let request = line.counter.request(50_000, false);
     let mut waiting = line.counter.waiting(request);
     waiting.slip.deadline = Some(Instant::now());
@@ -514,7 +500,7 @@ fn each_says_for_itself_that_there_is_room_again() {
 #[test]
 fn a_question_that_panics_ends_nothing_but_itself() {
     let dir = tempfile::tempdir().unwrap();
-    let line = Pipeline::start(dir.path(), Disk::default(), 4 << 20, 1_000);
+    let line = Stage::start(dir.path(), Disk::default(), 4 << 20, 1_000);
     let mut office = Office::running(
         Arc::new(Config::parse("built in", SHIPPED).unwrap()),
         line.papers.clone(),
