@@ -2,13 +2,16 @@
 //! run, so that a busy machine is fair to all. Switch, echo server and client share the cores. Two things are measured:
 //!
 //! - `purchases`: durable purchases a second by the shipped rules;
-//! - `links`: 0800 echo messages, which no journal keeps: links, sessions and codec alone.
+//! - `links`: 0800 echo messages, which no journal keeps: links, sessions and codec alone;
+//! - `open`: durable purchases that come when they are due, whether the ones before were answered or not, and what each waited
+//!   from then on. There the echo server takes its turn at the same rate.
 //!
 //! An echo server sends back what one read brought in one write, on as many threads of the same runtime as the switch:
 //! the plain one looks at nothing, the framing one sends back whole frames only. A ratio is the median of those of the turns.
 //!
 //! `cargo bench --bench switch -- links` takes a minute and a half.
 //! `CONNECTIONS=64 IN_FLIGHT=16 TURN_MS=500 TURNS=20 MEMBERS=1000 cargo bench --bench switch -- purchases`
+//! `RATE=20000 SECONDS=20 cargo bench --bench switch -- open`
 
 #![allow(clippy::unwrap_used, clippy::exit)]
 
@@ -67,6 +70,9 @@ const NETWORK: Places = {
     }
 };
 const READ_BYTES: usize = 64 << 10;
+/// How long nothing is sent when nothing is due. The system adds some 60 µs.
+const NAP: Duration = Duration::from_micros(50);
+const PACE_WARM: Duration = Duration::from_secs(2);
 
 fn main() {
     if let Some(kind) = std::env::var_os("ECHO_SERVER") {
@@ -116,6 +122,15 @@ fn main() {
     );
     if wanted("links") {
         links(&running, &plan);
+    }
+    let open_loop = wanted("open");
+    if open_loop || wanted("purchases") {
+        enrol(&running, plan.members);
+    }
+    if open_loop {
+        let rate = number("RATE", if measured { 20_000 } else { 500 });
+        let time = Duration::from_secs(number("SECONDS", if measured { 20 } else { 1 }));
+        open(&running, &plan, rate, time);
     }
     if wanted("purchases") {
         purchases(&running, &plan);
@@ -169,7 +184,6 @@ fn counted(running: &Switch) -> [u64; 3] {
 
 /// Purchases beside the framing echo server.
 fn purchases(running: &Switch, plan: &Plan) {
-    enrol(running, plan.members);
     let echo = Echo::start("framing");
     let sides = [echo.side(), Side::of(running)];
     let mut terminals = 0;
@@ -196,6 +210,20 @@ fn purchases(running: &Switch, plan: &Plan) {
         let name = format!("clubswitch_journal_{figure}");
         let line = page.lines().find(|line| line.starts_with(&name));
         println!("{}", line.unwrap_or_else(|| panic!("no {name} in\n{page}")));
+    }
+}
+
+/// Purchases when they are due, beside frames that are only sent back.
+fn open(running: &Switch, plan: &Plan, rate: u64, time: Duration) {
+    let echo = Echo::start("framing");
+    let connections = plan
+        .shapes
+        .first()
+        .map_or(64, |(connections, _)| *connections);
+    for side in [echo.side(), Side::of(running)] {
+        let mut tally = Tally::default();
+        tally.pace(&side, connections, plan, rate, time);
+        tally.tell(&format!("{connections}, {rate} a second"), side.name);
     }
 }
 
@@ -418,6 +446,91 @@ impl Tally {
         desks
     }
 
+    /// Sends so many purchases a second for so long, in turn on every connection, and counts what each waited from when it was due.
+    fn pace(&mut self, side: &Side<'_>, connections: u64, plan: &Plan, rate: u64, time: Duration) {
+        let count = |time: Duration| rate * time.as_millis() as u64 / 1_000;
+        let (warm, all) = (count(PACE_WARM), count(PACE_WARM + time));
+        let (answers, address) = (side.answers, side.address);
+        let mut desks: Vec<Desk> = (0..connections)
+            .map(|n| Desk::of_purchases(9_000_000 + n, n, connections, plan))
+            .collect();
+        let mut streams: Vec<std::net::TcpStream> = desks
+            .iter()
+            .map(|_| std::net::TcpStream::connect(address).unwrap())
+            .collect();
+        let begin = Instant::now() + Duration::from_millis(50);
+        let due = move |n: u64| begin + Duration::from_nanos(n * 1_000_000_000 / rate);
+        let read = (0..connections).zip(&streams).map(|(n, stream)| {
+            stream.set_nodelay(true).unwrap();
+            stream.set_nonblocking(true).unwrap();
+            (
+                n,
+                all / connections + u64::from(n < all % connections),
+                stream.try_clone().unwrap(),
+            )
+        });
+        let read: Vec<_> = read.collect();
+        let reader = thread::spawn(move || {
+            let waits = Rc::new(RefCell::new(Vec::with_capacity(all as usize)));
+            local().block_on(async {
+                let tasks: Vec<_> = read
+                    .into_iter()
+                    .map(|(n, frames, stream)| {
+                        let stream = TcpStream::from_std(stream).unwrap();
+                        let waits = Rc::clone(&waits);
+                        tokio::task::spawn_local(async move {
+                            let due = |stan: u64| {
+                                let nth = (stan - 1) * connections + n;
+                                (nth >= warm).then(|| due(nth))
+                            };
+                            listen(stream, answers, frames, due, &waits).await;
+                        })
+                    })
+                    .collect();
+                for task in tasks {
+                    task.await.unwrap();
+                }
+            });
+            waits.take()
+        });
+        let look = || {
+            (
+                Instant::now(),
+                cpu_ns(&side.process.to_string()),
+                cpu_ns("self"),
+            )
+        };
+        let mut before = look();
+        let mut frame = Vec::new();
+        for n in 0..all {
+            while Instant::now() < due(n) {
+                thread::sleep(NAP);
+            }
+            if n == warm {
+                before = look();
+            }
+            let place = (n % connections) as usize;
+            frame.clear();
+            desks[place].put(1, &mut frame);
+            let mut sent = 0;
+            while sent < frame.len() {
+                match streams[place].write(&frame[sent..]) {
+                    Ok(count) => sent += count,
+                    Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                        thread::sleep(NAP);
+                    }
+                    Err(error) => panic!("{error}"),
+                }
+            }
+        }
+        self.latencies_us = reader.join().unwrap();
+        let after = look();
+        self.time = after.0 - before.0;
+        self.answers = all - warm;
+        self.server_ns = after.1 - before.1;
+        self.client_ns = after.2 - before.2;
+    }
+
     fn tell(&mut self, shape: &str, what: &str) {
         self.latencies_us.sort_unstable();
         let count = self.latencies_us.len().max(1);
@@ -535,6 +648,44 @@ async fn converse(
         } else {
             desk.put(count, &mut out);
         }
+    }
+}
+
+/// Reads so many answers; what each waited from the moment that `due` says for its trace number.
+async fn listen(
+    mut stream: TcpStream,
+    answers: bool,
+    mut missing: u64,
+    due: impl Fn(u64) -> Option<Instant>,
+    waits: &RefCell<Vec<u32>>,
+) {
+    let stan_at = match answers {
+        true => PURCHASE.stan_told,
+        false => PURCHASE.stan_asked,
+    };
+    let (mut came, mut filled) = (vec![0; READ_BYTES], 0);
+    while missing > 0 {
+        let count = stream.read(&mut came[filled..]).await.unwrap();
+        assert!(count > 0, "the other side has ended");
+        filled += count;
+        let (now, mut at) = (Instant::now(), 0);
+        while let Some(end) = frame_end(&came[at..filled]) {
+            let frame = &came[at..at + end];
+            if answers {
+                let code = &frame[PURCHASE.code_told..PURCHASE.code_told + 2];
+                assert_eq!(code, b"00", "{}", frame.escape_ascii());
+            }
+            let stan = frame[stan_at..stan_at + 6]
+                .iter()
+                .fold(0, |n, digit| n * 10 + u64::from(digit - b'0'));
+            if let Some(due) = due(stan) {
+                waits.borrow_mut().push((now - due).as_micros() as u32);
+            }
+            at += end;
+            missing -= 1;
+        }
+        came.copy_within(at..filled, 0);
+        filled -= at;
     }
 }
 
