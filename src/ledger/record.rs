@@ -730,6 +730,29 @@ mod tests {
         entry
     }
 
+    /// Bytes that were written once are read for ever: a line for each format, the newest last.
+    #[test]
+    fn what_each_format_wrote_is_read_and_written_again() {
+        let entries = [an_entry(), a_counted_entry()];
+        let hex = |entry: &Entry| {
+            let mut bytes = Vec::new();
+            encode(entry, &mut bytes);
+            let digits = bytes[4..].iter().map(|byte| format!("{byte:02x}"));
+            digits.collect::<String>()
+        };
+        let text = include_str!("../../fixtures/entries.hex");
+        assert_eq!(text.lines().count(), entries.len());
+        for ((line, entry), format) in text.lines().zip(&entries).zip([FORMAT_1, FORMAT_2]) {
+            let bytes: Vec<u8> = (0..line.len())
+                .step_by(2)
+                .map(|at| u8::from_str_radix(&line[at..at + 2], 16).unwrap())
+                .collect();
+            assert_eq!(bytes[0], format);
+            assert_eq!(decode(&bytes).as_ref(), Ok(entry));
+            assert_eq!(hex(entry), line);
+        }
+    }
+
     #[test]
     fn what_counts_and_what_is_held_costs_only_the_entries_that_have_it() {
         let mut plain = Vec::new();
