@@ -1,6 +1,7 @@
 //! Under what an entry is found again: hashes of what later messages and people say of it. Memory keeps the newest in a ring,
 //! the store all of them in sorted runs; both look under the same [`Item`]s, and whoever finds compares the entry itself.
 
+use smallvec::SmallVec;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::ledger::{Entry, Function, Input, Key, OriginalRef};
@@ -47,7 +48,8 @@ impl Kind {
 pub struct Item {
     /// What it is a hash of.
     pub kind: Kind,
-    /// The hash, XXH3 seeded with the kind; of members and shops their number.
+    /// The hash, XXH3 seeded with the kind; of members and shops their number. Keys, originals and tombstones of one acquirer,
+    /// terminal, acceptor and STAN have the upper half in common.
     pub hash: u64,
 }
 
@@ -59,14 +61,25 @@ impl Item {
         }
     }
 
+    /// One of those that have acquirer, terminal, acceptor and STAN in common.
+    fn at(trace: u64, kind: Kind, bytes: &[u8]) -> Item {
+        let Item { kind, hash } = Item::of(kind, bytes);
+        Item {
+            kind,
+            hash: trace & 0xffff_ffff_0000_0000 | hash & 0xffff_ffff,
+        }
+    }
+
     /// The same message again.
     pub fn key(key: &Key) -> Item {
-        Item::of(Kind::Key, &key.bytes())
+        let bytes = key.bytes();
+        Item::at(trace(&bytes), Kind::Key, &bytes)
     }
 
     /// A purchase by acquirer, terminal, acceptor and STAN.
     pub fn original(key: &Key) -> Item {
-        Item::of(Kind::Original, &key.bytes()[..29])
+        let bytes = key.bytes();
+        Item::at(trace(&bytes), Kind::Original, &bytes[..29])
     }
 
     /// A purchase by its retrieval reference at a terminal.
@@ -102,7 +115,8 @@ impl Item {
 
     /// Reversals that wait for a purchase with this acquirer, terminal, acceptor and STAN.
     pub fn tombstone(key: &Key) -> Item {
-        Item::of(Kind::Tombstone, &key.bytes()[..29])
+        let bytes = key.bytes();
+        Item::at(trace(&bytes), Kind::Tombstone, &bytes[..29])
     }
 
     /// Reversals that wait for a purchase with this retrieval reference at a terminal.
@@ -124,6 +138,11 @@ impl Item {
             }),
         }
     }
+}
+
+/// A hash of acquirer, terminal, acceptor and STAN.
+fn trace(key: &[u8]) -> u64 {
+    xxh3_64_with_seed(&key[..29], Kind::Original as u64)
 }
 
 fn referred(acquirer: AcquirerId, terminal: &[u8; 8], rrn: &[u8; 12]) -> [u8; 22] {
@@ -173,8 +192,9 @@ pub fn items(entry: &Entry, items: &mut Vec<Item>) {
     }
     let effects = &entry.effects;
     let enrolled = effects.members.iter().map(|change| change.member());
-    let mut members: Vec<MemberId> = effects.member.into_iter().chain(enrolled).collect();
-    let mut shops: Vec<ShopId> = effects.shop.into_iter().collect();
+    let mut members: SmallVec<[MemberId; 16]> =
+        effects.member.into_iter().chain(enrolled).collect();
+    let mut shops: SmallVec<[ShopId; 16]> = effects.shop.into_iter().collect();
     // Whoever folds an account finds every entry that moved it.
     for posting in &effects.postings {
         for account in [posting.from, posting.to] {

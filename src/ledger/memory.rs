@@ -1,8 +1,10 @@
 //! The newest entries by what messages say of them, in a ring of stated size: for each entry three hashes
 //! ([`finding::decisive`](crate::ledger::finding::decisive)), chained newest first. What is older than the ring is in the store.
 //!
-//! A hash is 64 bits, so a stranger is hardly ever met, and still whoever finds an entry here compares the entry itself. An entry
-//! costs 48 bytes, and up to 12 more where the ring is no power of two.
+//! A hash is 64 bits, so a stranger is hardly ever met, and still whoever finds an entry here compares the entry itself. What is
+//! looked under for one purchase (the same message again, the same STAN, a tombstone) has the upper half of its hash in common and
+//! begins in one place: where memory is large, a look costs more than all that is done with it. An entry costs 44 bytes, and up to 8
+//! more where the ring is no power of two.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -19,11 +21,11 @@ const CAPACITY_MOST: u64 = 1 << 30;
 /// A hash that is none.
 const NONE: u64 = 0;
 
-/// What an entry is found by, a hash for each chain.
+/// What an entry is found by: as the same message, as an original or a tombstone, by its reference.
 type Hashes = [u64; 3];
 
-/// An entry in its chains: the lower 32 bits of the entry before it in each. Numbers alone, so that what is never used is never
-/// touched.
+/// An entry in its chains: for each of its hashes the lower 32 bits of the entry before it in that chain. Numbers alone, so that what
+/// is never used is never touched.
 type Node = [u32; 3];
 
 /// The hashes of some entries in a row.
@@ -41,8 +43,8 @@ pub struct Memory {
     kept: Kept,
     /// For each entry, by its place in the ring.
     nodes: Vec<Node>,
-    /// The newest entry of each chain, lower 32 bits.
-    heads: [Vec<u32>; 3],
+    /// The newest entry of each chain, lower 32 bits: the chains of first and second hashes, and those of third ones.
+    heads: [Vec<u32>; 2],
     /// The reversal of each original whose reversal is remembered.
     undone_by: Map<Sequence, Sequence>,
 }
@@ -102,20 +104,27 @@ impl Memory {
 
     /// Entries under an item, newest first.
     pub fn find(&self, item: Item) -> impl Iterator<Item = Sequence> {
-        let chain = chain_of(item.kind);
+        let which = which_of(item.kind);
         let hash = hash_of(item);
-        let newest = chain.map_or(0, |chain| {
-            let heads = &self.heads[chain];
+        let newest = which.map_or(0, |which| {
+            let heads = &self.heads[which / 2];
             heads[place(hash, heads.len())]
         });
         let mut at = self.whole(newest, self.kept.next);
         std::iter::from_fn(move || {
-            let chain = chain?;
+            let which = which?;
             loop {
                 let sequence = at?;
+                let hashes = self.kept.hashes(sequence);
+                // An entry may be in this chain by its other hash.
+                let slots = self.heads[0].len();
+                let by = match which {
+                    2 => 2,
+                    _ => usize::from(place(hashes[0], slots) != place(hash, slots)),
+                };
                 let node = &self.nodes[(sequence % self.kept.capacity) as usize];
-                at = self.whole(node[chain], sequence);
-                if self.kept.hashes(sequence)[chain] == hash {
+                at = self.whole(node[by], sequence);
+                if hashes[which] == hash {
                     return Some(Sequence(sequence));
                 }
             }
@@ -131,8 +140,8 @@ impl Memory {
     pub(super) fn take(&mut self, sequence: Sequence, at: Moment, items: &[Option<Item>; 3]) {
         let mut hashes = [NONE; 3];
         for item in items.iter().flatten() {
-            if let Some(chain) = chain_of(item.kind) {
-                hashes[chain] = hash_of(*item);
+            if let Some(which) = which_of(item.kind) {
+                hashes[which] = hash_of(*item);
             }
         }
         self.put(sequence.0, at, hashes);
@@ -146,12 +155,19 @@ impl Memory {
 
     fn put(&mut self, sequence: u64, at: Moment, hashes: Hashes) {
         let node = &mut self.nodes[(sequence % self.kept.capacity) as usize];
-        for (chain, hash) in hashes.into_iter().enumerate() {
-            if hash != NONE {
-                let heads = &mut self.heads[chain];
-                let slot = place(hash, heads.len());
-                node[chain] = std::mem::replace(&mut heads[slot], sequence as u32);
+        for (which, hash) in hashes.into_iter().enumerate() {
+            if hash == NONE {
+                continue;
             }
+            let heads = &mut self.heads[which / 2];
+            let slot = place(hash, heads.len());
+            let head = &mut heads[slot];
+            // Both hashes may be in one chain: then it is there already.
+            node[which] = if *head == sequence as u32 && which == 1 {
+                node[0]
+            } else {
+                std::mem::replace(head, sequence as u32)
+            };
         }
         self.kept.push(sequence, at, hashes);
         self.forget_undone();
@@ -265,8 +281,8 @@ impl Memory {
     }
 }
 
-/// Which chain an item is in.
-fn chain_of(kind: Kind) -> Option<usize> {
+/// Which of an entry's hashes an item is.
+fn which_of(kind: Kind) -> Option<usize> {
     match kind {
         Kind::Key => Some(0),
         Kind::Original | Kind::Tombstone => Some(1),
@@ -279,9 +295,9 @@ fn hash_of(item: Item) -> u64 {
     item.hash.max(1)
 }
 
-/// Which of so many chains, a power of two, a hash is in.
+/// Which of so many chains, a power of two, a hash is in: its upper half says so.
 fn place(hash: u64, chains: usize) -> usize {
-    hash as usize & (chains - 1)
+    (hash >> 32) as usize & (chains - 1)
 }
 
 #[cfg(test)]

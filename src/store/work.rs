@@ -8,6 +8,8 @@ use std::sync::Arc;
 use super::run::{self, Head, KINDS, Row, Run, Walk};
 use super::view::{self, Recent, View};
 use super::{Fault, page};
+use crate::ledger::finding::{self, Item};
+use crate::ledger::{Entry, Input, record};
 
 /// Bytes that a step writes, about.
 const STEP_BYTES: usize = if cfg!(test) { 16 << 10 } else { 256 << 10 };
@@ -19,7 +21,8 @@ const MERGED_MOST: usize = 64;
 const FILTER_BYTES_MOST: u64 = 128 << 20;
 /// Key of the row that tells how far the index is.
 const INDEX: &[u8] = b"m/index";
-const FORMAT: u8 = 1;
+/// Of the index. 1 had other hashes, and is made again.
+const FORMAT: u8 = 2;
 
 /// The index as who fills the store has it.
 #[derive(Debug, Default)]
@@ -154,14 +157,14 @@ impl Work {
         db: &sled::Db,
         entries: impl Iterator<Item = &'a [u8]>,
     ) -> Result<(), Fault> {
-        let (mut items, mut rows) = (Vec::new(), Vec::new());
+        let (mut items, mut rows, mut spent) = (Vec::new(), Vec::new(), None);
         for (sequence, entry) in (self.view.indexed + 1..).zip(entries) {
             if sequence - self.view.open.first() >= self.run_entries {
                 self.view.open.add(std::mem::take(&mut rows), sequence - 1);
                 self.fill(db)?;
             }
             items.clear();
-            if find_items(entry, &mut items) {
+            if find_items(entry, &mut spent, &mut items) {
                 self.turned = sequence;
                 self.is_old = true;
             }
@@ -495,14 +498,19 @@ fn gone(run: Arc<Run>) -> Garbage {
 }
 
 /// The items of an entry, and whether it turned a business day. What is no entry of ours has none: a book cannot
-/// be made of such a journal, so that nobody decides on it.
-fn find_items(entry: &[u8], items: &mut Vec<crate::ledger::finding::Item>) -> bool {
-    use crate::ledger::{Input, finding, record};
-    let Ok(entry) = record::decode(entry) else {
+/// be made of such a journal, so that nobody decides on it. `spent` is an entry read before, whose room is used again.
+fn find_items(bytes: &[u8], spent: &mut Option<Entry>, items: &mut Vec<Item>) -> bool {
+    let read = match spent.take() {
+        Some(mut entry) => record::decode_into(&mut entry, bytes).map(|()| entry),
+        None => record::decode(bytes),
+    };
+    let Ok(entry) = read else {
         return false;
     };
     finding::items(&entry, items);
-    matches!(entry.input, Input::DayTurned { .. })
+    let turned = matches!(entry.input, Input::DayTurned { .. });
+    *spent = Some(entry);
+    turned
 }
 
 /// Rows of a step.
