@@ -3,21 +3,20 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod common;
+
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use clubswitch::engine::{Act, Answer, Brought, Decision, Engine, Limits};
-use clubswitch::exchange::terminal::{Enrolment, Place, Sale, Sent, Who};
-use clubswitch::exchange::{Dialect, LinkTerms, Read, Terminal, bind};
+use clubswitch::engine::{Brought, Engine, Limits};
+use clubswitch::exchange::terminal::{Enrolment, Sale, Who};
 use clubswitch::keys::TokenKey;
-use clubswitch::ledger::{Book, Entry, Names, Request, record};
-use clubswitch::message::Message;
-use clubswitch::rulefile;
+use clubswitch::ledger::{Book, Entry, Request, record};
 use clubswitch::rules::Rulebook;
 use clubswitch::serve::rules::SHIPPED;
-use clubswitch::spec;
-use clubswitch::terms::{Local, Moment, Pan, Rials};
+use clubswitch::terms::{Moment, Rials};
+use common::{card, read, told};
 use criterion::{Criterion, criterion_group, criterion_main};
 
 const MEMBERS: u64 = 1_000;
@@ -48,24 +47,11 @@ impl Morning {
         let named = "name   = \"base\"";
         let texts = SHIPPED.map(|(name, text)| (name, text.replacen(named, first_accrual, 1)));
         let files = texts.each_ref().map(|(name, text)| (*name, text.as_str()));
-        let loaded = rulefile::compile(&files, &Names::default()).unwrap();
-        let rules = Arc::new(loaded.rulebook);
-        let limits = Limits::default();
-        let zone = rules.world.zone.clone();
-        let now = zone.moment(Local::parse("1405/09/02 10:15").unwrap());
-        let mut engine = Engine::new(Book::new(1 << 20), Arc::clone(&rules), limits);
-        engine.act(Act::LoadRules(Arc::clone(&rules)), now).unwrap();
-
-        let dialect = Arc::new(bind(&spec::shipped("iso87-ascii").unwrap()).unwrap());
+        let (mut engine, now) = common::engine(1 << 20, &files);
+        let rules = Arc::clone(engine.rules());
+        let dialect = common::dialect();
         let key = TokenKey::new(&[7; 32]);
-        let place = Place {
-            acceptor: "m-1001".to_owned(),
-            terminal: "T0000001".to_owned(),
-            acquirer: Some("581672031".to_owned()),
-            points_decimals: 2,
-        };
-        let mut terminal = Terminal::new(Arc::clone(&dialect), place, zone);
-        let card = |n: u64| Pan::new(format!("99991200{n:08}").as_bytes()).unwrap();
+        let mut terminal = common::terminal(&dialect, &rules.world.zone, 1);
         for n in 0..MEMBERS {
             let enrolment = Enrolment {
                 card: Some(card(n)),
@@ -85,7 +71,7 @@ impl Morning {
             entries: Vec::with_capacity(ROUND),
             book: Vec::new(),
             rules,
-            limits,
+            limits: Limits::default(),
             now,
         };
         engine.take_group();
@@ -150,22 +136,6 @@ impl Morning {
             count -= some.len() as u64;
         }
         time
-    }
-}
-
-fn read(dialect: &Dialect, sent: &Sent, key: &TokenKey) -> Request {
-    let message = Message::decode(dialect.spec(), sent.body.clone()).unwrap();
-    let token = |kind, value: &[u8]| key.token(kind, value);
-    match dialect.read(&message, &LinkTerms::default(), &token) {
-        Read::Ask(request) => *request,
-        other => panic!("a request wanted, {other:?} found"),
-    }
-}
-
-fn told(decision: Decision) -> Answer {
-    match decision {
-        Decision::Tell(answer) => answer,
-        Decision::Needs(all) => panic!("an answer wanted, {all:?} needed"),
     }
 }
 

@@ -3,26 +3,23 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod common;
+
 use std::fs;
 use std::hint::black_box;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 use std::time::Instant;
 
-use clubswitch::engine::{Act, Brought, Decision, Engine, Limits};
-use clubswitch::exchange::terminal::{Enrolment, Place, Sale, Who};
-use clubswitch::exchange::{LinkTerms, Read, Terminal, bind};
+use clubswitch::engine::Brought;
+use clubswitch::exchange::terminal::{Enrolment, Sale, Who};
 use clubswitch::journal::{Journal, Options};
 use clubswitch::keys::TokenKey;
 use clubswitch::ledger::finding::{self, Item};
-use clubswitch::ledger::{Book, Entry, Input, Names, record};
-use clubswitch::message::Message;
-use clubswitch::rulefile;
+use clubswitch::ledger::{Entry, Input, record};
 use clubswitch::serve::rules::SHIPPED;
-use clubswitch::spec;
 use clubswitch::store::{Lookup, Store};
-use clubswitch::terms::{AcquirerId, Day, Local, MemberId, Pan, Rials, Sequence};
+use clubswitch::terms::{AcquirerId, Day, MemberId, Rials, Sequence};
+use common::{allocated, cpu_ns, resident};
 
 const GROUP: u32 = 256;
 const MEMBERS: u64 = 100_000;
@@ -51,7 +48,7 @@ fn main() {
     let last = journal.last_sequence();
     println!("{last} entries of {} bytes", bytes / last);
 
-    let before = resident_kib();
+    let before = resident("self");
     let (began, cpu) = (Instant::now(), cpu_ns());
     let (store, _) = Store::open(&dir, journal.folder().identity()).unwrap();
     store.rebuild(&journal.reader(), split, |_, _| {}).unwrap();
@@ -62,7 +59,7 @@ fn main() {
         last * 1_000_000 / us,
         cpu_ns().saturating_sub(cpu) / last,
         allocated(&dir.join("store")) / last,
-        (resident_kib() - before) / 1024,
+        (resident("self") - before) >> 20,
     );
     look_ups(&store, last);
 
@@ -130,15 +127,6 @@ fn open(what: &str, dir: &Path, journal: &Journal) {
         opened_cpu.saturating_sub(cpu) / 1_000_000,
         (micros(began) - opened) / 1000,
     );
-}
-
-fn cpu_ns() -> u64 {
-    let tasks = fs::read_dir("/proc/self/task").unwrap();
-    let of_task = |path: PathBuf| -> Option<u64> {
-        let text = fs::read_to_string(path.join("schedstat")).ok()?;
-        text.split(' ').next()?.parse().ok()
-    };
-    tasks.filter_map(|task| of_task(task.ok()?.path())).sum()
 }
 
 fn look_ups(store: &Store, last: u64) {
@@ -218,64 +206,26 @@ fn vary(purchase: &Entry, sequence: u64) -> Entry {
 
 /// A member's purchase by the shipped rules.
 fn a_purchase() -> Entry {
-    let loaded = rulefile::compile(&SHIPPED, &Names::default()).unwrap();
-    let rules = Arc::new(loaded.rulebook);
-    let limits = Limits::default();
-    let zone = rules.world.zone.clone();
-    let now = zone.moment(Local::parse("1405/09/02 10:15").unwrap());
-    let mut engine = Engine::new(Book::new(1 << 16), Arc::clone(&rules), limits);
-    engine.act(Act::LoadRules(Arc::clone(&rules)), now).unwrap();
-    let dialect = Arc::new(bind(&spec::shipped("iso87-ascii").unwrap()).unwrap());
+    let (mut engine, now) = common::engine(1 << 16, &SHIPPED);
+    let dialect = common::dialect();
     let key = TokenKey::new(&[7; 32]);
-    let place = Place {
-        acceptor: "m-1001".to_owned(),
-        terminal: "T0000001".to_owned(),
-        acquirer: Some("581672031".to_owned()),
-        points_decimals: 2,
-    };
-    let mut terminal = Terminal::new(Arc::clone(&dialect), place, zone);
-    let card = || Pan::new(b"9999120000000001").unwrap();
+    let mut terminal = common::terminal(&dialect, &engine.rules().world.zone, 1);
     let enrolment = Enrolment {
-        card: Some(card()),
+        card: Some(common::card(1)),
         ..Enrolment::default()
     };
-    let sale = Sale::of(Who::Card(card()), Rials(2_755_555));
+    let sale = Sale::of(Who::Card(common::card(1)), Rials(2_755_555));
     let asked = [
         terminal.enrol(&enrolment, now).unwrap(),
         terminal.purchase(&sale, now).unwrap(),
     ];
     for sent in asked {
-        let message = Message::decode(dialect.spec(), sent.body).unwrap();
-        let token = |kind, value: &[u8]| key.token(kind, value);
-        let Read::Ask(request) = dialect.read(&message, &LinkTerms::default(), &token) else {
-            panic!("no request");
-        };
-        assert!(matches!(
-            engine.decide(&request, &Brought::default(), now),
-            Decision::Tell(_)
-        ));
+        let request = common::read(&dialect, &sent, &key);
+        common::told(engine.decide(&request, &Brought::default(), now));
     }
     let group = engine.take_group().unwrap();
     let entry = record::split(&group.bytes).last().unwrap().unwrap();
     record::decode(entry).unwrap()
-}
-
-/// Bytes that the file system gave to the files of a folder.
-fn allocated(dir: &Path) -> u64 {
-    let files = fs::read_dir(dir).unwrap().map(|file| file.unwrap());
-    files
-        .map(|file| match file.metadata().unwrap() {
-            data if data.is_dir() => allocated(&file.path()),
-            data => data.blocks() * 512,
-        })
-        .sum()
-}
-
-fn resident_kib() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS"));
-    line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok())
-        .unwrap_or(0)
 }
 
 fn micros(since: Instant) -> u64 {

@@ -1,6 +1,10 @@
 //! Snapshots: two flat files in turn, `book.0` and `book.1`. The older one is written over; until its header
 //! is whole again the other one counts.
 //!
+//! Each mebibyte is synced before the next is written, and beside a journal there is a pause as long: a commit then never waits
+//! behind more than that, however large the book is. What was there is written over in its place, so that the file system has
+//! nothing to note but at the end.
+//!
 //! Header, 4096 bytes, little-endian: 0 `CLUBBOOK` · 8 format u32 · 12 length of the key check value u32 ·
 //! 16 epoch u64 · 24 sequence u64 · 32 length of the payload u64 · 40 XXH3 of the payload u64 ·
 //! 48 key check value, up to 64 bytes · 4088 XXH3 of 0..4088. Then the payload.
@@ -9,6 +13,8 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
@@ -18,6 +24,19 @@ use super::frame::{put64, take64};
 const FORMAT: u64 = 1;
 const HEAD_BYTES: usize = 4096;
 const KEY_CHECK_BYTES_MOST: usize = 64;
+/// Bytes that are synced at once.
+const STEP_BYTES: u64 = 1 << 20;
+/// A pause at most, in case the disk hangs.
+const PAUSE_MOST: Duration = Duration::from_millis(50);
+
+/// What else the disk is for meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// Commits: pauses leave it to them half of the time.
+    Beside,
+    /// Nothing: as fast as it goes.
+    Alone,
+}
 
 /// What a snapshot is of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +75,19 @@ pub fn write(
     head: &Head,
     fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> io::Result<u64> {
+    write_paced(dir, head, Pace::Alone, fill)
+}
+
+/// As [`write`], at a pace.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_paced(
+    dir: &Path,
+    head: &Head,
+    pace: Pace,
+    fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<u64> {
     if head.key_check.len() > KEY_CHECK_BYTES_MOST {
         return Err(io::Error::other(
             "key check value of a snapshot: at most 64 bytes wanted",
@@ -76,8 +108,7 @@ pub fn write(
         .mode(MODE)
         .open(&path)?;
     file.write_all_at(&[0; HEAD_BYTES], 0)?;
-    file.set_len(HEAD_BYTES as u64)?;
-    let (bytes, hash) = match write_payload(&file, fill) {
+    let (bytes, hash) = match write_payload(&file, pace, fill) {
         Ok(written) => written,
         Err(error) => {
             // Half a snapshot on a full disk is of use to nobody.
@@ -85,6 +116,7 @@ pub fn write(
             return Err(error);
         }
     };
+    file.set_len(HEAD_BYTES as u64 + bytes)?;
     file.sync_data()?;
 
     let mut whole = [0; HEAD_BYTES];
@@ -105,17 +137,53 @@ pub fn write(
 
 fn write_payload(
     file: &File,
+    pace: Pace,
     fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> io::Result<(u64, u64)> {
+    let paced = Paced {
+        file,
+        at: HEAD_BYTES as u64,
+        synced: HEAD_BYTES as u64,
+        pace,
+    };
     let mut payload = Hashed {
-        file: BufWriter::with_capacity(1 << 20, file),
+        file: BufWriter::with_capacity(STEP_BYTES as usize, paced),
         hash: Xxh3::new(),
         bytes: 0,
     };
-    payload.file.seek(SeekFrom::Start(HEAD_BYTES as u64))?;
     fill(&mut payload)?;
     payload.file.flush()?;
     Ok((payload.bytes, payload.hash.digest()))
+}
+
+/// Writes on in a file, a step at a time.
+struct Paced<'a> {
+    file: &'a File,
+    at: u64,
+    synced: u64,
+    pace: Pace,
+}
+
+impl Write for Paced<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let room = usize::try_from(self.synced + STEP_BYTES - self.at).map_err(io::Error::other)?;
+        let bytes = &bytes[..bytes.len().min(room)];
+        let began = Instant::now();
+        self.file.write_all_at(bytes, self.at)?;
+        self.at += bytes.len() as u64;
+        if self.at == self.synced + STEP_BYTES {
+            self.file.sync_data()?;
+            self.synced = self.at;
+            if self.pace == Pace::Beside {
+                thread::sleep(began.elapsed().min(PAUSE_MOST));
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// The newest snapshot whose every byte is what was written; a damaged one is passed over for the other.

@@ -1,6 +1,7 @@
 //! The book: what everybody owns and owes, as of one entry. Changed by `apply` and by nothing else,
 //! so that a replay gives the same book as the day itself did.
 
+use std::hint::black_box;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -94,6 +95,14 @@ impl Deref for Book {
     fn deref(&self) -> &Pages {
         &self.pages
     }
+}
+
+/// The half of a [`Book`] that remembers messages, being led on by itself.
+pub struct Remembering<'a> {
+    memory: &'a mut Memory,
+    /// The time of the last entry.
+    at: Moment,
+    items: Vec<Items>,
 }
 
 /// What a run of entries moves in accounts that only add up, gathered so that each account is looked up once in a while and not
@@ -302,32 +311,17 @@ impl Book {
     pub fn apply(&mut self, entry: &Entry) {
         let items = decisive(entry);
         self.pages.apply(entry, &mut None);
-        self.remember(entry, self.pages.at, &items);
+        self.memory.follow(entry, self.pages.at, &items);
     }
 
-    /// Takes the next entries in, each with its [`decisive`] items, as [`Self::apply`] does one by one.
-    ///
-    /// # Panics
-    /// As [`Self::apply`].
-    pub fn apply_all<'a>(&mut self, entries: impl Iterator<Item = (&'a Entry, Items)> + Clone) {
-        let mut at = self.pages.at;
-        self.pages
-            .apply_all(entries.clone().map(|(entry, _)| entry));
-        // By themselves, one behind the other: the waits for places of the ring overlap.
-        for (entry, items) in entries {
-            at = at.max(entry.head.at);
-            self.remember(entry, at, &items);
-        }
-    }
-
-    fn remember(&mut self, entry: &Entry, at: Moment, items: &Items) {
-        let sequence = entry.head.sequence;
-        self.memory.take(sequence, at, items);
-        if let Some(original) = entry.effects.original
-            && entry.effects.reverses
-        {
-            self.memory.undoes(sequence, original);
-        }
+    /// Its two halves, so that each can take entries in on a thread of its own: a book is whole again when both have taken the same.
+    pub fn halves(&mut self) -> (&mut Pages, Remembering<'_>) {
+        let remembering = Remembering {
+            memory: &mut self.memory,
+            at: self.pages.at,
+            items: Vec::new(),
+        };
+        (&mut self.pages, remembering)
     }
 
     /// Entries under an item among those that are remembered, newest first; whoever looks compares the entry itself.
@@ -336,12 +330,33 @@ impl Book {
     }
 }
 
+impl Remembering<'_> {
+    /// Remembers the next entries.
+    pub fn take_all(&mut self, entries: &[Entry]) {
+        self.items.clear();
+        self.items.extend(entries.iter().map(decisive));
+        // Places lie anywhere in memory. Looked at one behind the other before anything is changed, they are waited for together.
+        let places = self.items.iter().map(|items| self.memory.look(items));
+        black_box(places.fold(0, u32::wrapping_add));
+        for (entry, items) in entries.iter().zip(&self.items) {
+            self.at = self.at.max(entry.head.at);
+            self.memory.follow(entry, self.at, items);
+        }
+    }
+}
+
 impl Pages {
     /// Takes the next entries in, as [`Book::apply`] does one by one.
     ///
     /// # Panics
     /// As [`Book::apply`]; what the last entry in it is tells how far it came.
-    pub fn apply_all<'a>(&mut self, entries: impl Iterator<Item = &'a Entry>) {
+    pub fn apply_all<'a>(&mut self, entries: impl Iterator<Item = &'a Entry> + Clone) {
+        // Members lie anywhere in memory. Looked at one behind the other before anything is changed, they are waited for together.
+        let members = entries.clone().filter_map(|entry| entry.effects.member);
+        let looked = members.filter_map(|id| self.members.look((id.0 as usize).checked_sub(1)?));
+        black_box(looked.fold(0, |sum: i64, (member, shared)| {
+            sum.wrapping_add(member.look()).wrapping_add(shared as i64)
+        }));
         let mut gathered = Some(Gathered(vec![None; GATHERED]));
         for entry in entries {
             self.apply(entry, &mut gathered);

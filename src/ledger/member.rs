@@ -262,6 +262,12 @@ impl Member {
         self.purchases.redeemed_on(day)
     }
 
+    /// A sum of what will be changed in him: to come to it is to have it near.
+    pub(super) fn look(&self) -> i64 {
+        let lots: i64 = self.lots.iter().map(|lot| lot.amount).sum();
+        lots.wrapping_add(self.purchases.look().into())
+    }
+
     fn uses(&self, purse: PurseId, shop: Option<ShopId>) -> bool {
         let in_it = |lot: &Packed| lot.purse == purse.0 && lot.at() == shop;
         self.lots.iter().any(in_it) || self.debt(purse, shop) != 0

@@ -9,6 +9,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crate::ledger::Entry;
 use crate::ledger::finding::{Item, Kind};
 use crate::terms::{Map, Moment, Sequence};
 
@@ -134,6 +135,27 @@ impl Memory {
     /// The reversal that undid an entry, where it is among the remembered ones.
     pub fn undone_by(&self, original: Sequence) -> Option<Sequence> {
         self.undone_by.get(&original).copied()
+    }
+
+    /// A sum of the places where an entry will stand: to come to it is to have them near.
+    pub(super) fn look(&self, items: &[Option<Item>; 3]) -> u32 {
+        let head = |item: &Item| {
+            let heads = &self.heads[which_of(item.kind)? / 2];
+            heads.get(place(hash_of(*item), heads.len())).copied()
+        };
+        let heads = items.iter().flatten().filter_map(head);
+        heads.fold(0, u32::wrapping_add)
+    }
+
+    /// Remembers the next entry, decided at this time, and what it undid.
+    pub(super) fn follow(&mut self, entry: &Entry, at: Moment, items: &[Option<Item>; 3]) {
+        let sequence = entry.head.sequence;
+        self.take(sequence, at, items);
+        if let Some(original) = entry.effects.original
+            && entry.effects.reverses
+        {
+            self.undoes(sequence, original);
+        }
     }
 
     /// Remembers the next entry.

@@ -20,7 +20,7 @@ mod table;
 pub mod told;
 
 pub use account::{Account, PurseKey, PurseKind};
-pub use book::{Book, Pages, RuleSet};
+pub use book::{Book, Pages, Remembering, RuleSet};
 pub use caps::{Counted, Used, Who, Window};
 pub use effects::{Effects, Exception, MemberChange, Visit};
 pub use entry::{Entry, Head};

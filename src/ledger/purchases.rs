@@ -7,6 +7,9 @@ use crate::terms::{Day, Rials, ShopId};
 /// How many days the log reaches back: the longest window a rule may ask for.
 pub const VISIT_DAYS: i32 = 400;
 
+/// Bytes that a record takes at most, but for shops and sums beyond the usual.
+const RECORD_USUAL: usize = 16;
+
 /// The day that is written as zero: 2024-10-04.
 const DAY_ZERO: i32 = 20_000;
 
@@ -107,6 +110,11 @@ impl Purchases {
         }
     }
 
+    /// The last byte.
+    pub(super) fn look(&self) -> u8 {
+        self.bytes.last().copied().unwrap_or(0)
+    }
+
     fn last_record(&self) -> Option<VisitDay> {
         let mut from = self.bytes.get(self.last as usize..)?;
         VisitDay::take(&mut from).ok()
@@ -121,8 +129,9 @@ impl Purchases {
         self.drop_old(visit.day);
         self.last = self.bytes.len() as u32;
         // By a little at a time: a log that doubles would be half empty for most members.
-        if self.bytes.capacity() < self.bytes.len() + 32 {
-            self.bytes.reserve_exact(32 + self.bytes.len() / 8);
+        if self.bytes.capacity() < self.bytes.len() + RECORD_USUAL {
+            self.bytes
+                .reserve_exact(2 * RECORD_USUAL + self.bytes.len() / 8);
         }
         visit.put(&mut self.bytes);
     }

@@ -40,6 +40,13 @@ impl<T: Clone> Table<T> {
         node.get(at / LEAF % NODE)?.get(at % LEAF)
     }
 
+    /// A row and how often its leaf is shared: looked at before it is changed, both are near then.
+    pub(super) fn look(&self, at: usize) -> Option<(&T, usize)> {
+        let node = self.nodes.get(at / (NODE * LEAF))?;
+        let leaf = node.get(at / LEAF % NODE)?;
+        Some((leaf.get(at % LEAF)?, Arc::strong_count(leaf)))
+    }
+
     /// A row, to be changed.
     pub(super) fn get_mut(&mut self, at: usize) -> Option<&mut T> {
         let node = self.nodes.get_mut(at / (NODE * LEAF))?;

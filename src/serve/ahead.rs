@@ -7,7 +7,6 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::data::DataError;
 use crate::journal::{Group, Reader};
-use crate::ledger::finding::{self, Items};
 use crate::ledger::{Entry, record};
 
 /// Entries of a batch, about: what a processor's own cache can hold.
@@ -22,7 +21,6 @@ pub struct Batch {
     pub groups: u64,
     /// Those behind `count` are spent: only their memory is of use.
     entries: Vec<Entry>,
-    items: Vec<Items>,
     count: usize,
 }
 
@@ -30,11 +28,6 @@ impl Batch {
     /// The entries.
     pub fn entries(&self) -> &[Entry] {
         &self.entries[..self.count]
-    }
-
-    /// Each entry with its decisive items, where they were [worked out](Batch::find_items).
-    pub fn with_items(&self) -> impl Iterator<Item = (&Entry, Items)> + Clone {
-        self.entries().iter().zip(self.items.iter().copied())
     }
 
     /// The entries alone.
@@ -78,13 +71,6 @@ impl Batch {
         Ok(&self.entries[self.count])
     }
 
-    /// Works out the decisive items of its entries.
-    pub fn find_items(&mut self) {
-        self.items.clear();
-        let entries = &self.entries[..self.count];
-        self.items.extend(entries.iter().map(finding::decisive));
-    }
-
     fn clear(&mut self) {
         (self.groups, self.count) = (0, 0);
     }
@@ -97,7 +83,7 @@ impl Batch {
 pub fn each(
     journal: &Reader,
     (first, last): (u64, u64),
-    seen: impl FnMut(&mut Batch, Vec<Group>) + Send,
+    seen: impl FnMut(&Batch, Vec<Group>) + Send,
     mut take: impl FnMut(&Batch) -> Result<(), DataError>,
 ) -> Result<(), DataError> {
     if last < first {
@@ -123,7 +109,7 @@ pub fn each(
 fn read_ahead(
     journal: &Reader,
     (first, last): (u64, u64),
-    mut seen: impl FnMut(&mut Batch, Vec<Group>),
+    mut seen: impl FnMut(&Batch, Vec<Group>),
     to_take: &Sender<Result<Batch, DataError>>,
     spent: &Receiver<Batch>,
 ) -> Result<(), DataError> {
@@ -136,7 +122,7 @@ fn read_ahead(
         if batch.count < BATCH && !is_last {
             continue;
         }
-        seen(&mut batch, std::mem::take(&mut groups));
+        seen(&batch, std::mem::take(&mut groups));
         let mut next = spent.try_recv().unwrap_or_default();
         next.clear();
         let read = std::mem::replace(&mut batch, next);

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
@@ -16,12 +17,15 @@ use crate::journal::{
     self, Archive, Folder, Journal, OpenError, Options, ReadError, Reader, snapshot,
 };
 use crate::keys::{CheckValue, KeyFileError, TokenKey};
-use crate::ledger::{Book, Entry, View, record};
+use crate::ledger::{Book, Entry, Pages, View, record};
 use crate::store::{Lookup, Store};
 use crate::terms::Sequence;
 
 /// The name in the data folder of the file that keeps the check value of its token key.
 pub(super) const CHECK_FILE: &str = "token-key.check";
+
+/// What takes less is not told.
+const TOLD_LEAST: Duration = Duration::from_millis(100);
 
 /// How long a folder in use is waited for at a start.
 const IN_USE_MOST: Duration = Duration::from_secs(5);
@@ -131,9 +135,19 @@ impl Data {
         config: &Config,
         accept_loss_after: Option<u64>,
     ) -> Result<Data, DataError> {
+        let mut timed = Timed::begin();
         let snapshot = snapshot::newest_valid(folder.dir());
+        timed.told("checked the newest snapshot");
         let (key, is_known) = find_key(config, &folder, snapshot.as_ref())?;
-        let (store, store_sequence) = match Store::open(folder.dir(), folder.identity()) {
+        // Both take long where there is much of them, and neither needs the other.
+        let (opened, read) = thread::scope(|scope| {
+            let opening = scope.spawn(|| Store::open(folder.dir(), folder.identity()));
+            let read = snapshot.map(|snapshot| read(snapshot, &config.limits));
+            (opening.join(), read)
+        });
+        timed.told("read the newest snapshot and opened the ledger database");
+        let opened = opened.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let (store, store_sequence) = match opened {
             Ok((store, opened)) => {
                 if let Some(why) = opened.put_aside {
                     tracing::warn!("the ledger database was put aside and is made again: {why}");
@@ -145,13 +159,14 @@ impl Data {
                 (None, 0)
             }
         };
-        let known = snapshot.as_ref().map_or(0, |s| s.head.sequence);
+        let known = read.as_ref().map_or(0, |(sequence, _)| *sequence);
         let options = Options {
             minimum_sequence: known.max(store_sequence),
             accept_loss_after,
             ..Options::default()
         };
         let (journal, opened) = Journal::open_in(folder, options)?;
+        timed.told("opened the journal");
         for note in &opened.notes {
             tracing::info!("{note}");
         }
@@ -167,8 +182,8 @@ impl Data {
             tracing::warn!("the ledger database knows entries that were given up: {error}");
         }
         write_check(journal.folder().dir(), &key)?;
-        let snapshot = snapshot.filter(|s| s.head.sequence <= opened.last_sequence);
-        let snapshot_sequence = snapshot.as_ref().map_or(0, |s| s.head.sequence);
+        let read = read.filter(|(sequence, _)| *sequence <= opened.last_sequence);
+        let snapshot_sequence = read.as_ref().map_or(0, |(sequence, _)| *sequence);
         let archive = match Archive::open(&config.archive_dir(), journal.folder().identity()) {
             Ok(archive) => Some(archive),
             Err(error) => {
@@ -177,7 +192,7 @@ impl Data {
             }
         };
         let reader = with_archive(journal.reader(), archive.as_ref());
-        let book = book(snapshot, &reader, &config.limits)?;
+        let book = caught_up(read.map(|(_, book)| book), &reader, &config.limits)?;
         Ok(Data {
             journal,
             book,
@@ -186,6 +201,23 @@ impl Data {
             snapshot: snapshot_sequence,
             archive,
         })
+    }
+}
+
+/// Says what of a start takes long.
+struct Timed(Instant);
+
+impl Timed {
+    fn begin() -> Timed {
+        Timed(Instant::now())
+    }
+
+    fn told(&mut self, what: &str) {
+        let time = std::mem::replace(&mut self.0, Instant::now()).elapsed();
+        if time >= TOLD_LEAST {
+            let ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+            tracing::info!(ms, "{what}");
+        }
     }
 }
 
@@ -226,22 +258,38 @@ pub fn book(
     journal: &Reader,
     limits: &Limits,
 ) -> Result<Book, DataError> {
+    let read = snapshot.map(|snapshot| read(snapshot, limits).1);
+    caught_up(read, journal, limits)
+}
+
+/// The last entry of a snapshot, and its book, or why it is of no use.
+fn read(mut snapshot: snapshot::Snapshot, limits: &Limits) -> (u64, Result<Book, String>) {
     let known = limits.known_entries;
-    if let Some(mut snapshot) = snapshot {
-        let book = catch_unwind(AssertUnwindSafe(|| Book::read(&mut snapshot, known)))
-            .map_err(|_| "it holds what cannot be".to_owned())
-            .and_then(|read| read.map_err(|error| chain(&error)));
-        match book.and_then(|mut book| {
-            replay(&mut book, journal).map_err(|error| error.to_string())?;
-            Ok(book)
-        }) {
-            Ok(book) => return Ok(book),
-            Err(why) => {
-                tracing::warn!("the snapshot is of no use, reading the whole journal: {why}");
-            }
+    let book = catch_unwind(AssertUnwindSafe(|| Book::read(&mut snapshot, known)))
+        .map_err(|_| "it holds what cannot be".to_owned())
+        .and_then(|read| read.map_err(|error| chain(&error)));
+    (snapshot.head.sequence, book)
+}
+
+/// A book that was read, brought up to the last durable entry; made from the whole journal where it is of no use.
+fn caught_up(
+    read: Option<Result<Book, String>>,
+    journal: &Reader,
+    limits: &Limits,
+) -> Result<Book, DataError> {
+    let tried = read.map(|book| {
+        let mut book = book?;
+        replay(&mut book, journal).map_err(|error| error.to_string())?;
+        Ok::<_, String>(book)
+    });
+    match tried {
+        Some(Ok(book)) => return Ok(book),
+        Some(Err(why)) => {
+            tracing::warn!("the snapshot is of no use, reading the whole journal: {why}");
         }
+        None => {}
     }
-    let mut book = Book::new(known);
+    let mut book = Book::new(limits.known_entries);
     replay(&mut book, journal)?;
     Ok(book)
 }
@@ -256,17 +304,12 @@ pub fn replay(book: &mut Book, journal: &Reader) -> Result<(), DataError> {
         return Ok(());
     }
     let began = Instant::now();
+    let (pages, mut remembering) = book.halves();
     ahead::each(
         journal,
         (first, journal.last_sequence()),
-        |batch, _| batch.find_items(),
-        |batch| {
-            follow(
-                book,
-                |book| book.apply_all(batch.with_items()),
-                |book| book.sequence(),
-            )
-        },
+        |batch, _| remembering.take_all(batch.entries()),
+        |batch| follow(pages, batch.entries()),
     )?;
     let count = book.sequence().0 + 1 - first;
     if count > 10_000 {
@@ -280,18 +323,15 @@ pub fn replay(book: &mut Book, journal: &Reader) -> Result<(), DataError> {
     Ok(())
 }
 
-/// Lets a book take in entries that were read. One that does not fit is told with its number, instead of ending the process in mid
-/// air; the book is of no use then.
+/// Lets a book's pages take in entries that were read. One that does not fit is told with its number, instead of ending the process
+/// in mid air; the book is of no use then.
 ///
 /// # Errors
 /// When an entry does not fit.
-pub(super) fn follow<B>(
-    book: &mut B,
-    apply: impl FnOnce(&mut B),
-    last: impl FnOnce(&B) -> Sequence,
-) -> Result<(), DataError> {
-    catch_unwind(AssertUnwindSafe(|| apply(book))).map_err(|_| DataError::Entry {
-        sequence: last(book).0,
+pub(super) fn follow(pages: &mut Pages, entries: &[Entry]) -> Result<(), DataError> {
+    let applied = catch_unwind(AssertUnwindSafe(|| pages.apply_all(entries.iter())));
+    applied.map_err(|_| DataError::Entry {
+        sequence: pages.sequence().0,
         why: "it does not follow from the entries before it".to_owned(),
     })
 }
@@ -343,13 +383,19 @@ pub fn entry(
 ///
 /// # Errors
 /// Those of the file system; an older snapshot still counts then.
-pub fn write_snapshot(dir: &Path, epoch: u64, key: CheckValue, book: &View) -> io::Result<u64> {
+pub fn write_snapshot(
+    dir: &Path,
+    epoch: u64,
+    key: CheckValue,
+    book: &View,
+    pace: snapshot::Pace,
+) -> io::Result<u64> {
     let head = snapshot::Head {
         epoch,
         sequence: book.sequence().0,
         key_check: key.0.to_vec(),
     };
-    snapshot::write(dir, &head, |out| book.write(out))
+    snapshot::write_paced(dir, &head, pace, |out| book.write(out))
 }
 
 /// The key that the folder was made with, and whether that is known: by the check value beside the journal and by the one

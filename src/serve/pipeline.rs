@@ -20,6 +20,7 @@ use super::snapshots::Snapshots;
 use super::watchdog::{self, Commits};
 use super::{fetch, metrics};
 use crate::engine::Engine;
+use crate::journal::snapshot::Pace;
 use crate::journal::{Journal, Reader};
 use crate::keys::CheckValue;
 use crate::store::Store;
@@ -183,7 +184,8 @@ impl Pipeline {
         joined(self.snapshots);
         let book = engine.book();
         if book.sequence().0 > self.newest_snapshot.load(Ordering::Relaxed) {
-            let written = data::write_snapshot(&self.dir, journal.epoch(), self.key, &book.view());
+            let (epoch, book) = (journal.epoch(), book.view());
+            let written = data::write_snapshot(&self.dir, epoch, self.key, &book, Pace::Alone);
             if let Err(error) = written {
                 // The next start reads the journal instead.
                 tracing::warn!("no snapshot could be left behind: {error}");

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::data;
 use super::door::Door;
+use crate::journal::snapshot::Pace;
 use crate::keys::CheckValue;
 
 /// How often it is looked whether one is due.
@@ -54,7 +55,7 @@ impl Snapshots {
             // The decider has ended: whoever ends it leaves a snapshot behind.
             return Ok(());
         };
-        let bytes = data::write_snapshot(&self.dir, self.epoch, self.key, &book)?;
+        let bytes = data::write_snapshot(&self.dir, self.epoch, self.key, &book, Pace::Beside)?;
         let sequence = book.sequence().0;
         self.newest.store(sequence, Ordering::Relaxed);
         let ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);

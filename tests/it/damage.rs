@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use clubswitch::config::Config;
 use clubswitch::engine::Group;
+use clubswitch::journal::snapshot::Pace;
 use clubswitch::journal::{Archive, Folder, Journal, ReadError, Reader, Segments};
 use clubswitch::ledger::{Book, Function, Mode, record};
 use clubswitch::serve::data::{self, Data};
@@ -402,7 +403,7 @@ fn twin() -> &'static Twin {
             }
             if start >= STARTS - 2 {
                 let (epoch, key) = (opened.journal.epoch(), opened.key.check_value());
-                data::write_snapshot(&config.data, epoch, key, &book.view()).unwrap();
+                data::write_snapshot(&config.data, epoch, key, &book.view(), Pace::Alone).unwrap();
                 for _ in 0..2 {
                     buy(&mut town, &mut dice);
                 }

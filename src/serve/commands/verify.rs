@@ -190,7 +190,7 @@ impl Replay {
     ) -> Result<(), data::DataError> {
         let mut next_step = STEP;
         // Who is not there any more has found enough.
-        let seen = move |_: &mut ahead::Batch, groups| drop(to_compare.send(groups));
+        let seen = move |_: &ahead::Batch, groups| drop(to_compare.send(groups));
         ahead::each(journal, (1, last), seen, |batch| {
             self.groups += batch.groups;
             let mut entries = batch.entries();
@@ -211,11 +211,7 @@ impl Replay {
     }
 
     fn take(&mut self, entries: &[Entry]) -> Result<(), data::DataError> {
-        let applied = data::follow(
-            &mut self.book,
-            |book| book.apply_all(entries.iter()),
-            |book| book.sequence(),
-        );
+        let applied = data::follow(&mut self.book, entries);
         self.is_broken = applied.is_err();
         applied?;
         entries.iter().for_each(|entry| self.check(entry));
