@@ -700,6 +700,33 @@ fn of_two_snapshots_the_newest_whole_one_counts() {
     assert_eq!(newest(), None);
 }
 
+#[test]
+fn a_snapshot_over_a_longer_or_shorter_one_is_whole() {
+    let dir = memory_dir();
+    // Below, at and above the steps in which it is synced, each written over what another length left.
+    let mib = 1 << 20;
+    let lengths = [0, 3 * mib + 5, 17, mib, 2 * mib - 1, mib + 1, 3 * mib, 1];
+    for (sequence, length) in (1..).zip(lengths) {
+        let payload: Vec<u8> = (0..length).map(|at| (at * 7 + length) as u8).collect();
+        let write = |file: &mut dyn io::Write| {
+            // In pieces that fit no step.
+            payload
+                .chunks(700_001)
+                .try_for_each(|some| file.write_all(some))
+        };
+        let pace = snapshot::Pace::Beside;
+        let written = snapshot::write_paced(dir.path(), &head(sequence), pace, write).unwrap();
+        assert_eq!(written, length as u64);
+        let mut newest = snapshot::newest_valid(dir.path()).unwrap();
+        let mut read = Vec::new();
+        io::Read::read_to_end(&mut newest, &mut read).unwrap();
+        assert!(newest.head.sequence == sequence && read == payload);
+        let name = format!("book.{}", (sequence + 1) % 2);
+        let file = fs::metadata(dir.path().join(name)).unwrap();
+        assert_eq!(file.len(), 4096 + length as u64);
+    }
+}
+
 fn head(sequence: u64) -> snapshot::Head {
     snapshot::Head {
         epoch: 3,
