@@ -78,10 +78,10 @@ pub fn write(
     write_paced(dir, head, Pace::Alone, fill)
 }
 
-/// As [`write`], at a pace.
+/// As [`write()`], at a pace.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_paced(
     dir: &Path,
     head: &Head,
