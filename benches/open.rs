@@ -32,6 +32,8 @@ use clubswitch::terms::{Local, Moment, Pan, Rials, Zone};
 
 /// Messages of one terminal: its trace numbers must not begin anew within a day.
 const TRACES: u64 = 500_000;
+/// Requests that are offered at once, as many as one read of a link brings at most.
+const BATCH_MOST: usize = 256;
 /// How long nothing is done when nothing is due. The system adds some 60 µs.
 const NAP: Duration = Duration::from_micros(50);
 /// What is written for a purchase, about.
@@ -163,6 +165,7 @@ impl Stage {
     }
 
     /// Asks these at a rate, in order; what each waited from when it was due, in µs.
+    #[allow(clippy::vec_box, reason = "boxed before the clock runs, as links do")]
     fn ask(&mut self, requests: Vec<Box<Request>>, rate: u64, lead: Duration) -> Vec<u32> {
         let (first, count) = (self.asked, requests.len());
         self.asked += count as u64;
@@ -193,7 +196,7 @@ impl Stage {
         let (mut sent, mut batch) = (0, Vec::new());
         while sent < count as u64 || !batch.is_empty() {
             let now = Instant::now();
-            while sent < count as u64 && due(sent) <= now {
+            while sent < count as u64 && batch.len() < BATCH_MOST && due(sent) <= now {
                 let request = requests.next().unwrap();
                 let slip = Slip {
                     thread: 0,

@@ -272,8 +272,7 @@ impl Engine {
         if self.group.is_empty() {
             return None;
         }
-        let next = Group::beginning(self.book.sequence().next());
-        let group = Arc::new(std::mem::replace(&mut self.group, next));
+        let group = Arc::new(self.group.take());
         self.recent.push(Arc::clone(&group));
         Some(group)
     }

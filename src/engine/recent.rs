@@ -28,6 +28,15 @@ impl Group {
         }
     }
 
+    /// Takes out what it has, no larger than it is; goes on empty, in the room that it has grown to.
+    pub fn take(&mut self) -> Group {
+        let taken = self.clone();
+        self.first = taken.last().next();
+        self.starts.clear();
+        self.bytes.clear();
+        taken
+    }
+
     /// How many entries it has.
     pub fn count(&self) -> u32 {
         self.starts.len() as u32

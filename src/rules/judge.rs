@@ -149,6 +149,8 @@ impl<'a> Work<'a> {
                 club: Some(case.club.id),
                 shop: Some(case.shop.id),
                 member: Some(member.id),
+                // A usual purchase has between five and eight.
+                postings: Vec::with_capacity(8),
                 ..Effects::none()
             },
             told: Told {

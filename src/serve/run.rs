@@ -103,7 +103,7 @@ impl ServeError {
 /// Serves until SIGTERM or SIGINT; then finishes what was accepted and returns.
 ///
 /// # Errors
-/// When it cannot start. A journal that fails later ends the process with [`EXIT_IO`].
+/// When it cannot start. A journal that fails later ends the process with [`EXIT_IO`](super::EXIT_IO).
 pub fn run(config: Config, options: Options) -> Result<(), ServeError> {
     let measured = metrics::begin().map_err(|_| ServeError::Twice)?;
     let health = Arc::new(Health::default());
