@@ -3,7 +3,7 @@
 //! database and snapshots are the daemon's own. Beside it, in the same run, the same bytes are written and synced by a bare loop
 //! that decides nothing.
 //!
-//! `RATES=50000,150000 SECONDS=10 MEMBERS=100000 SNAPSHOT_EVERY=300000 cargo bench --bench open`
+//! `RATES=50000,150000 SECONDS=10 MEMBERS=100000 SNAPSHOT_EVERY=300000 STORE=off cargo bench --bench open`
 
 #![allow(clippy::unwrap_used)]
 
@@ -29,6 +29,10 @@ use clubswitch::serve::rules;
 use clubswitch::spec;
 use clubswitch::store::Follower;
 use clubswitch::terms::{Local, Moment, Pan, Rials, Zone};
+
+/// As the daemon has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Messages of one terminal: its trace numbers must not begin anew within a day.
 const TRACES: u64 = 500_000;
@@ -71,9 +75,9 @@ fn main() {
         let snapshots = stage.pipeline.newest_snapshot();
         let waits = stage.run(rate, time);
         let made = stage.pipeline.newest_snapshot() - snapshots;
-        let lag = stage.follower.as_ref().map_or(0, Follower::lag);
-        let else_happened =
-            format!("snapshots over {made} entries, the ledger database {lag} entries behind");
+        let lag = stage.follower.as_ref().map(Follower::lag);
+        let lag = lag.map_or("off".to_owned(), |lag| format!("{lag} entries behind"));
+        let else_happened = format!("snapshots over {made} entries, the ledger database {lag}");
         tell(rate, "decided, durable", waits, &else_happened);
     }
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
@@ -105,6 +109,7 @@ impl Stage {
         let reader = data.journal.reader();
         let store = data.store.clone();
         let follower = store
+            .filter(|_| std::env::var_os("STORE").is_none_or(|wanted| wanted != "off"))
             .map(|store| Follower::start(store, reader.clone(), data::split))
             .transpose()
             .unwrap();

@@ -17,6 +17,9 @@ const BATCH_BYTES: usize = 512 << 10;
 /// Entries are gathered this long, so that a quiet hour does not write a page for each.
 const GATHER: Duration = Duration::from_millis(100);
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
+/// What is followed goes to the disk in pieces of about so many bytes: what a second of load brings, synced at once, would hold up
+/// the commits of the journal for tens of milliseconds.
+const SYNC_BYTES: usize = 1 << 20;
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 const RETRY_AFTER_MOST: Duration = Duration::from_secs(60);
 
@@ -233,6 +236,7 @@ fn keep_up(store: &Store, journal: &Reader, split: Split, told: &Told) -> Result
     let mut flushed = Instant::now();
     let mut clean = true;
     let mut waiting = Vec::new();
+    let mut unsynced = 0;
     let mut reached = store.position().sequence;
     while !told.stops() {
         if store.position().sequence < reached {
@@ -253,13 +257,19 @@ fn keep_up(store: &Store, journal: &Reader, split: Split, told: &Told) -> Result
         if !waiting.is_empty() {
             take(store, &waiting, split)?;
             reached = store.position().sequence;
+            unsynced += bytes_of(&waiting);
             waiting.clear();
             clean = false;
+        }
+        if unsynced >= SYNC_BYTES {
+            store.sync()?;
+            unsynced = 0;
         }
         if !clean && flushed.elapsed() >= FLUSH_EVERY {
             store.flush()?;
             flushed = Instant::now();
             clean = true;
+            unsynced = 0;
         }
         let did = store.step()?;
         clean &= !did;

@@ -361,6 +361,14 @@ impl Store {
         })
     }
 
+    /// Sends what is written so far to the disk, so that [`Store::flush`] finds less to do. Nothing is durable by this.
+    ///
+    /// # Errors
+    /// A [`Fault`]: the store has to be mended.
+    pub(super) fn sync(&self) -> Result<(), Fault> {
+        self.with(|base| base.file.sync_data().map_err(Fault::Sync))
+    }
+
     /// Does a piece of what waits behind following: a run is written, runs are merged, what nobody needs is removed. Gives
     /// whether there was something to do. A [`Follower`] does it by itself.
     ///
