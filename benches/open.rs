@@ -7,6 +7,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod common;
+
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -16,23 +18,17 @@ use std::time::{Duration, Instant};
 
 use clubswitch::config::{Config, SHIPPED};
 use clubswitch::engine::Brought;
-use clubswitch::exchange::terminal::{Enrolment, Place, Sale, Sent, Who};
-use clubswitch::exchange::{Dialect, LinkTerms, Read, Terminal, Ticket, bind};
+use clubswitch::exchange::terminal::{Enrolment, Sale, Who};
+use clubswitch::exchange::{Dialect, Terminal, Ticket};
 use clubswitch::keys::TokenKey;
 use clubswitch::ledger::{Request, Verdict};
-use clubswitch::message::Message;
 use clubswitch::serve::clock::Clock;
 use clubswitch::serve::data::{self, Data};
 use clubswitch::serve::door::{Slip, Waiting};
 use clubswitch::serve::pipeline::{Bounds, Parts, Pipeline};
 use clubswitch::serve::rules;
-use clubswitch::spec;
 use clubswitch::store::Follower;
-use clubswitch::terms::{Local, Moment, Pan, Rials, Zone};
-
-/// As the daemon has it.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+use clubswitch::terms::{Local, Moment, Rials, Zone};
 
 /// Messages of one terminal: its trace numbers must not begin anew within a day.
 const TRACES: u64 = 500_000;
@@ -253,8 +249,8 @@ struct Asker {
 
 impl Asker {
     fn new(zone: Zone, now: Moment) -> Asker {
-        let dialect = Arc::new(bind(&spec::shipped("iso87-ascii").unwrap()).unwrap());
-        let terminal = terminal(&dialect, &zone, 1);
+        let dialect = common::dialect();
+        let terminal = common::terminal(&dialect, &zone, 1);
         Asker {
             dialect,
             zone,
@@ -266,52 +262,28 @@ impl Asker {
 
     fn enrolment(&mut self, member: u64, key: &TokenKey) -> Box<Request> {
         let enrolment = Enrolment {
-            card: Some(card(member)),
+            card: Some(common::card(member)),
             ..Enrolment::default()
         };
         self.next();
         let sent = self.terminal.enrol(&enrolment, self.now);
-        self.read(&sent.unwrap(), key)
+        Box::new(common::read(&self.dialect, &sent.unwrap(), key))
     }
 
     fn purchase(&mut self, member: u64, n: u64, key: &TokenKey) -> Box<Request> {
         let rials = 100_000 + (n * 104_729 % 5_000_000) as i64;
         self.next();
-        let sale = Sale::of(Who::Card(card(member)), Rials(rials));
+        let sale = Sale::of(Who::Card(common::card(member)), Rials(rials));
         let sent = self.terminal.purchase(&sale, self.now);
-        self.read(&sent.unwrap(), key)
+        Box::new(common::read(&self.dialect, &sent.unwrap(), key))
     }
 
     fn next(&mut self) {
         self.made += 1;
         if self.made.is_multiple_of(TRACES) {
-            self.terminal = terminal(&self.dialect, &self.zone, 1 + self.made / TRACES);
+            self.terminal = common::terminal(&self.dialect, &self.zone, 1 + self.made / TRACES);
         }
     }
-
-    fn read(&self, sent: &Sent, key: &TokenKey) -> Box<Request> {
-        let message = Message::decode(self.dialect.spec(), sent.body.clone()).unwrap();
-        let terms = LinkTerms::default();
-        let token = |kind, value: &[u8]| key.token(kind, value);
-        match self.dialect.read(&message, &terms, &token) {
-            Read::Ask(request) => request,
-            other => panic!("{other:?}"),
-        }
-    }
-}
-
-fn terminal(dialect: &Arc<Dialect>, zone: &Zone, number: u64) -> Terminal {
-    let place = Place {
-        acceptor: "m-1001".to_owned(),
-        terminal: format!("T{number:07}"),
-        acquirer: Some("581672031".to_owned()),
-        points_decimals: 2,
-    };
-    Terminal::new(Arc::clone(dialect), place, zone.clone())
-}
-
-fn card(member: u64) -> Pan {
-    Pan::new(format!("99991200{member:08}").as_bytes()).unwrap()
 }
 
 /// The same bytes at the same rate to a file that is zeros already, whatever is due at once, synced before the next: what each waited.

@@ -17,6 +17,10 @@ use clubswitch::rulefile;
 use clubswitch::spec;
 use clubswitch::terms::{Local, Moment, Pan, Zone};
 
+/// As the daemon has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// An engine with an empty book and these rule files in force, and a Monday morning, when the shipped ones give a discount.
 pub fn engine(remembered: usize, files: &[(&str, &str)]) -> (Engine, Moment) {
     let loaded = rulefile::compile(files, &Names::default()).unwrap();
