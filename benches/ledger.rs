@@ -388,10 +388,12 @@ impl Making {
     fn buy(&mut self) {
         let n = self.purchases;
         self.purchases += 1;
-        // Twenty hours of each day.
+        // Twenty hours of each day, from an hour after the enrolments: what comes right behind so many of them could be a repeat of
+        // something that memory has forgotten since.
         let day = (n / self.a_day).min(self.days - 1);
         let of_day = n - day * self.a_day;
         self.now.0 = self.begin.0
+            + 3_600_000_000_000
             + 86_400_000_000_000 * day as i64
             + (72_000_000_000_000 / self.a_day * of_day) as i64;
         let mut request = match self.purchase.take() {
