@@ -100,8 +100,9 @@ enum Act {
     },
 }
 
+/// A member by what he is known by.
 #[derive(Debug, clap::Args)]
-struct BalanceArgs {
+struct Person {
     /// The member with this card
     #[arg(long, value_name = "DIGITS", group = "whose")]
     card: Option<Hidden>,
@@ -111,6 +112,12 @@ struct BalanceArgs {
     /// The member with this national code
     #[arg(long, value_name = "DIGITS", group = "whose")]
     national_code: Option<Hidden>,
+}
+
+#[derive(Debug, clap::Args)]
+struct BalanceArgs {
+    #[command(flatten)]
+    person: Person,
     /// The member with this club number
     #[arg(long, value_name = "N", group = "whose")]
     member: Option<u32>,
@@ -131,17 +138,10 @@ struct EventArgs {
     #[arg(value_name = "EVENT")]
     event: String,
     /// The member with this club number
-    #[arg(long, value_name = "N", group = "of")]
+    #[arg(long, value_name = "N", group = "whose")]
     member: Option<u32>,
-    /// The member with this card
-    #[arg(long, value_name = "DIGITS", group = "of")]
-    card: Option<Hidden>,
-    /// The member with this mobile number
-    #[arg(long, value_name = "DIGITS", group = "of")]
-    mobile: Option<Hidden>,
-    /// The member with this national code
-    #[arg(long, value_name = "DIGITS", group = "of")]
-    national_code: Option<Hidden>,
+    #[command(flatten)]
+    person: Person,
     /// In this club only
     #[arg(long, value_name = "NAME")]
     club: Option<String>,
@@ -153,19 +153,12 @@ struct EventArgs {
 #[derive(Debug, clap::Args)]
 struct HistoryArgs {
     /// The member with this club number
-    #[arg(value_name = "MEMBER", group = "of")]
+    #[arg(value_name = "MEMBER", group = "whose")]
     member: Option<u32>,
-    /// The member with this card
-    #[arg(long, value_name = "DIGITS", group = "of")]
-    card: Option<Hidden>,
-    /// The member with this mobile number
-    #[arg(long, value_name = "DIGITS", group = "of")]
-    mobile: Option<Hidden>,
-    /// The member with this national code
-    #[arg(long, value_name = "DIGITS", group = "of")]
-    national_code: Option<Hidden>,
+    #[command(flatten)]
+    person: Person,
     /// A shop
-    #[arg(long, value_name = "CODE", group = "of")]
+    #[arg(long, value_name = "CODE", group = "whose")]
     shop: Option<String>,
     /// Of a member who is in several clubs, this one only
     #[arg(long, value_name = "NAME")]
@@ -312,7 +305,7 @@ impl BalanceArgs {
             "member": self.member,
             "at": self.at,
         });
-        put_person(&mut words, [&self.card, &self.mobile, &self.national_code])?;
+        self.person.put(&mut words)?;
         Ok(words)
     }
 }
@@ -325,7 +318,7 @@ impl EventArgs {
             "club": self.club,
             "reason": self.reason,
         });
-        put_person(&mut words, [&self.card, &self.mobile, &self.national_code])?;
+        self.person.put(&mut words)?;
         let named = ["member", "card", "mobile", "national_code"];
         if named.iter().all(|key| words[*key].is_null()) {
             return Err(Failure::Usage(
@@ -347,7 +340,7 @@ impl HistoryArgs {
             "to": self.to,
             "last": self.last,
         });
-        put_person(&mut words, [&self.card, &self.mobile, &self.national_code])?;
+        self.person.put(&mut words)?;
         let named = ["shop", "member", "card", "mobile", "national_code"];
         if named.iter().all(|key| words[*key].is_null()) {
             return Err(Failure::Usage(
@@ -359,20 +352,21 @@ impl HistoryArgs {
     }
 }
 
-/// Who is meant by card, mobile or national code, as the office is told it.
-fn put_person(words: &mut Value, person: [&Option<Hidden>; 3]) -> Result<(), Failure> {
-    let [card, mobile, code] = person;
-    if let Some(card) = card {
-        let card = card.card()?;
-        words["card"] = json!(String::from_utf8_lossy(card.digits()));
+impl Person {
+    /// Who is meant, as the office is told it.
+    fn put(&self, words: &mut Value) -> Result<(), Failure> {
+        if let Some(card) = &self.card {
+            let card = card.card()?;
+            words["card"] = json!(String::from_utf8_lossy(card.digits()));
+        }
+        if let Some(mobile) = &self.mobile {
+            words["mobile"] = json!(mobile.mobile()?.as_str());
+        }
+        if let Some(code) = &self.national_code {
+            words["national_code"] = json!(code.national_code()?.as_str());
+        }
+        Ok(())
     }
-    if let Some(mobile) = mobile {
-        words["mobile"] = json!(mobile.mobile()?.as_str());
-    }
-    if let Some(code) = code {
-        words["national_code"] = json!(code.national_code()?.as_str());
-    }
-    Ok(())
 }
 
 fn event_in_words(done: &Value) -> String {
