@@ -5,6 +5,8 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::{self, JoinHandle};
 
+use super::turns;
+
 /// Exit status after a write or sync that failed, or a thread that died (`EX_IOERR`).
 pub const EXIT_IO: i32 = 74;
 
@@ -27,6 +29,20 @@ pub(super) fn spawn<T: Send + 'static>(
         })
     };
     thread::Builder::new().name(name.to_owned()).spawn(guarded)
+}
+
+/// Starts such a thread for a part of the way of a message: it comes at once when it is waked.
+///
+/// # Errors
+/// When the system gives no thread.
+pub(super) fn spawn_prompt<T: Send + 'static>(
+    name: &str,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<JoinHandle<T>> {
+    spawn(name, move || {
+        turns::short();
+        work()
+    })
 }
 
 /// Ends the process where it stands, after a last line in the log: whatever was not told is found again by the next start.

@@ -31,6 +31,7 @@ mod run;
 mod snapshots;
 #[cfg(test)]
 mod tests;
+mod turns;
 mod watchdog;
 
 pub use guard::EXIT_IO;

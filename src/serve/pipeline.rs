@@ -128,7 +128,7 @@ impl Pipeline {
         let decider = guard::spawn("decider", move || decider.run())?;
         let committer = {
             let (outlets, desk) = (outlets.clone(), door.desk());
-            guard::spawn("committer", move || {
+            guard::spawn_prompt("committer", move || {
                 committer::run(journal, &commits, &free_token, &outlets, &desk, &watched)
             })?
         };
