@@ -543,6 +543,32 @@ fn a_store_is_right_after_every_restart_and_crash() {
 }
 
 #[test]
+fn a_run_that_leaves_while_it_is_written_is_none_after_a_restart() {
+    let mut world = World::new();
+    world.days_turn = false;
+    let mut store = world.led(10);
+    world.append(RUN * 2 + 20);
+    for group in behind(&store, &world.journal.reader()).unwrap() {
+        take(&store, &[group.unwrap()], split).unwrap();
+    }
+    // The second run is full now, and not a row of it is written.
+    let last = store.position().sequence;
+    store.drop_before(last - 3).unwrap();
+    assert_eq!(store.first_sequence(), last - 3);
+    finish(&store);
+    is_tidy(&store);
+    drop(store);
+    let opened;
+    (store, opened) = world.open();
+    assert_eq!(opened.put_aside, None);
+    world.append(RUN + 5);
+    world.lead(&store);
+    finish(&store);
+    world.is_whole(&store);
+    is_tidy(&store);
+}
+
+#[test]
 fn a_crash_between_the_steps_of_a_merge_changes_no_answer() {
     let mut world = World::new();
     world.days_turn = false;

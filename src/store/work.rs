@@ -473,6 +473,17 @@ impl Work {
                 flushed: false,
             });
         }
+        // One that is being written has no head yet, and is not to get one any more.
+        if let Some(writing) = self
+            .writing
+            .take_if(|writing| writing.recent.last() < first)
+        {
+            self.view.full = None;
+            self.garbage.push(Garbage {
+                what: What::Run(writing.making.number(), None),
+                flushed: false,
+            });
+        }
         for run in &gone_runs {
             batch.remove(&run::head_key(run.head.number));
         }
