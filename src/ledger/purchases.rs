@@ -68,6 +68,11 @@ impl Purchases {
         })
     }
 
+    /// The newest record.
+    pub fn last(&self) -> Option<VisitDay> {
+        self.last_record()
+    }
+
     /// What purses paid on a day, over all shops.
     pub fn redeemed_on(&self, day: Day) -> Rials {
         if self.last_record().is_none_or(|last| last.day < day) {

@@ -9,7 +9,7 @@ use crate::source::{Fault, Table, Value, counted};
 use crate::terms::ClubId;
 
 /// The longest window that is counted.
-const WINDOW_DAYS: u64 = 400;
+pub(super) const WINDOW_DAYS: u64 = 400;
 /// The longest that anything waits.
 const HOLD_DAYS: u64 = 3_660;
 /// Rows of one rule: each is looked up for every purchase that the rule gives to.
@@ -127,7 +127,7 @@ fn cap(value: Value<'_>, points: Option<u8>) -> Option<Cap> {
     })
 }
 
-fn window(value: Value<'_>) -> Option<Window> {
+pub(super) fn window(value: Value<'_>) -> Option<Window> {
     let text = value.text()?;
     let days = match counted(text) {
         Some((days, "day" | "days")) if days > 0 => Some(days),
@@ -144,7 +144,7 @@ fn window(value: Value<'_>) -> Option<Window> {
             value.report(
                 fault
                     .label(format!("the most is {WINDOW_DAYS} days"))
-                    .mend("window = \"jalali-year\""),
+                    .mend(format!("{} = \"jalali-year\"", value.key())),
             );
             return None;
         }
@@ -156,11 +156,11 @@ fn window(value: Value<'_>) -> Option<Window> {
                 "weeks" | "weekly" => "week",
                 _ => "30 days",
             };
-            let fault = value.fault("R03", format!("a cap has no window \"{text}\""));
+            let fault = value.fault("R03", format!("there is no window \"{text}\""));
             value.report(
                 fault
                     .label("day, week, jalali-month, jalali-year, or so many days")
-                    .mend(format!("window = \"{mend}\"")),
+                    .mend(format!("{} = \"{mend}\"", value.key())),
             );
             return None;
         }

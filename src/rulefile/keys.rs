@@ -264,6 +264,22 @@ pub(super) const WHEN: Shape = Shape {
             "true: neither weekend nor holiday; false: one of them",
         ),
         ("tiers", "tiers of this club"),
+        (
+            "first_purchase",
+            "true: he has bought nothing in this club before; false: something",
+        ),
+        (
+            "last_purchase",
+            "{ older_than or within, where }: how long ago he bought last",
+        ),
+        (
+            "joined",
+            "{ older_than or within }: how long ago he became a member",
+        ),
+        (
+            "visits",
+            "{ in, min, max, every, where }: which of his purchases this one is",
+        ),
         ("any", "a list of conditions, one of which must hold"),
         ("not", "a condition that must not hold"),
     ],
@@ -280,12 +296,8 @@ pub(super) const WHEN: Shape = Shape {
         "birthday",
         "anniversary",
         "member_groups",
-        "joined",
-        "first_purchase",
         "introduced",
-        "last_purchase",
         "spent",
-        "visits",
         "earned",
         "balance",
         "event",
@@ -342,6 +354,49 @@ pub(super) const HOLD: Shape = Shape {
     keys: &[
         ("until", "the event that releases what was earned"),
         ("at_most", "without it, it lapses after so many days"),
+    ],
+    later: &[],
+};
+
+/// `last_purchase` of a condition.
+pub(super) const LAST_PURCHASE: Shape = Shape {
+    what: "the last purchase",
+    keys: &[
+        ("older_than", "not in the last so many days: \"60 days\""),
+        ("within", "in the last so many days, today among them"),
+        (
+            "where",
+            "club (all purchases in it), merchant (those at this shop) or a merchant group",
+        ),
+    ],
+    later: &[],
+};
+
+/// `joined` of a condition.
+pub(super) const JOINED: Shape = Shape {
+    what: "the day of joining",
+    keys: &[
+        ("older_than", "not in the last so many days: \"60 days\""),
+        ("within", "in the last so many days, today among them"),
+    ],
+    later: &[],
+};
+
+/// `visits` of a condition.
+pub(super) const VISITS: Shape = Shape {
+    what: "a count of purchases",
+    keys: &[
+        (
+            "in",
+            "counted from when: day, week, jalali-month, jalali-year or \"90 days\"",
+        ),
+        ("min", "from this one on"),
+        ("max", "up to this one"),
+        ("every", "10: the 10th, 20th, 30th"),
+        (
+            "where",
+            "club (all purchases in it), merchant (those at this shop) or a merchant group",
+        ),
     ],
     later: &[],
 };

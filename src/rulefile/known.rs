@@ -54,6 +54,11 @@ impl<T> Known<T> {
         self.index.contains_key(name)
     }
 
+    /// What all of them stand for, in file order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.list.iter().map(|(_, _, meaning)| meaning)
+    }
+
     /// What the name in a file stands for; a fault when there is none of it.
     pub(super) fn find(&self, value: Value<'_>) -> Option<&T> {
         let name = value.text()?;

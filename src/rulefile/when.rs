@@ -2,16 +2,19 @@
 
 use std::cell::RefCell;
 
-use super::keys::{AMOUNT, SPAN, WHEN};
+use super::cap::{WINDOW_DAYS, window};
+use super::keys::{AMOUNT, JOINED, LAST_PURCHASE, SPAN, VISITS, WHEN};
 use super::known::Known;
 use super::world::{WorldRead, mcc, span, weekdays};
 use crate::ledger::TierId;
-use crate::rules::{Condition, Places};
-use crate::source::{Entry, Table, Value};
+use crate::rules::{Age, Condition, Places, Where};
+use crate::source::{Entry, Table, Value, counted};
 use crate::terms::{Map, Rials};
 
 /// A rule that asks more than this is a mistake: named conditions that use one another grow by multiplication.
 const CONDITIONS_MAX: usize = 1_000;
+/// No member buys more often in any window.
+const COUNT_MAX: i64 = 1_000_000;
 
 /// What the conditions of one club may refer to.
 pub(super) struct Conditions<'c, 'f> {
@@ -129,6 +132,18 @@ impl<'c, 'f> Conditions<'c, 'f> {
                 tiers.into_iter().copied().flatten().collect(),
             )))
         }));
+        list.extend(table.optional("first_purchase", |value| {
+            value.boolean().map(Condition::FirstPurchase)
+        }));
+        list.extend(table.optional("last_purchase", |value| {
+            let table = value.table(&LAST_PURCHASE)?;
+            let (age, at) = (age(&table), self.place(&table));
+            Some(Condition::LastPurchase { age: age?, at: at? })
+        }));
+        list.extend(table.optional("joined", |value| {
+            age(&value.table(&JOINED)?).map(Condition::Joined)
+        }));
+        list.extend(table.optional("visits", |value| self.visits(value)));
         list.extend(table.optional("any", |value| {
             value.each(|v| self.list(v)).map(Condition::Any)
         }));
@@ -143,6 +158,52 @@ impl<'c, 'f> Conditions<'c, 'f> {
             return None;
         }
         good.then_some(list)
+    }
+
+    fn visits(&self, value: Value<'f>) -> Option<Condition> {
+        let table = value.table(&VISITS)?;
+        let count = |value: Value<'f>| value.integer(1, COUNT_MAX).map(i64::unsigned_abs);
+        let window = table.required("in", window);
+        let [min, max, every] = ["min", "max", "every"].map(|key| table.optional(key, count));
+        let at = self.place(&table);
+        if !["min", "max", "every"]
+            .into_iter()
+            .any(|key| table.has(key))
+        {
+            let fault = table.fault("R02", "a count of purchases needs `min`, `max` or `every`");
+            table.report(fault.mend("{ in = \"90 days\", every = 10 }"));
+            return None;
+        }
+        let (min, max) = (min.unwrap_or(1), max.unwrap_or(u64::MAX));
+        if min > max {
+            let title = format!("no count lies between {min} and {max}");
+            table.report(table.fault("R03", title).mend("exchange `min` and `max`"));
+            return None;
+        }
+        Some(Condition::Visits {
+            window: window?,
+            min,
+            max,
+            every: every.unwrap_or(1),
+            at: at?,
+        })
+    }
+
+    /// `where` of a condition on the past.
+    fn place(&self, table: &Table<'f>) -> Option<Where> {
+        let Some(value) = table.get("where") else {
+            return Some(Where::Club);
+        };
+        match value.text()? {
+            "club" => Some(Where::Club),
+            "merchant" => Some(Where::Merchant),
+            _ => {
+                let group = self.world.groups.find(value)?.as_ref()?;
+                let shops = self.world.merchants.iter().flatten();
+                let there = shops.filter(|shop| group.contains(shop.id, shop.mcc));
+                Some(Where::Shops(rising(there.map(|shop| shop.id).collect())))
+            }
+        }
     }
 
     /// Several groups of the world as one set of shops.
@@ -163,6 +224,37 @@ pub(super) fn places(world: &WorldRead<'_>, value: Value<'_>) -> Option<Places> 
         shops: rising(all.shops),
         mccs: rising(all.mccs),
     })
+}
+
+/// `older_than` or `within` of a table that has one of them.
+fn age(table: &Table<'_>) -> Option<Age> {
+    let older = table.optional("older_than", days).map(Age::OlderThan);
+    let within = table.optional("within", days).map(Age::Within);
+    if table.has("older_than") == table.has("within") {
+        let fault = table.fault("R02", "this needs one of `older_than` and `within`");
+        table.report(fault.mend("{ older_than = \"60 days\" }"));
+        return None;
+    }
+    older.or(within)
+}
+
+/// So many days, as far as the past is kept.
+fn days(value: Value<'_>) -> Option<u16> {
+    let text = value.text()?;
+    let days = match counted(text) {
+        Some((days @ 1..=WINDOW_DAYS, "day" | "days")) => u16::try_from(days).ok(),
+        _ => None,
+    };
+    if days.is_none() {
+        let fault = value.fault("R14", format!("\"{text}\" is no span that is counted"));
+        let label = format!("so many days, from 1 to {WINDOW_DAYS}");
+        value.report(
+            fault
+                .label(label)
+                .mend(format!("{} = \"60 days\"", value.key())),
+        );
+    }
+    days
 }
 
 fn amount(value: Value<'_>) -> Option<Condition> {

@@ -198,6 +198,14 @@ fn is_acceptor_number(entry: &Entry<'_>) -> bool {
 
 fn group(entry: &Entry<'_>, merchants: &Known<Option<Shop>>) -> Option<Places> {
     entry.has_good_name();
+    if ["club", "merchant"].contains(&entry.name) {
+        let title = format!("no merchant group can be called \"{}\"", entry.name);
+        let fault = Fault::error("R07", entry.place.clone(), title);
+        let why = format!("`where = \"{}\"` has a meaning of its own", entry.name);
+        entry
+            .value
+            .report(fault.why(why).mend("give it another name"));
+    }
     let table = entry.value.table(&MERCHANT_GROUP)?;
     let listed = table.optional("merchants", |value| value.each(|v| merchants.find(v)));
     let codes = table.optional("mcc", |value| value.each(mcc));

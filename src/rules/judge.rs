@@ -134,6 +134,7 @@ impl<'a> Work<'a> {
                 shop: case.shop.id,
                 mcc: case.mcc,
                 local: case.local,
+                member,
                 tier,
             },
             held,

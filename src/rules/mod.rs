@@ -8,8 +8,8 @@ pub mod when;
 pub use judge::{Case, NotJudged, judge};
 
 pub use rulebook::{
-    Accrue, Available, Bands, Base, Cap, Caps, Club, Condition, Discount, Earn, Enrol, Expiry, Fee,
-    Give, HoldTerms, Identify, Most, Negative, PaidBy, Part, Payer, Per, Places, Purse,
-    RedeemTerms, Rounding, Rulebook, Share, Shop, Span, SpendAt, Split, Stack, Tier, World,
+    Accrue, Age, Available, Bands, Base, Cap, Caps, Club, Condition, Discount, Earn, Enrol, Expiry,
+    Fee, Give, HoldTerms, Identify, Most, Negative, PaidBy, Part, Payer, Per, Places, Purse,
+    RedeemTerms, Rounding, Rulebook, Share, Shop, Span, SpendAt, Split, Stack, Tier, Where, World,
 };
 pub use undo::{Undoing, undo};

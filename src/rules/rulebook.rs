@@ -109,10 +109,64 @@ pub enum Condition {
     BusinessDay(bool),
     /// The member's tier is one of these.
     Tiers(Vec<TierId>),
+    /// He has bought nothing in this club before; or (`false`) something.
+    FirstPurchase(bool),
+    /// How long ago he bought there last, before this purchase. Who never did meets no age.
+    LastPurchase {
+        /// How long ago.
+        age: Age,
+        /// Where.
+        at: Where,
+    },
+    /// How long ago he became a member.
+    Joined(Age),
+    /// Which of his purchases in the window this one is, the first being 1.
+    Visits {
+        /// Counted from when.
+        window: Window,
+        /// At least.
+        min: u64,
+        /// At most.
+        max: u64,
+        /// A multiple of this.
+        every: u64,
+        /// Where.
+        at: Where,
+    },
     /// All of at least one of these lists hold.
     Any(Vec<Vec<Condition>>),
     /// Not all of these hold.
     Not(Vec<Condition>),
+}
+
+/// A span of days up to today, or all that was before it. One is what the other is not.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Age {
+    /// On one of the last so many days, today among them (S25).
+    Within(u16),
+    /// On none of them, but before.
+    OlderThan(u16),
+}
+
+impl Age {
+    /// Whether a day is so old, seen from today.
+    pub fn fits(self, day: Day, today: Day) -> bool {
+        match self {
+            Age::Within(days) => day >= Window::Days(days).first(today),
+            Age::OlderThan(days) => day < Window::Days(days).first(today),
+        }
+    }
+}
+
+/// Which purchases of a member count.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Where {
+    /// All in this club.
+    Club,
+    /// Those at the shop of this purchase.
+    Merchant,
+    /// Those at these shops (rising).
+    Shops(Vec<ShopId>),
 }
 
 /// How the rules of a stage go together.

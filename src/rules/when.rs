@@ -1,7 +1,9 @@
 //! Conditions: whether a rule applies to a purchase.
 
-use crate::ledger::TierId;
-use crate::rules::{Condition, World};
+use crate::ledger::member::Member;
+use crate::ledger::purchases::VisitDay;
+use crate::ledger::{TierId, Window};
+use crate::rules::{Condition, Where, World};
 use crate::terms::{Local, Rials, ShopId, TimeOfDay};
 
 /// What conditions look at.
@@ -17,17 +19,19 @@ pub struct Circumstances<'a> {
     pub mcc: u16,
     /// When, on the wall clock of the rules' zone.
     pub local: Local,
-    /// The member's tier; none for nobody's purchase.
+    /// Who buys, as he was before.
+    pub member: &'a Member,
+    /// His tier, where the club has any.
     pub tier: Option<TierId>,
 }
 
-impl Circumstances<'_> {
+impl<'a> Circumstances<'a> {
     /// Whether all conditions hold. No condition is no obstacle.
-    pub fn meet(&self, all: &[Condition]) -> bool {
+    pub fn meet(&self, all: &'a [Condition]) -> bool {
         all.iter().all(|condition| self.meets(condition))
     }
 
-    fn meets(&self, condition: &Condition) -> bool {
+    fn meets(&self, condition: &'a Condition) -> bool {
         match condition {
             Condition::Amount { min, max } => (*min..=*max).contains(&self.bill),
             Condition::Shops(shops) => shops.binary_search(&self.shop).is_ok(),
@@ -40,8 +44,62 @@ impl Circumstances<'_> {
             Condition::Weekdays(days) => days & (1 << self.local.day.weekday().0) != 0,
             Condition::BusinessDay(wanted) => self.world.is_business_day(self.local.day) == *wanted,
             Condition::Tiers(tiers) => self.tier.is_some_and(|tier| tiers.contains(&tier)),
+            Condition::FirstPurchase(wanted) => {
+                self.visits(&Where::Club).next().is_none() == *wanted
+            }
+            Condition::LastPurchase { age, at } => {
+                let newest = self.member.purchases.last();
+                let last = match at {
+                    Where::Club if newest.is_none_or(|last| last.day <= self.local.day) => newest,
+                    _ => self.visits(at).last(),
+                };
+                last.is_some_and(|last| age.fits(last.day, self.local.day))
+            }
+            Condition::Joined(age) => age.fits(self.member.joined, self.local.day),
+            Condition::Visits {
+                window,
+                min,
+                max,
+                every,
+                at,
+            } => {
+                let number = 1 + self.times(*window, at);
+                // Whoever counts a group counts in it only: a purchase elsewhere is none of its.
+                self.is_at(at) && (*min..=*max).contains(&number) && number.is_multiple_of(*every)
+            }
             Condition::Any(lists) => lists.iter().any(|list| self.meet(list)),
             Condition::Not(list) => !self.meet(list),
+        }
+    }
+}
+
+impl<'a> Circumstances<'a> {
+    /// His purchases there up to today, oldest first.
+    fn visits(&self, at: &'a Where) -> impl Iterator<Item = VisitDay> + 'a {
+        let (here, today) = (self.shop, self.local.day);
+        let counts = move |visit: &VisitDay| {
+            visit.day <= today
+                && match at {
+                    Where::Club => true,
+                    Where::Merchant => visit.shop == here,
+                    Where::Shops(shops) => shops.binary_search(&visit.shop).is_ok(),
+                }
+        };
+        self.member.purchases.iter().filter(counts)
+    }
+
+    /// How often he bought there in the window that today is in, before this purchase.
+    fn times(&self, window: Window, at: &'a Where) -> u64 {
+        let first = window.first(self.local.day);
+        let visits = self.visits(at).filter(|visit| visit.day >= first);
+        visits.map(|visit| u64::from(visit.times)).sum()
+    }
+
+    /// Whether this purchase counts there.
+    fn is_at(&self, at: &Where) -> bool {
+        match at {
+            Where::Club | Where::Merchant => true,
+            Where::Shops(shops) => shops.binary_search(&self.shop).is_ok(),
         }
     }
 }

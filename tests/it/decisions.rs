@@ -1147,6 +1147,164 @@ fn discounts_go_together_as_the_club_says() {
     );
 }
 
+/// The club with one more accrual of 1,000 points, under a condition.
+fn with_bonus(when: &str) -> String {
+    let bonus = format!(
+        "[[accrue]]\nname = \"bonus\"\nwhen = {when}\nearn = {{ to = \"points\", fixed = \"1000\" }}\nfunded_by = \"club\"\n\n[[split]]"
+    );
+    // Without the club's own, which would welcome him too.
+    let club = GOLESTAN.replace(
+        "older_than = \"60 days\" }, amount",
+        "older_than = \"400 days\" }, amount",
+    );
+    assert_ne!(club, GOLESTAN);
+    club.replacen("[[split]]", &bonus, 1)
+}
+
+#[test]
+fn a_first_purchase_is_one_before_which_there_was_none_or_only_what_was_taken_back() {
+    check_with(
+        &with_bonus("{ first_purchase = true }"),
+        "open C1
+         buy 1000000 card C1 stan 1 -> approved discount 50000 pays 950000 +points 1095.00 +club-credit 9500
+         buy 1000000 card C1 stan 2 -> approved discount 50000 pays 950000 +points 95.00 +club-credit 9500
+         reverse stan 1 -> approved
+         buy 1000000 card C1 stan 3 -> approved discount 50000 pays 950000 +points 95.00 +club-credit 9500
+         reverse stan 2 -> approved
+         reverse stan 3 -> approved
+         buy 1000000 card C1 stan 4 -> approved discount 50000 pays 950000 +points 1095.00 +club-credit 9500",
+    );
+    check_with(
+        &with_bonus("{ first_purchase = false }"),
+        "open C1
+         buy 1000000 card C1 -> approved discount 50000 pays 950000 +points 95.00 +club-credit 9500
+         buy 1000000 card C1 -> approved discount 50000 pays 950000 +points 1095.00 +club-credit 9500",
+    );
+}
+
+#[test]
+fn who_comes_back_after_sixty_days_is_welcome() {
+    // Within 60 days is today and the 59 days before; older is all that was before them.
+    let story = |older: &str, within: &str| {
+        format!(
+            "open C1
+             buy 1000000 card C1 -> approved discount 50000 pays 950000 +points 95.00 +club-credit 9500
+             at 1405/11/01 13:00
+             buy 1000000 card C1 stan 2 -> approved discount 0 pays 1000000 +points {within} +club-credit 10000
+             reverse stan 2 -> approved
+             at 1405/11/02 13:00
+             buy 1000000 card C1 -> approved discount 0 pays 1000000 +points {older} +club-credit 10000"
+        )
+    };
+    check_with(
+        &with_bonus("{ last_purchase = { older_than = \"60 days\" } }"),
+        &story("1100.00", "100.00"),
+    );
+    check_with(
+        &with_bonus("{ last_purchase = { within = \"60 days\" } }"),
+        &story("100.00", "1100.00"),
+    );
+}
+
+#[test]
+fn the_third_purchase_in_a_window_counts_and_what_left_the_window_does_not() {
+    check_with(
+        &with_bonus("{ visits = { in = \"3 days\", every = 3 } }"),
+        "at 1405/09/02 13:00
+         open C1
+         buy 1000000 card C1 -> approved discount 0 pays 1000000 +points 100.00 +club-credit 10000
+         buy 1000000 card C1 stan 2 -> approved discount 0 pays 1000000 +points 100.00 +club-credit 10000
+         buy 1000000 card C1 -> approved discount 0 pays 1000000 +points 1100.00 +club-credit 10000
+         buy 1000000 card C1 -> approved discount 0 pays 1000000 +points 100.00 +club-credit 10000
+         reverse stan 2 -> approved
+         at 1405/09/03 13:00
+         buy 1000000 card C1 -> approved discount 0 pays 1000000 +points 100.00 +club-credit 10000
+         at 1405/09/05 13:00
+         buy 1000000 card C1 -> approved discount 0 pays 1000000 +points 100.00 +club-credit 10000
+         buy 1000000 card C1 -> approved discount 0 pays 1000000 +points 1100.00 +club-credit 10000",
+    );
+    check_with(
+        &with_bonus("{ visits = { in = \"jalali-month\", min = 2, max = 3 } }"),
+        "at 1405/09/29 13:00
+         open C1
+         buy 1000000 card C1 -> approved discount 0 pays 1000000 +points 100.00 +club-credit 10000
+         buy 1000000 card C1 -> approved discount 0 pays 1000000 +points 1100.00 +club-credit 10000
+         buy 1000000 card C1 -> approved discount 0 pays 1000000 +points 1100.00 +club-credit 10000
+         buy 1000000 card C1 -> approved discount 0 pays 1000000 +points 100.00 +club-credit 10000
+         at 1405/10/01 13:00
+         buy 1000000 card C1 -> approved discount 0 pays 1000000 +points 100.00 +club-credit 10000",
+    );
+}
+
+#[test]
+fn the_past_counts_in_the_club_at_the_shop_or_in_a_group() {
+    let story = |here: &str, there: &str, again: &str| {
+        format!(
+            "at 1405/09/02 13:00
+             open C1
+             buy 1000000 card C1 at m-1001 -> approved discount 0 pays 1000000 +points {here} +club-credit 10000
+             buy 1000000 card C1 at m-1002 mcc 5411 -> approved discount 0 pays 1000000 +points {there} +club-credit 10000
+             buy 1000000 card C1 at m-1001 -> approved discount 0 pays 1000000 +points {again} +club-credit 10000"
+        )
+    };
+    let bonus = |place: &str| {
+        with_bonus(&format!(
+            "{{ visits = {{ in = \"day\", min = 2, where = \"{place}\" }} }}"
+        ))
+    };
+    check_with(&bonus("club"), &story("100.00", "1100.00", "1100.00"));
+    check_with(&bonus("merchant"), &story("100.00", "100.00", "1100.00"));
+    check_with(
+        &bonus("golestan-branches"),
+        &story("100.00", "100.00", "1100.00"),
+    );
+}
+
+#[test]
+fn the_shipped_club_welcomes_who_comes_back_and_gives_for_the_tenth() {
+    let mut story = String::from("at 1405/09/02 13:00\nopen C1\n");
+    for number in 1..=20 {
+        let credit = if number % 10 == 0 { "210000" } else { "10000" };
+        story.push_str(&format!(
+            "buy 1000000 card C1 stan {number} -> approved discount 0 pays 1000000 +points 100.00 +club-credit {credit}\n"
+        ));
+    }
+    check(&story);
+    check(
+        "at 1405/09/03 13:00
+         open C1
+         buy 1000000 card C1 -> approved discount 0 pays 1000000 +points 100.00 +club-credit 10000
+         at 1405/11/02 13:00
+         buy 1000000 card C1 stan 1 -> approved discount 0 pays 1000000 +points 100.00 +club-credit 10000
+         reverse stan 1 -> approved
+         at 1405/11/03 13:00
+         buy 900000 card C1 stan 2 -> approved discount 0 pays 900000 +points 90.00 +club-credit 9000
+         reverse stan 2 -> approved
+         buy 1000000 card C1 -> approved discount 0 pays 1000000 +points 200.00 +club-credit 10000",
+    );
+}
+
+#[test]
+fn who_joined_lately_and_who_long_ago() {
+    let story = |young: &str, old: &str| {
+        format!(
+            "at 1405/09/02 13:00
+             enrol card C1 -> approved member 1
+             buy 1000000 card C1 -> approved discount 0 pays 1000000 +points {young} +club-credit 10000
+             at 1405/10/02 13:00
+             buy 1000000 card C1 -> approved discount 0 pays 1000000 +points {old} +club-credit 10000"
+        )
+    };
+    check_with(
+        &with_bonus("{ joined = { within = \"30 days\" } }"),
+        &story("1100.00", "100.00"),
+    );
+    check_with(
+        &with_bonus("{ joined = { older_than = \"30 days\" } }"),
+        &story("100.00", "1100.00"),
+    );
+}
+
 #[test]
 fn bands_count_each_part_or_the_whole() {
     let parts = "at 1405/09/02 12:00\nopen C1\nbuy 30000000 card C1 -> approved pays 30000000 +points 3000.00 +club-credit";
