@@ -17,11 +17,24 @@ pub(super) fn short() {
     }
 }
 
+fn ask() -> io::Result<()> {
+    let mut attr = current()?;
+    if attr.sched_policy == libc::SCHED_OTHER as u32 {
+        attr.sched_runtime = TURN_NS;
+        set(&attr)?;
+    }
+    Ok(())
+}
+
+const THIS_THREAD: libc::pid_t = 0;
+const NO_FLAGS: libc::c_uint = 0;
+
+/// How the calling thread is scheduled.
 #[allow(
     unsafe_code,
-    reason = "neither std nor a library we have wraps these two calls; both are given one struct, whose length is in it"
+    reason = "no library we have wraps this call; the kernel is given one struct, and its length"
 )]
-fn ask() -> io::Result<()> {
+fn current() -> io::Result<libc::sched_attr> {
     let mut attr = libc::sched_attr {
         size: size_of::<libc::sched_attr>() as u32,
         sched_policy: 0,
@@ -32,29 +45,25 @@ fn ask() -> io::Result<()> {
         sched_deadline: 0,
         sched_period: 0,
     };
-    let this_thread = 0;
-    let flags = 0u32;
+    let (call, bytes) = (libc::SYS_sched_getattr, attr.size);
     // SAFETY: the kernel writes at most the bytes it is told the struct has, all of which are plain numbers.
-    let got = unsafe {
-        libc::syscall(
-            libc::SYS_sched_getattr,
-            this_thread,
-            &raw mut attr,
-            attr.size,
-            flags,
-        )
-    };
-    if got != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    if attr.sched_policy != libc::SCHED_OTHER as u32 {
-        return Ok(());
-    }
-    attr.sched_runtime = TURN_NS;
+    told(unsafe { libc::syscall(call, THIS_THREAD, &raw mut attr, bytes, NO_FLAGS) })?;
+    Ok(attr)
+}
+
+/// Has the calling thread scheduled so.
+#[allow(
+    unsafe_code,
+    reason = "no library we have wraps this call; the kernel is given one struct, whose length is in it"
+)]
+fn set(attr: &libc::sched_attr) -> io::Result<()> {
+    let call = libc::SYS_sched_setattr;
     // SAFETY: the kernel only reads the struct, which lives until the call returns.
-    let set =
-        unsafe { libc::syscall(libc::SYS_sched_setattr, this_thread, &raw const attr, flags) };
-    if set != 0 {
+    told(unsafe { libc::syscall(call, THIS_THREAD, std::ptr::from_ref(attr), NO_FLAGS) })
+}
+
+fn told(returned: libc::c_long) -> io::Result<()> {
+    if returned != 0 {
         return Err(io::Error::last_os_error());
     }
     Ok(())
@@ -65,10 +74,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whoever_asks_is_given_them_or_told_why_not() {
+    fn a_thread_that_asks_has_short_turns_where_linux_gives_them_and_is_otherwise_as_it_was() {
         // A thread of its own: the test's neighbours keep their turns.
-        let asked = std::thread::spawn(|| (ask(), ask()));
-        let (first, again) = asked.join().unwrap();
-        assert_eq!(first.is_ok(), again.is_ok());
+        let asked = std::thread::spawn(|| {
+            let before = current()?;
+            ask()?;
+            Ok::<_, io::Error>((before, current()?))
+        });
+        let (before, after) = match asked.join().unwrap() {
+            Ok(both) => both,
+            Err(error) => return eprintln!("skipped: this system has no such calls: {error}"),
+        };
+        let is_usual = before.sched_policy == libc::SCHED_OTHER as u32;
+        // A Linux that knows no such turns tells none of theirs.
+        let knows = is_usual && before.sched_runtime > 0;
+        let wanted = if knows { TURN_NS } else { before.sched_runtime };
+        assert_eq!(after.sched_runtime, wanted);
+        assert_eq!(
+            (after.sched_policy, after.sched_nice, after.sched_priority),
+            (
+                before.sched_policy,
+                before.sched_nice,
+                before.sched_priority
+            )
+        );
     }
 }
