@@ -3,13 +3,11 @@
 use super::effect::{positive, whole_units};
 use super::keys::{CAP, HOLD};
 use super::known::Ids;
-use crate::ledger::Window;
+use super::span;
 use crate::rules::{Cap, Caps, HoldTerms, Most, Per};
-use crate::source::{Fault, Table, Value, counted};
+use crate::source::{Fault, Table, Value};
 use crate::terms::ClubId;
 
-/// The longest window that is counted.
-pub(super) const WINDOW_DAYS: u64 = 400;
 /// The longest that anything waits.
 const HOLD_DAYS: u64 = 3_660;
 /// Rows of one rule: each is looked up for every purchase that the rule gives to.
@@ -83,7 +81,7 @@ fn rows(value: Value<'_>, points: Option<u8>) -> Option<Vec<Cap>> {
 fn cap(value: Value<'_>, points: Option<u8>) -> Option<Cap> {
     let table = value.table(&CAP)?;
     let per = table.required("per", |value| value.one_of(&PERS, &[]));
-    let window = table.required("window", window);
+    let window = table.required("window", span::window);
     let keys = ["max_rial", "max_points", "max_times"];
     let mut found = keys.into_iter().filter(|key| table.has(key));
     let right = if points.is_some() {
@@ -127,58 +125,14 @@ fn cap(value: Value<'_>, points: Option<u8>) -> Option<Cap> {
     })
 }
 
-pub(super) fn window(value: Value<'_>) -> Option<Window> {
-    let text = value.text()?;
-    let days = match counted(text) {
-        Some((days, "day" | "days")) if days > 0 => Some(days),
-        _ => None,
-    };
-    let found = match (text, days) {
-        ("day", _) => Window::Day,
-        ("week", _) => Window::Week,
-        ("jalali-month", _) => Window::JalaliMonth,
-        ("jalali-year", _) => Window::JalaliYear,
-        (_, Some(days @ 1..=WINDOW_DAYS)) => Window::Days(days as u16),
-        (_, Some(_)) => {
-            let fault = value.fault("R14", format!("the window \"{text}\" is too long"));
-            value.report(
-                fault
-                    .label(format!("the most is {WINDOW_DAYS} days"))
-                    .mend(format!("{} = \"jalali-year\"", value.key())),
-            );
-            return None;
-        }
-        _ => {
-            let mend = match text.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ') {
-                "month" | "months" => "jalali-month",
-                "year" | "years" => "jalali-year",
-                "daily" => "day",
-                "weeks" | "weekly" => "week",
-                _ => "30 days",
-            };
-            let fault = value.fault("R03", format!("there is no window \"{text}\""));
-            value.report(
-                fault
-                    .label("day, week, jalali-month, jalali-year, or so many days")
-                    .mend(format!("{} = \"{mend}\"", value.key())),
-            );
-            return None;
-        }
-    };
-    Some(found)
-}
-
 /// `hold` of an accrual.
 pub(super) fn hold(value: Value<'_>, club: ClubId, ids: &mut Ids<'_>) -> Option<HoldTerms> {
     let table = value.table(&HOLD)?;
     let until = table.required("until", Value::name);
     let at_most = table.required("at_most", |value| {
-        let text = value.text()?;
-        let days = match counted(text) {
-            Some((days @ 1..=HOLD_DAYS, "day" | "days")) => i32::try_from(days).ok(),
-            _ => None,
-        };
+        let days = span::days(value.text()?).filter(|days| *days <= HOLD_DAYS);
         if days.is_none() {
+            let text = value.text()?;
             let fault = value.fault("R03", format!("nothing is held for \"{text}\""));
             value.report(
                 fault
@@ -190,6 +144,6 @@ pub(super) fn hold(value: Value<'_>, club: ClubId, ids: &mut Ids<'_>) -> Option<
     });
     Some(HoldTerms {
         until: ids.event(club, until?),
-        at_most_days: at_most?,
+        at_most_days: at_most? as i32,
     })
 }

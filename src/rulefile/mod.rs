@@ -8,6 +8,7 @@ mod club;
 mod effect;
 mod keys;
 mod known;
+mod span;
 mod when;
 mod world;
 

@@ -2,13 +2,13 @@
 
 use std::cell::RefCell;
 
-use super::cap::{WINDOW_DAYS, window};
 use super::keys::{AMOUNT, JOINED, LAST_PURCHASE, SPAN, VISITS, WHEN};
 use super::known::Known;
+use super::span::{age, window};
 use super::world::{WorldRead, mcc, span, weekdays};
 use crate::ledger::TierId;
-use crate::rules::{Age, Condition, Places, Where};
-use crate::source::{Entry, Table, Value, counted};
+use crate::rules::{Condition, Places, Where};
+use crate::source::{Entry, Table, Value};
 use crate::terms::{Map, Rials};
 
 /// A rule that asks more than this is a mistake: named conditions that use one another grow by multiplication.
@@ -224,37 +224,6 @@ pub(super) fn places(world: &WorldRead<'_>, value: Value<'_>) -> Option<Places> 
         shops: rising(all.shops),
         mccs: rising(all.mccs),
     })
-}
-
-/// `older_than` or `within` of a table that has one of them.
-fn age(table: &Table<'_>) -> Option<Age> {
-    let older = table.optional("older_than", days).map(Age::OlderThan);
-    let within = table.optional("within", days).map(Age::Within);
-    if table.has("older_than") == table.has("within") {
-        let fault = table.fault("R02", "this needs one of `older_than` and `within`");
-        table.report(fault.mend("{ older_than = \"60 days\" }"));
-        return None;
-    }
-    older.or(within)
-}
-
-/// So many days, as far as the past is kept.
-fn days(value: Value<'_>) -> Option<u16> {
-    let text = value.text()?;
-    let days = match counted(text) {
-        Some((days @ 1..=WINDOW_DAYS, "day" | "days")) => u16::try_from(days).ok(),
-        _ => None,
-    };
-    if days.is_none() {
-        let fault = value.fault("R14", format!("\"{text}\" is no span that is counted"));
-        let label = format!("so many days, from 1 to {WINDOW_DAYS}");
-        value.report(
-            fault
-                .label(label)
-                .mend(format!("{} = \"60 days\"", value.key())),
-        );
-    }
-    days
 }
 
 fn amount(value: Value<'_>) -> Option<Condition> {
