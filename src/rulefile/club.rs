@@ -12,8 +12,8 @@ use super::when::{Conditions, places};
 use super::world::{WorldRead, alias, check_format, mcc};
 use crate::ledger::{Party, PurseKind, TierId};
 use crate::rules::{
-    Available, Base, Club, Enrol, Expiry, Fee, Identify, Negative, Part, Payer, Places, Purse,
-    RedeemTerms, Rounding, Span, SpendAt, Split, Stack, Tier,
+    Available, Base, Club, Enrol, Expiry, Fee, Identify, Indexes, Negative, Part, Payer, Places,
+    Purse, RedeemTerms, Rounding, Span, SpendAt, Split, Stack, Tier,
 };
 use crate::source::{Entry, Fault, FaultLog, File, Table, Value, counted};
 use crate::terms::{ClubId, Percent, PurseId, Rate, Rials, Times, UnitId};
@@ -79,7 +79,9 @@ pub(super) fn read<'f>(
     let fee = table.optional("fee", |value| fee(value, world));
 
     let head = head?;
+    let shops = world.merchants.iter().count();
     Some(Club {
+        indexes: Indexes::new(&discounts, &accruals, &splits, shops),
         id: head.id,
         name: head.name,
         places: head.places,

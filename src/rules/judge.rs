@@ -171,7 +171,8 @@ impl<'a> Work<'a> {
         }
         let club = self.case.club;
         let mut given = Vec::new();
-        for rule in &club.discounts {
+        for at in club.indexes.discounts.candidates(&self.seen) {
+            let rule = &club.discounts[at as usize];
             if self.seen.meet(&rule.when) {
                 let amount = self.worth_of(rule)?;
                 let amount = Rials(self.under_caps((rule.id, UnitId::RIAL), &rule.caps, amount.0));
@@ -518,7 +519,8 @@ impl<'a> Work<'a> {
     fn accrue(&mut self) -> Result<(), NotJudged> {
         let club = self.case.club;
         let mut earned: Vec<(&Accrue, &Purse, i64)> = Vec::new();
-        for rule in &club.accruals {
+        for at in club.indexes.accruals.candidates(&self.seen) {
+            let rule = &club.accruals[at as usize];
             if !self.seen.meet(&rule.when) {
                 continue;
             }
@@ -773,7 +775,9 @@ impl<'a> Work<'a> {
 
     fn split(&mut self) -> Result<(), NotJudged> {
         let club = self.case.club;
-        let Some(split) = club.splits.iter().find(|split| self.seen.meet(&split.when)) else {
+        let candidates = club.indexes.splits.candidates(&self.seen);
+        let mut splits = candidates.iter().map(|at| &club.splits[*at as usize]);
+        let Some(split) = splits.find(|split| self.seen.meet(&split.when)) else {
             return Ok(());
         };
         let mut parts = self.parts(split)?;

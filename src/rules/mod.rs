@@ -1,10 +1,12 @@
 //! The rules as compiled data, and the judgement of a purchase by them. Pure: reads no file, asks no clock.
 
+pub mod index;
 pub mod judge;
 pub mod rulebook;
 pub mod undo;
 pub mod when;
 
+pub use index::{Candidates, Index, Indexes};
 pub use judge::{Case, NotJudged, judge};
 
 pub use rulebook::{

@@ -1,6 +1,7 @@
 //! A rule set as it is judged by: every name resolved, every list sorted, every ratio exact.
 
 use crate::ledger::{EventId, Named, Party, PurseKind, TierId, Window};
+use crate::rules::Indexes;
 use crate::terms::person::Identity;
 use crate::terms::{
     ClubId, Day, Map, Percent, PersonId, PurseId, Rate, Rials, RuleId, SetNumber, ShopId,
@@ -561,6 +562,8 @@ pub struct Club {
     pub splits: Vec<Split>,
     /// The fee.
     pub fee: Option<Fee>,
+    /// Which of its rules can apply to a purchase.
+    pub indexes: Indexes,
 }
 
 impl Identify {
