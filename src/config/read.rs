@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Archiving, Config, LANGUAGE, Limits, Listener, LogFormat};
+use crate::source::shape::plain;
 use crate::source::{Shape, Table, Value, nearest};
 use crate::spec::{self, Spec};
 use crate::terms::Local;
@@ -16,53 +17,55 @@ const DAY: Duration = Duration::from_secs(86_400);
 
 const WHOLE: Shape = Shape {
     what: "the configuration",
+    fa: "",
     keys: &[
-        ("data", "the data folder"),
-        ("rules", "the folder of rule files"),
-        ("specs", "a folder of dialects beside those built in"),
-        ("listener", "a link that others open"),
-        ("admin", "metrics and health"),
-        ("keys", "where keys are"),
-        ("limits", "how much of what"),
-        ("archive", "where closed days go, and when"),
-        ("clock", "a clock that starts elsewhere"),
-        ("log", "how log lines look"),
+        plain("data", "the data folder"),
+        plain("rules", "the folder of rule files"),
+        plain("specs", "a folder of dialects beside those built in"),
+        plain("listener", "a link that others open"),
+        plain("admin", "metrics and health"),
+        plain("keys", "where keys are"),
+        plain("limits", "how much of what"),
+        plain("archive", "where closed days go, and when"),
+        plain("clock", "a clock that starts elsewhere"),
+        plain("log", "how log lines look"),
     ],
     later: &["upstream", "hsm", "tracing"],
 };
 
 const LISTENER: Shape = Shape {
     what: "a listener",
+    fa: "",
     keys: &[
-        ("name", "its name in logs and metrics, \"bank-a-pos\""),
-        ("bind", "address and port, \"127.0.0.1:8583\""),
-        (
+        plain("name", "its name in logs and metrics, \"bank-a-pos\""),
+        plain("bind", "address and port, \"127.0.0.1:8583\""),
+        plain(
             "framing",
             "how a message's length is told, where it is not as usual for the dialect",
         ),
-        ("header", "text that stands after every length"),
-        (
+        plain("header", "text that stands after every length"),
+        plain(
             "header_bytes",
             "bytes after every length that go back as they came",
         ),
-        ("dialect", "what its messages look like, \"iso87-ascii\""),
-        (
+        plain("dialect", "what its messages look like, \"iso87-ascii\""),
+        plain(
             "acquirer",
             "the acquirer where a message names none, up to 11 digits",
         ),
-        ("authorised", "who asks the bank, \"elsewhere\""),
-        ("max_frame_bytes", "the longest message"),
-        ("max_connections", "connections at once"),
-        ("max_in_flight", "unanswered requests of one connection"),
-        ("idle_timeout", "silence that ends a connection"),
-        (
+        plain("authorised", "who asks the bank, \"elsewhere\""),
+        plain("max_frame_bytes", "the longest message"),
+        plain("max_connections", "connections at once"),
+        plain("max_in_flight", "unanswered requests of one connection"),
+        plain("idle_timeout", "silence that ends a connection"),
+        plain(
             "partial_frame_timeout",
             "what a message that has begun may take",
         ),
-        ("require_sign_on", "whether a sign-on must come first"),
-        ("terminals", "the only terminals let in"),
-        ("test", "whether answers name the field at fault"),
-        (
+        plain("require_sign_on", "whether a sign-on must come first"),
+        plain("terminals", "the only terminals let in"),
+        plain("test", "whether answers name the field at fault"),
+        plain(
             "deadline",
             "after this long a request is not decided any more",
         ),
@@ -72,26 +75,29 @@ const LISTENER: Shape = Shape {
 
 const ADMIN: Shape = Shape {
     what: "[admin]",
-    keys: &[("http", "address and port of metrics and health")],
+    fa: "",
+    keys: &[plain("http", "address and port of metrics and health")],
     later: &["tls", "events"],
 };
 
 const KEYS: Shape = Shape {
     what: "[keys]",
-    keys: &[("token", "the token key file")],
+    fa: "",
+    keys: &[plain("token", "the token key file")],
     later: &["zmk", "tmk", "hsm"],
 };
 
 const LIMITS: Shape = Shape {
     what: "[limits]",
+    fa: "",
     keys: &[
-        ("queue", "requests that may wait to be decided"),
-        ("advice_max_age", "an older advice is not posted"),
-        ("duplicate_window", "how long a repeat finds its answer"),
-        ("recent_entries", "decisions kept in memory"),
-        ("known_entries", "decisions known again from memory"),
-        ("snapshot_every", "entries between two snapshots"),
-        (
+        plain("queue", "requests that may wait to be decided"),
+        plain("advice_max_age", "an older advice is not posted"),
+        plain("duplicate_window", "how long a repeat finds its answer"),
+        plain("recent_entries", "decisions kept in memory"),
+        plain("known_entries", "decisions known again from memory"),
+        plain("snapshot_every", "entries between two snapshots"),
+        plain(
             "commit_timeout",
             "a commit that hangs for so long ends the process",
         ),
@@ -101,22 +107,28 @@ const LIMITS: Shape = Shape {
 
 const ARCHIVE: Shape = Shape {
     what: "[archive]",
+    fa: "",
     keys: &[
-        ("dir", "the folder of closed days, compressed"),
-        ("after_days", "so many days stay in the journal"),
+        plain("dir", "the folder of closed days, compressed"),
+        plain("after_days", "so many days stay in the journal"),
     ],
     later: &[],
 };
 
 const CLOCK: Shape = Shape {
     what: "[clock]",
-    keys: &[("start", "what it shows at the start, \"1405/09/02 10:15\"")],
+    fa: "",
+    keys: &[plain(
+        "start",
+        "what it shows at the start, \"1405/09/02 10:15\"",
+    )],
     later: &[],
 };
 
 const LOG: Shape = Shape {
     what: "[log]",
-    keys: &[("format", "\"human\" or \"json\"")],
+    fa: "",
+    keys: &[plain("format", "\"human\" or \"json\"")],
     later: &["level", "otlp"],
 };
 

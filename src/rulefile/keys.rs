@@ -1,546 +1,347 @@
-//! Every key of the rule language: what it means, and whether this version knows how to obey it.
+//! Every key of the rule language: what it takes, whether it must stand there, what it is for in English and Persian.
+//!
+//! The reader refuses by this table; `rules schema` and `rules reference` are made from it. A row is one or two lines:
+//! name, form, English, Persian. `must` has to stand there, `may` can be left out, of the `one`s of a table exactly one
+//! stands there, of the `some`s at least one. What the language has and this version does not obey is in the last list.
 
-use crate::source::Shape;
+use crate::source::shape::{may, must, one, some};
+use crate::source::{Form, Key, Shape};
+
+use crate::source::Form::{
+    Acceptor, Alias, Boolean, Day, Either, Entries, Format, Hours, Iban, Integer, List, ListOrNone, Mcc, Name, OneOf,
+    Percent, Points, PositiveRials, Ref, Rials, Span, Table, TimeOfDay, TimeZone, Times, Title, Weekday,
+};
+
+/// The folders of a rule set, and what a file in each holds.
+pub const FILES: [(&str, &Shape); 2] = [("world", &WORLD), ("clubs", &CLUB_FILE)];
+
+const fn shape(what: &'static str, fa: &'static str, keys: &'static [Key], later: &'static [&'static str]) -> Shape {
+    Shape { what, fa, keys, later }
+}
+
+/// How long a window may be, in words.
+const WINDOW: Form = Either(&[OneOf(&["day", "week", "jalali-month", "jalali-year"], &[]), Span(&["day"])]);
+/// Where the past is looked at.
+const WHERE: Form = Either(&[OneOf(&["club", "merchant"], &[]), Ref("merchant group")]);
+/// What percents are taken of.
+const BASE: Form = OneOf(&["gross", "net", "paid"], &[]);
+const GROUPS: Form = List(&Ref("merchant group"));
+const MCCS: Form = List(&Mcc);
+const DAYS: Form = Span(&["day"]);
+const BANDS: Form = List(&Table(&BAND));
+const BANDS_APPLY: Form = OneOf(&["to-each-part", "to-whole-amount"], &[]);
+const CAPS: Form = List(&Table(&CAP));
+const ON_CAP: Form = OneOf(&["trim", "skip"], &[]);
+const SHARE: Form = Either(&[Percent, OneOf(&["rest"], &[])]);
 
 /// A file in `world/`.
-pub(super) const WORLD: Shape = Shape {
-    what: "a world file",
-    keys: &[
-        ("format", "the version of the language, 1"),
-        ("operator", "who runs the switch"),
-        ("calendar", "time zone, cut-over, weekend, holidays"),
-        ("season", "named spans of days"),
-        ("merchant", "the shops, by acceptor number"),
-        (
-            "merchant_group",
-            "groups of shops, by list or by category code",
-        ),
-        ("person", "marketers who get a share of money"),
-    ],
-    later: &["organisation", "member_group", "terminal_group"],
-};
+pub static WORLD: Shape = shape("a world file", "پروندهٔ جهان", &[
+    must("format", Format, "the version of the language, 1", "نسخهٔ زبان قاعده، ۱"),
+    may("operator", Table(&OPERATOR), "who runs the switch", "گردانندهٔ سوییچ"),
+    may("calendar", Table(&CALENDAR), "time zone, cut-over, weekend, holidays; stands in one world file", "منطقهٔ زمانی، ساعت تغییر روز کاری، آخر هفته و تعطیلات؛ فقط در یک پروندهٔ جهان می‌آید"),
+    may("season", Entries(&Name, &SPAN), "named spans of days", "بازه‌های نام‌دار از روزها (فصل‌ها)"),
+    may("merchant", Entries(&Acceptor, &MERCHANT), "the shops, by acceptor number", "پذیرنده‌ها، با شمارهٔ پذیرنده"),
+    may("merchant_group", Entries(&Name, &MERCHANT_GROUP), "groups of shops, by list or by category code", "گروه‌های پذیرنده، با فهرست یا با کد صنف"),
+    may("person", Entries(&Name, &PERSON), "marketers who get a share of money", "بازاریابانی که سهمی از پول می‌گیرند"),
+], &["organisation", "member_group", "terminal_group"]);
 
 /// `[operator]`.
-pub(super) const OPERATOR: Shape = Shape {
-    what: "the operator",
-    keys: &[
-        ("title", "the name for people"),
-        ("alias", "3 to 5 capital letters for file names"),
-        ("iban", "where fees go"),
-    ],
-    later: &[],
-};
+pub static OPERATOR: Shape = shape("the operator", "گرداننده", &[
+    must("title", Title, "the name for people", "نام برای نمایش"),
+    must("alias", Alias, "3 to 5 capital letters for file names", "۳ تا ۵ حرف بزرگ لاتین برای نام پرونده‌ها"),
+    must("iban", Iban, "where fees go", "شبایی که کارمزد به آن می‌رود"),
+], &[]);
 
 /// `[calendar]`.
-pub(super) const CALENDAR: Shape = Shape {
-    what: "the calendar",
-    keys: &[
-        ("time_zone", "a name of the tz database"),
-        (
-            "cut_over",
-            "the time of day at which the business date turns",
-        ),
-        ("weekend", "the banks' days off, such as [\"thu\", \"fri\"]"),
-        ("holidays", "days that are no business days: { date, name }"),
-    ],
-    later: &["week_start"],
-};
+pub static CALENDAR: Shape = shape("the calendar", "تقویم", &[
+    must("time_zone", TimeZone, "a name of the tz database, such as \"Asia/Tehran\"", "نامی از پایگاه tz، مانند \"Asia/Tehran\""),
+    must("cut_over", TimeOfDay, "the time of day at which the business date turns", "ساعتی که تاریخ کاری عوض می‌شود"),
+    must("weekend", List(&Weekday), "the banks' days off, such as [\"thu\", \"fri\"]", "روزهای تعطیل هفتگی بانک‌ها، مانند [\"thu\", \"fri\"]"),
+    may("holidays", ListOrNone(&Table(&HOLIDAY)), "days that are no business days: { date, name }", "روزهای تعطیل رسمی: { date, name }"),
+], &["week_start"]);
 
 /// A member of `holidays`.
-pub(super) const HOLIDAY: Shape = Shape {
-    what: "a holiday",
-    keys: &[("date", "the day"), ("name", "for people")],
-    later: &[],
-};
+pub static HOLIDAY: Shape = shape("a holiday", "روز تعطیل", &[
+    must("date", Day, "the day", "روز"),
+    must("name", Title, "for people", "نام برای نمایش"),
+], &[]);
 
 /// `[season.NAME]`, and `dates` of a condition.
-pub(super) const SPAN: Shape = Shape {
-    what: "a span of days",
-    keys: &[("from", "the first day"), ("to", "the last day, included")],
-    later: &[],
-};
+pub static SPAN: Shape = shape("a span of days", "بازهٔ روزها", &[
+    must("from", Day, "the first day", "نخستین روز"),
+    must("to", Day, "the last day, included", "آخرین روز؛ خودش هم حساب است"),
+], &[]);
 
 /// `[merchant.NUMBER]`.
-pub(super) const MERCHANT: Shape = Shape {
-    what: "a merchant",
-    keys: &[
-        ("title", "the name for people"),
-        ("iban", "where its money goes"),
-        ("mcc", "its category code, four digits in quotes"),
-        ("marketer", "the person who brought this shop in"),
-    ],
-    later: &["joined"],
-};
+pub static MERCHANT: Shape = shape("a merchant", "پذیرنده", &[
+    must("title", Title, "the name for people", "نام برای نمایش"),
+    must("iban", Iban, "where its money goes", "شبایی که پول پذیرنده به آن می‌رود"),
+    may("mcc", Mcc, "its category code, four digits in quotes", "کد صنف، چهار رقم درون گیومه"),
+    may("marketer", Ref("person"), "the person who brought this shop in", "بازاریابی که این پذیرنده را آورده است"),
+], &["joined"]);
 
 /// `[merchant_group.NAME]`.
-pub(super) const MERCHANT_GROUP: Shape = Shape {
-    what: "a merchant group",
-    keys: &[
-        ("merchants", "acceptor numbers"),
-        (
-            "mcc",
-            "category codes; shops of the list and of the codes both belong to it",
-        ),
-    ],
-    later: &["merchants_from"],
-};
+pub static MERCHANT_GROUP: Shape = shape("a merchant group", "گروه پذیرنده", &[
+    some("merchants", List(&Ref("merchant")), "acceptor numbers", "شماره‌های پذیرنده"),
+    some("mcc", MCCS, "category codes; shops of the list and of the codes both belong to it", "کدهای صنف؛ هم پذیرنده‌های فهرست و هم پذیرنده‌های این کدها در گروه‌اند"),
+], &["merchants_from"]);
 
 /// `[person.NAME]`, and `owner` of a club.
-pub(super) const PERSON: Shape = Shape {
-    what: "a person",
-    keys: &[
-        ("title", "the name for people"),
-        ("iban", "where the money goes"),
-    ],
-    later: &[],
-};
+pub static PERSON: Shape = shape("a person", "شخص", &[
+    must("title", Title, "the name for people", "نام برای نمایش"),
+    must("iban", Iban, "where the money goes", "شبایی که پول به آن می‌رود"),
+], &[]);
 
 /// A file in `clubs/`.
-pub(super) const CLUB_FILE: Shape = Shape {
-    what: "a club file",
-    keys: &[
-        ("format", "the version of the language, 1"),
-        ("club", "who the club is"),
-        ("purse", "what members collect"),
-        ("tiers", "the steps of membership"),
-        ("condition", "named conditions for `use`"),
-        ("stack", "how the rules of a stage stand together"),
-        ("discount", "money off the bill"),
-        ("redeem", "how purses pay"),
-        ("accrue", "what a purchase earns"),
-        ("split", "who gets which part of the money"),
-        ("fee", "what the operator takes"),
-    ],
-    later: &["convert", "grant", "load", "voucher", "guest", "receipt"],
-};
+pub static CLUB_FILE: Shape = shape("a club file", "پروندهٔ باشگاه", &[
+    must("format", Format, "the version of the language, 1", "نسخهٔ زبان قاعده، ۱"),
+    must("club", Table(&CLUB), "who the club is", "مشخصات باشگاه"),
+    may("purse", Entries(&Name, &PURSE), "what members collect", "کیف‌ها: آنچه عضو جمع می‌کند"),
+    may("tiers", Table(&TIERS), "the steps of membership", "سطح‌های عضویت"),
+    may("condition", Entries(&Name, &WHEN), "named conditions for `use`", "شرط‌های نام‌دار برای `use`"),
+    may("stack", Table(&STACK), "how the rules of a stage stand together", "قاعده‌های یک مرحله چگونه با هم جمع می‌شوند"),
+    may("discount", ListOrNone(&Table(&DISCOUNT)), "money off the bill", "تخفیف: کم‌شدن از مبلغ خرید"),
+    may("redeem", Table(&REDEEM), "how purses pay", "خرج‌کردن از کیف‌ها"),
+    may("accrue", ListOrNone(&Table(&ACCRUE)), "what a purchase earns", "آنچه خرید به دست می‌دهد"),
+    may("split", ListOrNone(&Table(&SPLIT)), "who gets which part of the money", "تسهیم: هر کس چه سهمی از پول می‌گیرد"),
+    may("fee", Table(&FEE), "what the operator takes", "کارمزد گرداننده"),
+], &["convert", "grant", "load", "voucher", "guest", "receipt"]);
 
 /// `[club]`.
-pub(super) const CLUB: Shape = Shape {
-    what: "a club",
-    keys: &[
-        ("id", "its name in files and messages"),
-        ("alias", "3 to 5 capital letters for file names"),
-        ("title", "the name for people"),
-        ("owner", "{ title, iban } of who owns it"),
-        ("merchants", "the merchant groups where it works"),
-        (
-            "identify_by",
-            "by what a member may be named: card, mobile, national-id, club-number",
-        ),
-        ("enrol", "how somebody becomes a member"),
-    ],
-    later: &[
-        "cards_per_member",
-        "parent",
-        "sub_of",
-        "on_engine_failure",
-        "approve",
-    ],
-};
+pub static CLUB: Shape = shape("a club", "باشگاه", &[
+    must("id", Name, "its name in files and messages", "نام باشگاه در پرونده‌ها و پیام‌ها"),
+    must("alias", Alias, "3 to 5 capital letters for file names", "۳ تا ۵ حرف بزرگ لاتین برای نام پرونده‌ها"),
+    must("title", Title, "the name for people", "نام برای نمایش"),
+    must("owner", Table(&PERSON), "{ title, iban } of who owns it", "{ title, iban } صاحب باشگاه (باشگاه‌دار)"),
+    must("merchants", GROUPS, "the merchant groups where it works", "گروه‌های پذیرنده‌ای که باشگاه در آنها کار می‌کند"),
+    may("identify_by", List(&OneOf(&["card", "mobile", "national-id", "club-number"], &["token"])), "by what a member may be named: card, mobile, national-id, club-number", "عضو با چه شناخته می‌شود: کارت، موبایل، کد ملی، شمارهٔ باشگاه"),
+    may("enrol", Table(&ENROL), "how somebody becomes a member", "عضو شدن چگونه است"),
+], &["cards_per_member", "parent", "sub_of", "on_engine_failure", "approve"]);
 
 /// `enrol` of a club.
-pub(super) const ENROL: Shape = Shape {
-    what: "the way to enrol",
-    keys: &[
-        ("at_pos", "whether a terminal may enrol a member"),
-        (
-            "on_first_purchase",
-            "whether a purchase with an unknown card enrols its holder",
-        ),
-    ],
-    later: &["at_panel"],
-};
+pub static ENROL: Shape = shape("the way to enrol", "شیوهٔ عضوگیری", &[
+    may("at_pos", Boolean, "whether a terminal may enrol a member", "آیا پایانه می‌تواند عضو بگیرد"),
+    may("on_first_purchase", Boolean, "whether a purchase with an unknown card enrols its holder", "آیا خرید با کارت ناشناس دارندهٔ آن را عضو می‌کند"),
+], &["at_panel"]);
 
 /// `[purse.NAME]`.
-pub(super) const PURSE: Shape = Shape {
-    what: "a purse",
-    keys: &[
-        ("kind", "points, club-credit or merchant-credit"),
-        ("unit", "what one of it is called; rial for money"),
-        ("decimals", "decimals kept of one point, 0 to 4"),
-        ("value", "{ rial, per_points }: what points are worth"),
-        (
-            "available",
-            "when what was earned can be spent: now, next-day, \"24 hours\", \"3 days\"",
-        ),
-        ("expiry", "how long it lives"),
-        (
-            "spend_at",
-            "the merchant groups where it can be spent, or same-merchant",
-        ),
-        ("consume", "which lot goes first: soonest-expiry"),
-        (
-            "negative",
-            "what happens when spent points are taken back: forbid, recover or allow",
-        ),
-        ("owed_by", "whose debt the balance is: club or merchant"),
-    ],
-    later: &[
-        "warn_before_expiry",
-        "redeemable",
-        "restore_grace",
-        "round_rial",
-    ],
-};
+pub static PURSE: Shape = shape("a purse", "کیف", &[
+    must("kind", OneOf(&["points", "club-credit", "merchant-credit"], &["special", "virtual", "bon", "gift", "prepaid", "credit-line"]), "points, club-credit or merchant-credit", "points (امتیاز)، club-credit (اعتبار باشگاه) یا merchant-credit (اعتبار پذیرنده)"),
+    may("unit", Name, "what one of it is called; rial for money", "نام یکای آن؛ برای پول rial"),
+    may("decimals", Integer(0, 4), "decimals kept of one point, 0 to 4", "شمار رقم‌های اعشار امتیاز، ۰ تا ۴"),
+    may("value", Table(&VALUE), "{ rial, per_points }: what points are worth", "{ rial, per_points }: ارزش امتیاز به ریال"),
+    may("available", Either(&[OneOf(&["now", "next-day"], &[]), Span(&["hour", "day"])]), "when what was earned can be spent: now, next-day, \"24 hours\", \"3 days\"", "آنچه به دست آمده از کی خرج‌شدنی است: now، next-day، \"24 hours\"، \"3 days\""),
+    may("expiry", Table(&EXPIRY), "how long it lives; left out, for ever", "تا کی اعتبار دارد؛ اگر نیاید، همیشه"),
+    may("spend_at", Either(&[OneOf(&["same-merchant"], &[]), GROUPS]), "the merchant groups where it can be spent, or same-merchant", "گروه‌های پذیرنده‌ای که در آنها خرج می‌شود، یا same-merchant (همان پذیرنده)"),
+    may("consume", OneOf(&["soonest-expiry"], &["oldest", "newest"]), "which lot goes first: soonest-expiry", "کدام بخش زودتر خرج می‌شود: soonest-expiry (زودترین انقضا)"),
+    may("negative", OneOf(&["forbid", "recover", "allow"], &[]), "what happens when spent points are taken back: forbid, recover or allow", "اگر امتیاز خرج‌شده پس گرفته شود: forbid (نمی‌شود)، recover (از کسب بعدی کم شود) یا allow (منفی بماند)"),
+    may("owed_by", OneOf(&["club", "merchant"], &["operator", "issuer"]), "whose debt the balance is: club or merchant", "مانده بدهی کیست: club (باشگاه) یا merchant (پذیرنده)"),
+], &["warn_before_expiry", "redeemable", "restore_grace", "round_rial"]);
 
 /// `value` of a purse.
-pub(super) const VALUE: Shape = Shape {
-    what: "the value of points",
-    keys: &[
-        ("rial", "so many rials"),
-        ("per_points", "for so many points"),
-    ],
-    later: &[],
-};
+pub static VALUE: Shape = shape("the value of points", "ارزش امتیاز", &[
+    must("rial", PositiveRials, "so many rials", "این‌قدر ریال"),
+    must("per_points", Points, "for so many points", "برای این‌قدر امتیاز"),
+], &[]);
 
 /// `expiry` of a purse.
-pub(super) const EXPIRY: Shape = Shape {
-    what: "an expiry",
-    keys: &[
-        (
-            "after",
-            "\"180 days\" or \"12 jalali-months\" from the day of earning",
-        ),
-        ("on", "one day for everything earned"),
-        ("round_up_to", "end-of-jalali-month or end-of-jalali-year"),
-    ],
-    later: &[],
-};
+pub static EXPIRY: Shape = shape("an expiry", "انقضا", &[
+    one("after", Span(&["day", "jalali-month", "jalali-year"]), "\"180 days\" or \"12 jalali-months\" from the day of earning", "\"180 days\" یا \"12 jalali-months\" پس از روز کسب"),
+    one("on", Day, "one day for everything earned", "یک روز برای همهٔ آنچه به دست آمده"),
+    may("round_up_to", OneOf(&["end-of-jalali-month", "end-of-jalali-year"], &[]), "end-of-jalali-month or end-of-jalali-year; beside `after` only", "تا پایان ماه یا سال جلالی گرد شود؛ فقط همراه `after`"),
+], &[]);
 
 /// `[tiers]`.
-pub(super) const TIERS: Shape = Shape {
-    what: "the tiers",
-    keys: &[("level", "the steps, lowest first")],
-    later: &["measure", "review", "downgrade"],
-};
+pub static TIERS: Shape = shape("the tiers", "سطح‌ها", &[
+    must("level", List(&Table(&LEVEL)), "the steps, lowest first", "سطح‌ها، از پایین‌ترین"),
+], &["measure", "review", "downgrade"]);
 
 /// A member of `level`.
-pub(super) const LEVEL: Shape = Shape {
-    what: "a tier",
-    keys: &[
-        ("name", "its name"),
-        ("by_hand", "true: given by hand"),
-        (
-            "earn_times",
-            "multiplies what `tiered` rules earn, such as \"1.2\"",
-        ),
-    ],
-    later: &["from_rial", "from_points", "from_visits"],
-};
+pub static LEVEL: Shape = shape("a tier", "سطح", &[
+    must("name", Name, "its name", "نام سطح"),
+    may("by_hand", Boolean, "true: given by hand", "true: دستی داده می‌شود"),
+    may("earn_times", Times, "multiplies what `tiered` rules earn, such as \"1.2\"", "ضریب آنچه قاعده‌های `tiered` می‌دهند، مانند \"1.2\""),
+], &["from_rial", "from_points", "from_visits"]);
 
 /// `[stack]`.
-pub(super) const STACK: Shape = Shape {
-    what: "the stacking",
-    keys: &[
-        ("discount", "{ mode } of the discounts"),
-        ("accrue", "{ mode } of the accruals"),
-    ],
-    later: &[],
-};
+pub static STACK: Shape = shape("the stacking", "ترکیب قاعده‌ها", &[
+    may("discount", Table(&STACK_MODE), "{ mode } of the discounts", "{ mode } تخفیف‌ها"),
+    may("accrue", Table(&STACK_MODE), "{ mode } of the accruals", "{ mode } کسب‌ها"),
+], &[]);
 
 /// `[stack.discount]`.
-pub(super) const STACK_MODE: Shape = Shape {
-    what: "a stacking",
-    keys: &[("mode", "all, first or best-for-member")],
-    later: &["exclusive", "at_most"],
-};
+pub static STACK_MODE: Shape = shape("a stacking", "شیوهٔ ترکیب", &[
+    must("mode", OneOf(&["all", "first", "best-for-member"], &[]), "all, first or best-for-member", "all (همه)، first (نخستین) یا best-for-member (بهترین برای عضو)"),
+], &["exclusive", "at_most"]);
 
 /// `when` of a rule, and `[condition.NAME]`.
-pub(super) const WHEN: Shape = Shape {
-    what: "a condition",
-    keys: &[
-        ("use", "the name of a condition that must hold too"),
-        ("amount_rial", "{ min, max } of the purchase"),
-        ("tx_types", "kinds of transaction, such as purchase"),
-        ("merchants", "acceptor numbers"),
-        ("merchant_groups", "groups of the world file"),
-        ("mcc", "category codes"),
-        ("dates", "{ from, to }, both included"),
-        ("season", "a season of the world file"),
-        ("hours", "spans of the day, such as [\"08:00-12:00\"]"),
-        ("weekdays", "days of the week"),
-        (
-            "business_days",
-            "true: neither weekend nor holiday; false: one of them",
-        ),
-        ("tiers", "tiers of this club"),
-        (
-            "first_purchase",
-            "true: he has bought nothing in this club before; false: something",
-        ),
-        (
-            "last_purchase",
-            "{ older_than or within, where }: how long ago he bought last",
-        ),
-        (
-            "joined",
-            "{ older_than or within }: how long ago he became a member",
-        ),
-        (
-            "visits",
-            "{ in, min, max, every, where }: which of his purchases this one is",
-        ),
-        ("any", "a list of conditions, one of which must hold"),
-        ("not", "a condition that must not hold"),
-    ],
-    later: &[
-        "channels",
-        "entry",
-        "terminal_groups",
-        "products",
-        "not_products",
-        "services",
-        "card_products",
-        "bins",
-        "provinces",
-        "birthday",
-        "anniversary",
-        "member_groups",
-        "introduced",
-        "spent",
-        "earned",
-        "balance",
-        "event",
-    ],
-};
+pub static WHEN: Shape = shape("a condition", "شرط", &[
+    may("use", Ref("condition"), "the name of a condition that must hold too", "نام شرطی که آن هم باید برقرار باشد"),
+    may("amount_rial", Table(&AMOUNT), "{ min, max } of the purchase", "{ min, max } مبلغ خرید"),
+    may("tx_types", List(&OneOf(&["purchase"], &["bill", "top-up", "cash", "load", "refund", "transfer"])), "kinds of transaction, such as purchase", "نوع تراکنش، مانند purchase (خرید)"),
+    may("merchants", List(&Ref("merchant")), "acceptor numbers", "شماره‌های پذیرنده"),
+    may("merchant_groups", GROUPS, "groups of the world file", "گروه‌های پذیرنده از پروندهٔ جهان"),
+    may("mcc", MCCS, "category codes", "کدهای صنف"),
+    may("dates", Table(&SPAN), "{ from, to }, both included", "{ from, to }؛ هر دو روز هم حساب‌اند"),
+    may("season", Ref("season"), "a season of the world file", "فصلی از پروندهٔ جهان"),
+    may("hours", List(&Hours), "spans of the day, such as [\"08:00-12:00\"]", "ساعت‌های روز، مانند [\"08:00-12:00\"]"),
+    may("weekdays", List(&Weekday), "days of the week", "روزهای هفته"),
+    may("business_days", Boolean, "true: neither weekend nor holiday; false: one of them", "true: نه آخر هفته و نه تعطیل؛ false: یکی از این دو"),
+    may("tiers", List(&Ref("tier")), "tiers of this club", "سطح‌های همین باشگاه"),
+    may("first_purchase", Boolean, "true: he has bought nothing in this club before; false: something", "true: پیش از این در این باشگاه خرید نکرده؛ false: کرده است"),
+    may("last_purchase", Table(&LAST_PURCHASE), "{ older_than or within, where }: how long ago he bought last", "{ older_than یا within، where }: از آخرین خرید او چه‌قدر گذشته"),
+    may("joined", Table(&JOINED), "{ older_than or within }: how long ago he became a member", "{ older_than یا within }: چند وقت است که عضو شده"),
+    may("visits", Table(&VISITS), "{ in, min, max, every, where }: which of his purchases this one is", "{ in، min، max، every، where }: این خرید چندمین خرید اوست"),
+    may("any", List(&Table(&WHEN)), "a list of conditions, one of which must hold", "فهرستی از شرط‌ها که یکی از آنها باید برقرار باشد"),
+    may("not", Table(&WHEN), "a condition that must not hold", "شرطی که نباید برقرار باشد"),
+], &["channels", "entry", "terminal_groups", "products", "not_products", "services", "card_products", "bins", "provinces", "birthday",
+    "anniversary", "member_groups", "introduced", "spent", "earned", "balance", "event"]);
 
 /// `amount_rial` of a condition.
-pub(super) const AMOUNT: Shape = Shape {
-    what: "a span of amounts",
-    keys: &[
-        ("min", "the least, included"),
-        ("max", "the most, included"),
-    ],
-    later: &[],
-};
-
-/// `[[discount]]`.
-pub(super) const DISCOUNT: Shape = Shape {
-    what: "a discount",
-    keys: &[
-        ("name", "its name, once in its stage"),
-        ("title", "for people"),
-        ("when", "the conditions, all of which must hold"),
-        ("give", "what comes off the bill"),
-        ("paid_by", "who bears it, parts of 100%"),
-        ("cap", "the most it gives over many purchases"),
-        ("on_cap", "trim: what is left of it; skip: nothing"),
-    ],
-    later: &["carry", "say", "stop", "round_rial"],
-};
-
-/// A member of `cap`.
-pub(super) const CAP: Shape = Shape {
-    what: "a cap",
-    keys: &[
-        (
-            "per",
-            "whom it counts for: member, card, merchant, introducer, rule or club",
-        ),
-        (
-            "window",
-            "day, week, jalali-month, jalali-year or \"30 days\"",
-        ),
-        ("max_rial", "the most rials in it"),
-        ("max_points", "the most points in it"),
-        ("max_times", "how often in it"),
-    ],
-    later: &[],
-};
-
-/// `hold` of an accrual.
-pub(super) const HOLD: Shape = Shape {
-    what: "a hold",
-    keys: &[
-        ("until", "the event that releases what was earned"),
-        ("at_most", "without it, it lapses after so many days"),
-    ],
-    later: &[],
-};
+pub static AMOUNT: Shape = shape("a span of amounts", "بازهٔ مبلغ", &[
+    some("min", Rials, "the least, included", "کمترین مبلغ؛ خودش هم حساب است"),
+    some("max", Rials, "the most, included", "بیشترین مبلغ؛ خودش هم حساب است"),
+], &[]);
 
 /// `last_purchase` of a condition.
-pub(super) const LAST_PURCHASE: Shape = Shape {
-    what: "the last purchase",
-    keys: &[
-        ("older_than", "not in the last so many days: \"60 days\""),
-        ("within", "in the last so many days, today among them"),
-        (
-            "where",
-            "club (all purchases in it), merchant (those at this shop) or a merchant group",
-        ),
-    ],
-    later: &[],
-};
+pub static LAST_PURCHASE: Shape = shape("the last purchase", "آخرین خرید", &[
+    one("older_than", DAYS, "not in the last so many days: \"60 days\"", "نه در این چند روز گذشته: \"60 days\""),
+    one("within", DAYS, "in the last so many days, today among them", "در این چند روز گذشته، امروز هم حساب است"),
+    may("where", WHERE, "club (all purchases in it), merchant (those at this shop) or a merchant group", "club (همهٔ خریدها در باشگاه)، merchant (نزد همین پذیرنده) یا نام یک گروه پذیرنده"),
+], &[]);
 
 /// `joined` of a condition.
-pub(super) const JOINED: Shape = Shape {
-    what: "the day of joining",
-    keys: &[
-        ("older_than", "not in the last so many days: \"60 days\""),
-        ("within", "in the last so many days, today among them"),
-    ],
-    later: &[],
-};
+pub static JOINED: Shape = shape("the day of joining", "روز عضویت", &[
+    one("older_than", DAYS, "not in the last so many days: \"60 days\"", "نه در این چند روز گذشته: \"60 days\""),
+    one("within", DAYS, "in the last so many days, today among them", "در این چند روز گذشته، امروز هم حساب است"),
+], &[]);
 
 /// `visits` of a condition.
-pub(super) const VISITS: Shape = Shape {
-    what: "a count of purchases",
-    keys: &[
-        (
-            "in",
-            "counted from when: day, week, jalali-month, jalali-year or \"90 days\"",
-        ),
-        ("min", "from this one on"),
-        ("max", "up to this one"),
-        ("every", "10: the 10th, 20th, 30th"),
-        (
-            "where",
-            "club (all purchases in it), merchant (those at this shop) or a merchant group",
-        ),
-    ],
-    later: &[],
-};
+pub static VISITS: Shape = shape("a count of purchases", "شمار خریدها", &[
+    must("in", WINDOW, "counted from when: day, week, jalali-month, jalali-year or \"90 days\"", "از کی شمرده شود: day، week، jalali-month، jalali-year یا \"90 days\""),
+    some("min", Integer(1, 1_000_000), "from this one on", "از این خرید به بعد"),
+    some("max", Integer(1, 1_000_000), "up to this one", "تا این خرید"),
+    some("every", Integer(1, 1_000_000), "10: the 10th, 20th, 30th", "10: دهمین، بیستمین، سی‌امین"),
+    may("where", WHERE, "club (all purchases in it), merchant (those at this shop) or a merchant group", "club (همهٔ خریدها در باشگاه)، merchant (نزد همین پذیرنده) یا نام یک گروه پذیرنده"),
+], &[]);
+
+/// `[[discount]]`.
+pub static DISCOUNT: Shape = shape("a discount", "تخفیف", &[
+    must("name", Name, "its name, once in its stage", "نام قاعده؛ در مرحلهٔ خود یکتا"),
+    may("title", Title, "for people", "نام برای نمایش"),
+    may("when", Table(&WHEN), "the conditions, all of which must hold", "شرط‌ها؛ همه باید برقرار باشند"),
+    must("give", Table(&GIVE), "what comes off the bill", "چه مبلغی از خرید کم می‌شود"),
+    must("paid_by", Table(&PAYERS), "who bears it, parts of 100%", "چه کسی می‌پردازد؛ سهم‌ها روی‌هم 100%"),
+    may("cap", CAPS, "the most it gives over many purchases", "سقف آنچه در چند خرید می‌دهد"),
+    may("on_cap", ON_CAP, "trim: what is left of it; skip: nothing", "trim: آنچه تا سقف مانده؛ skip: هیچ"),
+], &["carry", "say", "stop", "round_rial"]);
+
+/// A member of `cap`.
+pub static CAP: Shape = shape("a cap", "سقف", &[
+    must("per", OneOf(&["member", "card", "merchant", "introducer", "rule", "club"], &[]), "whom it counts for: member, card, merchant, introducer, rule or club", "برای چه کسی شمرده شود: عضو، کارت، پذیرنده، معرف، قاعده یا باشگاه"),
+    must("window", WINDOW, "day, week, jalali-month, jalali-year or \"30 days\"", "بازهٔ شمارش: day، week، jalali-month، jalali-year یا \"30 days\""),
+    one("max_rial", PositiveRials, "the most rials in it", "بیشترین ریال در بازه"),
+    one("max_points", Points, "the most points in it", "بیشترین امتیاز در بازه"),
+    one("max_times", Integer(1, 1_000_000_000), "how often in it", "چند بار در بازه"),
+], &[]);
+
+/// `hold` of an accrual.
+pub static HOLD: Shape = shape("a hold", "نگه‌داشتن", &[
+    must("until", Name, "the event that releases what was earned", "رویدادی که آنچه کسب شده را آزاد می‌کند"),
+    must("at_most", DAYS, "without it, it lapses after so many days", "اگر رخ ندهد، پس از این چند روز از میان می‌رود"),
+], &[]);
 
 /// `give` of a discount.
-pub(super) const GIVE: Shape = Shape {
-    what: "what a discount gives",
-    keys: &[
-        ("percent", "a share of the bill"),
-        ("fixed_rial", "so many rials"),
-        ("bands", "shares by the size of the bill"),
-        ("bands_apply", "to-each-part or to-whole-amount"),
-        ("max_rial", "never more than this"),
-    ],
-    later: &[],
-};
+pub static GIVE: Shape = shape("what a discount gives", "آنچه تخفیف می‌دهد", &[
+    one("percent", Percent, "a share of the bill", "درصدی از مبلغ خرید"),
+    one("fixed_rial", Rials, "so many rials", "مبلغ ثابت به ریال"),
+    one("bands", BANDS, "shares by the size of the bill", "درصدهای پلکانی بر پایهٔ مبلغ خرید"),
+    may("bands_apply", BANDS_APPLY, "to-each-part or to-whole-amount", "to-each-part (هر پله جدا) یا to-whole-amount (همهٔ مبلغ)"),
+    may("max_rial", Rials, "never more than this", "هرگز بیش از این نه"),
+], &[]);
 
 /// A member of `bands`.
-pub(super) const BAND: Shape = Shape {
-    what: "a band",
-    keys: &[
-        ("from_rial", "where it begins; the first at 0"),
-        ("percent", "the share in it"),
-    ],
-    later: &["points", "per_rial", "fixed", "fixed_rial"],
-};
+pub static BAND: Shape = shape("a band", "پله", &[
+    must("from_rial", Rials, "where it begins; the first at 0", "پله از کجا آغاز می‌شود؛ نخستین از 0"),
+    must("percent", Percent, "the share in it", "درصد در این پله"),
+], &["points", "per_rial", "fixed", "fixed_rial"]);
 
 /// `paid_by` and `funded_by`.
-pub(super) const PAYERS: Shape = Shape {
-    what: "who pays",
-    keys: &[("merchant", "the shop's part"), ("club", "the club's part")],
-    later: &["operator", "issuer", "organisation"],
-};
+pub static PAYERS: Shape = shape("who pays", "پرداخت‌کننده", &[
+    some("merchant", SHARE, "the shop's part", "سهم پذیرنده"),
+    some("club", SHARE, "the club's part", "سهم باشگاه"),
+], &["operator", "issuer", "organisation"]);
 
 /// `[redeem]`.
-pub(super) const REDEEM: Shape = Shape {
-    what: "the redemption",
-    keys: &[
-        ("from", "purses in the order of spending"),
-        ("how", "on-request or automatic"),
-        ("pin", "whether the card's PIN must come with it"),
-        ("at_most", "the share of the bill after discount"),
-        ("min_rial", "the least to redeem"),
-        ("step_rial", "only multiples of this"),
-        ("not_mcc", "category codes where nothing can be redeemed"),
-        (
-            "per_member",
-            "{ window = \"day\", max_rial }: the most a member redeems in a day",
-        ),
-    ],
-    later: &["refund", "when", "say"],
-};
+pub static REDEEM: Shape = shape("the redemption", "خرج‌کردن", &[
+    must("from", List(&Ref("purse")), "purses in the order of spending", "کیف‌ها به ترتیب خرج‌شدن"),
+    may("how", OneOf(&["on-request", "automatic"], &[]), "on-request or automatic", "on-request (با درخواست) یا automatic (خودکار)"),
+    may("pin", Boolean, "whether the card's PIN must come with it", "آیا رمز کارت باید همراه باشد"),
+    may("at_most", Percent, "the share of the bill after discount", "بیشترین درصد از مبلغ پس از تخفیف"),
+    may("min_rial", Rials, "the least to redeem", "کمترین مبلغی که خرج می‌شود"),
+    may("step_rial", Rials, "only multiples of this", "فقط مضرب‌های این مبلغ"),
+    may("not_mcc", MCCS, "category codes where nothing can be redeemed", "کدهای صنفی که در آنها چیزی خرج نمی‌شود"),
+    may("per_member", Table(&PER_MEMBER), "{ window = \"day\", max_rial }: the most a member redeems in a day", "{ window = \"day\", max_rial }: بیشترین مبلغی که عضو در روز خرج می‌کند"),
+], &["refund", "when", "say"]);
 
 /// `per_member` of `[redeem]`.
-pub(super) const PER_MEMBER: Shape = Shape {
-    what: "a member's limit",
-    keys: &[("window", "day"), ("max_rial", "the most in it")],
-    later: &["max_times"],
-};
+pub static PER_MEMBER: Shape = shape("a member's limit", "سقف عضو", &[
+    must("window", OneOf(&["day"], &["week", "jalali-month", "jalali-year"]), "day", "day (روز)"),
+    must("max_rial", Rials, "the most in it", "بیشترین مبلغ در بازه"),
+], &["max_times"]);
 
 /// `[[accrue]]`.
-pub(super) const ACCRUE: Shape = Shape {
-    what: "an accrual",
-    keys: &[
-        ("name", "its name, once in its stage"),
-        ("title", "for people"),
-        ("when", "the conditions, all of which must hold"),
-        (
-            "base",
-            "gross, net (after discount) or paid (after redeeming too)",
-        ),
-        ("earn", "what is earned"),
-        ("funded_by", "club or merchant"),
-        ("cap", "the most it gives over many purchases"),
-        ("on_cap", "trim: what is left of it; skip: nothing"),
-        (
-            "hold",
-            "{ until, at_most }: the event that what is earned waits for",
-        ),
-    ],
-    later: &["say", "stop"],
-};
+pub static ACCRUE: Shape = shape("an accrual", "کسب", &[
+    must("name", Name, "its name, once in its stage", "نام قاعده؛ در مرحلهٔ خود یکتا"),
+    may("title", Title, "for people", "نام برای نمایش"),
+    may("when", Table(&WHEN), "the conditions, all of which must hold", "شرط‌ها؛ همه باید برقرار باشند"),
+    may("base", BASE, "gross, net (after discount) or paid (after redeeming too)", "gross (ناخالص)، net (پس از تخفیف) یا paid (پس از خرج کیف هم)"),
+    must("earn", Table(&EARN), "what is earned", "چه چیزی کسب می‌شود"),
+    must("funded_by", OneOf(&["merchant", "club"], &["operator", "issuer"]), "club or merchant", "هزینه با کیست: club (باشگاه) یا merchant (پذیرنده)"),
+    may("cap", CAPS, "the most it gives over many purchases", "سقف آنچه در چند خرید می‌دهد"),
+    may("on_cap", ON_CAP, "trim: what is left of it; skip: nothing", "trim: آنچه تا سقف مانده؛ skip: هیچ"),
+    may("hold", Table(&HOLD), "{ until, at_most }: the event that what is earned waits for", "{ until، at_most }: رویدادی که آنچه کسب شده در انتظار آن می‌ماند"),
+], &["say", "stop"]);
 
 /// `earn` of an accrual.
-pub(super) const EARN: Shape = Shape {
-    what: "what is earned",
-    keys: &[
-        ("to", "the purse"),
-        ("points", "so many points"),
-        ("per_rial", "for so many rials"),
-        ("percent", "a share of the base, in rials"),
-        ("fixed", "so many points, in quotes"),
-        ("fixed_rial", "so many rials"),
-        ("bands", "shares by the size of the base"),
-        ("bands_apply", "to-each-part or to-whole-amount"),
-        ("tiered", "true: times the tier's earn_times"),
-    ],
-    later: &["chances", "times", "of", "for", "max_rial", "max_points"],
-};
+pub static EARN: Shape = shape("what is earned", "آنچه کسب می‌شود", &[
+    must("to", Ref("purse"), "the purse", "کیف"),
+    one("points", Points, "so many points", "این‌قدر امتیاز"),
+    may("per_rial", PositiveRials, "for so many rials; beside `points`", "برای این‌قدر ریال؛ همراه `points`"),
+    one("percent", Percent, "a share of the base, in rials", "درصدی از مبنا، به ریال"),
+    one("fixed", Points, "so many points, in quotes", "امتیاز ثابت، درون گیومه"),
+    one("fixed_rial", PositiveRials, "so many rials", "مبلغ ثابت به ریال"),
+    one("bands", BANDS, "shares by the size of the base", "درصدهای پلکانی بر پایهٔ مبنا"),
+    may("bands_apply", BANDS_APPLY, "to-each-part or to-whole-amount", "to-each-part (هر پله جدا) یا to-whole-amount (همهٔ مبلغ)"),
+    may("tiered", Boolean, "true: times the tier's earn_times", "true: در earn_times سطح عضو ضرب می‌شود"),
+], &["chances", "times", "of", "for", "max_rial", "max_points"]);
 
 /// `[[split]]`.
-pub(super) const SPLIT: Shape = Shape {
-    what: "a split",
-    keys: &[
-        ("name", "its name"),
-        (
-            "when",
-            "the conditions, all of which must hold; the first split that fits is taken",
-        ),
-        ("of", "what percents are taken of: gross, net or paid"),
-        ("round", "down"),
-        ("part", "the parts, in order"),
-        ("min_part_rial", "a smaller part joins the rest"),
-        (
-            "if_missing",
-            "to-rest: the part of somebody who is not known joins the rest",
-        ),
-    ],
-    later: &[],
-};
+pub static SPLIT: Shape = shape("a split", "تسهیم", &[
+    must("name", Name, "its name", "نام تسهیم"),
+    may("when", Table(&WHEN), "the conditions, all of which must hold; the first split that fits is taken", "شرط‌ها؛ همه باید برقرار باشند. نخستین تسهیمی که بخورد به کار می‌رود"),
+    may("of", BASE, "what percents are taken of: gross, net or paid", "درصدها از چه گرفته می‌شوند: gross، net یا paid"),
+    may("round", OneOf(&["down"], &["up", "nearest"]), "down", "گرد کردن: down (رو به پایین)"),
+    must("part", List(&Table(&PART)), "the parts, in order", "سهم‌ها، به ترتیب"),
+    may("min_part_rial", Rials, "a smaller part joins the rest", "سهم کوچک‌تر از این به باقی‌مانده می‌پیوندد"),
+    may("if_missing", OneOf(&["to-rest"], &["to-club"]), "to-rest: the part of somebody who is not known joins the rest", "to-rest: سهم کسی که شناخته نیست به باقی‌مانده می‌پیوندد"),
+], &[]);
 
 /// A member of `part`.
-pub(super) const PART: Shape = Shape {
-    what: "a part",
-    keys: &[
-        ("to", "who gets it"),
-        ("percent", "a share"),
-        ("fixed_rial", "so many rials"),
-        ("rest", "true: what is left, and every odd rial"),
-    ],
-    later: &["iban", "max_rial", "min_rial"],
-};
+pub static PART: Shape = shape("a part", "سهم", &[
+    must("to", OneOf(&["merchant", "merchant-marketer", "marketer", "club-owner", "acceptor-saving"], &["operator", "member", "holder-saving"]), "who gets it", "چه کسی می‌گیرد"),
+    one("percent", Percent, "a share", "درصد"),
+    one("fixed_rial", Rials, "so many rials", "مبلغ ثابت به ریال"),
+    one("rest", Boolean, "true: what is left, and every odd rial", "true: هر چه می‌ماند، با ریال‌های خرد"),
+], &["iban", "max_rial", "min_rial"]);
 
 /// `[fee]`.
-pub(super) const FEE: Shape = Shape {
-    what: "the fee",
-    keys: &[
-        ("of", "what the percent is taken of: gross, net or paid"),
-        ("percent", "the share"),
-        ("min_rial", "never less"),
-        ("max_rial", "never more"),
-        ("payer", "club or merchant"),
-        ("to", "operator"),
-        ("on_refund", "give-back"),
-    ],
-    later: &["fixed_rial", "bands"],
-};
+pub static FEE: Shape = shape("the fee", "کارمزد", &[
+    may("of", BASE, "what the percent is taken of: gross, net or paid", "درصد از چه گرفته می‌شود: gross، net یا paid"),
+    must("percent", Percent, "the share", "درصد کارمزد"),
+    may("min_rial", Rials, "never less", "هرگز کمتر از این نه"),
+    may("max_rial", Rials, "never more", "هرگز بیش از این نه"),
+    may("payer", OneOf(&["merchant", "club"], &["member"]), "club or merchant", "پرداخت‌کننده: club (باشگاه) یا merchant (پذیرنده)"),
+    may("to", OneOf(&["operator"], &["club"]), "operator", "operator (گرداننده)"),
+    may("on_refund", OneOf(&["give-back"], &["keep"]), "give-back", "در برگشت خرید: give-back (پس داده می‌شود)"),
+], &["fixed_rial", "bands"]);

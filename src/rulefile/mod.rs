@@ -6,7 +6,8 @@
 mod cap;
 mod club;
 mod effect;
-mod keys;
+#[rustfmt::skip] // A row of the table is a line or two.
+pub mod keys;
 mod known;
 mod span;
 mod when;

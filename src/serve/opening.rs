@@ -11,6 +11,7 @@ use super::office::{Office, OfficeError, text};
 use crate::engine::{Act, ActError, Opening, OpeningError, OpeningLot, OpeningMember};
 use crate::keys::TokenKey;
 use crate::ledger::{Named, Names, PurseKind};
+use crate::source::shape::plain;
 use crate::source::{
     Fault, FaultLog, Faults, File, Language, Place, Shape, Source, Value, nearest,
 };
@@ -38,42 +39,45 @@ const KNOWN: &str = "O08";
 
 const FILE: Shape = Shape {
     what: "an opening file",
+    fa: "",
     keys: &[
-        ("reason", "why, in words; it stands in every entry"),
-        ("member", "the members, [[member]] for each"),
+        plain("reason", "why, in words; it stands in every entry"),
+        plain("member", "the members, [[member]] for each"),
     ],
     later: &[],
 };
 
 const MEMBER: Shape = Shape {
     what: "a member",
+    fa: "",
     keys: &[
-        ("club", "the club he is in, by its name in the rule files"),
-        ("card", "his card number, in quotes"),
-        ("mobile", "his mobile number, in quotes"),
-        ("national_code", "his national code, in quotes"),
-        ("tier", "his tier, given by hand"),
-        (
+        plain("club", "the club he is in, by its name in the rule files"),
+        plain("card", "his card number, in quotes"),
+        plain("mobile", "his mobile number, in quotes"),
+        plain("national_code", "his national code, in quotes"),
+        plain("tier", "his tier, given by hand"),
+        plain(
             "marketer",
             "the person who brought him, by the name in the world file",
         ),
-        ("joined", "the day he joined; left out: today"),
-        ("lot", "what he has, [[member.lot]] for each lot"),
+        plain("joined", "the day he joined; left out: today"),
+        plain("lot", "what he has, [[member.lot]] for each lot"),
     ],
     later: &["birth_date", "introducer", "number"],
 };
 
 const LOT: Shape = Shape {
     what: "a lot",
+    fa: "",
     keys: &[
-        ("purse", "the purse it is in, by its name in the club file"),
-        (
+        plain("purse", "the purse it is in, by its name in the club file"),
+        plain(
             "amount",
             "how much, in quotes, with the decimals of the purse: \"830.50\"",
         ),
-        ("shop", "the shop that owes it, for merchant credit"),
-        ("booked", "the day it was earned, \"1405/07/11\""),
-        (
+        plain("shop", "the shop that owes it, for merchant credit"),
+        plain("booked", "the day it was earned, \"1405/07/11\""),
+        plain(
             "ends",
             "the last day it can be spent; left out: it never ends",
         ),

@@ -6,8 +6,10 @@
 mod fault;
 mod moments;
 mod read;
+pub mod shape;
 mod tree;
 
 pub use fault::{Fault, FaultLog, Faults, Place, Severity, Source};
-pub use read::{Entry, Shape, Table, Value, counted, nearest};
+pub use read::{Entry, Table, Value, counted, nearest};
+pub use shape::{Form, Key, Need, Shape};
 pub use tree::{File, Language, names_in};

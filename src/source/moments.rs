@@ -4,6 +4,7 @@ use jiff::civil;
 
 use super::fault::Fault;
 use super::read::{Value, nearest};
+use super::shape::Form;
 use super::tree::Kind;
 use crate::terms::money::PercentError;
 use crate::terms::time::Weekday;
@@ -12,6 +13,7 @@ use crate::terms::{Day, Iban, JalaliDate, Local, Percent, TimeOfDay, Times};
 impl Value<'_> {
     /// A percent in quotes, `"2.5%"`, exact.
     pub fn percent(self) -> Option<Percent> {
+        self.expects(|form| matches!(form, Form::Percent));
         let language = self.language();
         let text = match &self.node.kind {
             Kind::Text(text) => text,
@@ -56,6 +58,7 @@ impl Value<'_> {
 
     /// A multiplier in quotes, `"1.2"`, exact.
     pub fn times(self) -> Option<Times> {
+        self.expects(|form| matches!(form, Form::Times));
         let times = match &self.node.kind {
             Kind::Text(text) => Times::parse(text),
             _ => None,
@@ -76,6 +79,7 @@ impl Value<'_> {
 
     /// A day: `"1405/09/01"` in quotes is Jalali, a bare `2026-11-22` Gregorian.
     pub fn day(self) -> Option<Day> {
+        self.expects(|form| matches!(form, Form::Day));
         match &self.node.kind {
             Kind::Text(text) => match JalaliDate::parse(text) {
                 Some(date) => Some(date.day()),
@@ -94,6 +98,7 @@ impl Value<'_> {
 
     /// A time of day, `"08:00"` or `"23:59:30"`, before `24:00`.
     pub fn time_of_day(self) -> Option<TimeOfDay> {
+        self.expects(|form| matches!(form, Form::TimeOfDay));
         let text = self.text()?;
         let time = TimeOfDay::parse(text).filter(|time| time.0 < 86_400);
         if time.is_none() {
@@ -106,6 +111,7 @@ impl Value<'_> {
 
     /// Hours of a day, `"08:00-12:00"`: the first belongs to it, the last does not. They may pass midnight.
     pub fn hours(self) -> Option<(TimeOfDay, TimeOfDay)> {
+        self.expects(|form| matches!(form, Form::Hours));
         let text = self.text()?;
         let code = self.language().hours;
         let parsed = text.split_once('-').and_then(|(from, to)| {
@@ -129,6 +135,7 @@ impl Value<'_> {
 
     /// A weekday, `"sat"` to `"fri"`.
     pub fn weekday(self) -> Option<Weekday> {
+        self.expects(|form| matches!(form, Form::Weekday));
         let text = self.text()?;
         let place = Weekday::NAMES.iter().position(|name| *name == text);
         if let Some(day) = place.and_then(|place| u8::try_from(place).ok()) {
@@ -162,6 +169,7 @@ impl Value<'_> {
 
     /// An Iranian IBAN whose check digits are right; `code` is the number of its faults.
     pub fn iban(self, code: &'static str) -> Option<Iban> {
+        self.expects(|form| matches!(form, Form::Iban));
         let text = self.text()?;
         match Iban::parse(text) {
             Ok(iban) => Some(iban),

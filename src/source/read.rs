@@ -5,22 +5,12 @@
 use std::time::Duration;
 
 use super::fault::{Fault, FaultLog, Place};
+use super::shape::{Form, Shape};
 use super::tree::{File, Kind, Language, Member, Node};
 use crate::terms::Rials;
 
 /// Sums and products of amounts up to this stay within their types.
 const MOST_RIALS: i64 = 999_999_999_999_999;
-
-/// The keys a table may have: what the reader accepts, and what faults and documentation say about it.
-#[derive(Debug)]
-pub struct Shape {
-    /// "a discount", "the calendar": with its article.
-    pub what: &'static str,
-    /// Name and meaning, in the order of the documentation.
-    pub keys: &'static [(&'static str, &'static str)],
-    /// Keys of the language that this version does not know how to obey.
-    pub later: &'static [&'static str],
-}
 
 /// A table whose keys are all known to its shape.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +27,8 @@ pub struct Value<'f> {
     pub(super) log: &'f FaultLog,
     pub(super) key: &'f str,
     pub(super) node: &'f Node,
+    /// What the table of keys says it is.
+    pub(super) form: &'static Form,
 }
 
 /// A member of a table whose keys are names that the author gave.
@@ -53,8 +45,9 @@ pub struct Entry<'f> {
 impl<'f> Table<'f> {
     /// The value under a key, when it is there.
     pub fn get(&self, key: &'static str) -> Option<Value<'f>> {
+        let known = self.shape.key(key);
         debug_assert!(
-            self.shape.keys.iter().any(|(known, _)| *known == key),
+            known.is_some(),
             "the shape of {} lacks {key}",
             self.shape.what
         );
@@ -62,6 +55,7 @@ impl<'f> Table<'f> {
         Some(Value {
             key: &member.key,
             node: &member.value,
+            form: known.map_or(&Form::Any, |key| &key.form),
             ..self.value
         })
     }
@@ -70,8 +64,7 @@ impl<'f> Table<'f> {
     pub fn need(&self, key: &'static str) -> Option<Value<'f>> {
         let found = self.get(key);
         if found.is_none() {
-            let meaning = self.shape.keys.iter().find(|(known, _)| *known == key);
-            let (_, meaning) = meaning.copied().unwrap_or_default();
+            let meaning = self.shape.key(key).map_or("", |key| key.en);
             self.value.log.add(
                 self.fault(
                     self.value.file.language.unknown,
@@ -193,6 +186,10 @@ impl<'f> Value<'f> {
 
     /// A whole number within bounds.
     pub fn integer(self, least: i64, most: i64) -> Option<i64> {
+        self.expects(|form| match form {
+            Form::Integer(from, to) => (*from, *to) == (least, most),
+            form => matches!(form, Form::Format),
+        });
         let Kind::Integer(number) = self.node.kind else {
             self.report(self.unquoted(self.form_fault("a whole number")));
             return None;
@@ -207,6 +204,7 @@ impl<'f> Value<'f> {
 
     /// `true` or `false`.
     pub fn boolean(self) -> Option<bool> {
+        self.expects(|form| matches!(form, Form::Boolean));
         match self.node.kind {
             Kind::Bool(flag) => Some(flag),
             _ => {
@@ -218,6 +216,7 @@ impl<'f> Value<'f> {
 
     /// Whole rials, from 0, at most fifteen digits.
     pub fn rials(self) -> Option<Rials> {
+        self.expects(|form| matches!(form, Form::Rials | Form::PositiveRials));
         let title = format!("`{}` must be whole rials", self.key);
         let fault = self.fault(self.file.language.form, title);
         match self.node.kind {
@@ -249,7 +248,11 @@ impl<'f> Value<'f> {
     /// The members of a list.
     pub fn list(self) -> Option<Vec<Value<'f>>> {
         match &self.node.kind {
-            Kind::List(nodes) => Some(nodes.iter().map(|node| Value { node, ..self }).collect()),
+            Kind::List(nodes) => {
+                let form = self.form.member();
+                let member = |node| Value { node, form, ..self };
+                Some(nodes.iter().map(member).collect())
+            }
             Kind::Table(_) if self.raw().starts_with('[') => {
                 self.report(
                     self.form_fault("a list of tables")
@@ -302,14 +305,25 @@ impl<'f> Value<'f> {
             value: Value {
                 key: &member.key,
                 node: &member.value,
+                form: &Form::Any,
                 ..self
             },
         };
         Some(self.members()?.iter().map(entry).collect())
     }
 
-    /// One of a table of names; the others of the language are told as not built.
+    /// One of a table of names; the others of the language are told as not built. Where the table of keys names them,
+    /// it is those that faults tell.
     pub fn one_of<T: Copy>(self, known: &[(&str, T)], later: &[&str]) -> Option<T> {
+        let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
+        // Both must say the same: a new name needs a row in the table of keys and a meaning here.
+        self.expects(|form| match form {
+            Form::OneOf(told, _) => {
+                told.iter().all(|n| names.contains(n)) && told.len() == names.len()
+            }
+            _ => false,
+        });
+        let (names, later) = self.form.names().unwrap_or((&names, later));
         let text = self.text()?;
         if let Some((_, meaning)) = known.iter().find(|(name, _)| *name == text) {
             return Some(*meaning);
@@ -319,12 +333,11 @@ impl<'f> Value<'f> {
             self.report(self.not_built(form, &format!("\"{text}\""), self.place()));
             return None;
         }
-        let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
         let title = format!("`{}` cannot be \"{text}\"", self.key);
         let mut fault = self
             .fault(form, title)
             .label(format!("one of {}", names.join(", ")));
-        fault = fault.meant(nearest(text, names));
+        fault = fault.meant(nearest(text, names.iter().copied()));
         self.report(fault);
         None
     }
@@ -406,6 +419,16 @@ impl<'f> Value<'f> {
         false
     }
 
+    /// The table of keys and the reader must agree on what a key takes: told where a reader is tested.
+    pub(super) fn expects(&self, wanted: impl Fn(&Form) -> bool + Copy) {
+        debug_assert!(
+            self.form.is(wanted),
+            "`{}` is read as something else than {:?}",
+            self.key,
+            self.form
+        );
+    }
+
     /// What the file calls its kind, and the numbers of its faults.
     pub fn language(&self) -> &'static Language {
         self.file.language
@@ -423,7 +446,7 @@ impl<'f> Value<'f> {
 
     fn check_key(&self, member: &Member, shape: &Shape) {
         let key = member.key.as_str();
-        if shape.keys.iter().any(|(known, _)| *known == key) {
+        if shape.key(key).is_some() {
             return;
         }
         let place = self.place_at(&member.key_span);
@@ -432,7 +455,7 @@ impl<'f> Value<'f> {
             self.report(self.not_built(unknown, &format!("`{key}`"), place));
             return;
         }
-        let names: Vec<&str> = shape.keys.iter().map(|(name, _)| *name).collect();
+        let names: Vec<&str> = shape.keys.iter().map(|key| key.name).collect();
         let fault = Fault::error(
             unknown,
             place,

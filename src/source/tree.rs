@@ -9,6 +9,7 @@ use toml_edit::{Document, Item, Value as TomlValue};
 
 use super::fault::{Fault, FaultLog, Place, Source};
 use super::read::Value;
+use super::shape::Form;
 
 /// A parsed file.
 #[derive(Debug)]
@@ -154,6 +155,7 @@ impl File {
             log,
             key: "",
             node: &self.root,
+            form: &Form::Any,
         }
     }
 }

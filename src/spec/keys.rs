@@ -6,6 +6,7 @@ use super::field::{Counts, Length, Pad, Secret};
 use super::inside::Policy;
 use super::mti::Mti;
 use super::path::Path;
+use crate::source::shape::plain;
 use crate::source::{Language, Shape, Value};
 use crate::wire::coding::{Coding, Fill};
 
@@ -35,137 +36,142 @@ pub(super) static LANGUAGE: Language = Language {
 
 pub(super) static DIALECT: Shape = Shape {
     what: "a dialect",
+    fa: "",
     keys: &[
-        ("title", "what it is, in a line"),
-        ("extends", "the dialect it begins from"),
-        ("unverified", "true: made without an official document"),
-        ("framing", "of a link that names none"),
-        ("coding", "how things stand on the wire"),
-        (
+        plain("title", "what it is, in a line"),
+        plain("extends", "the dialect it begins from"),
+        plain("unverified", "true: made without an official document"),
+        plain("framing", "of a link that names none"),
+        plain("coding", "how things stand on the wire"),
+        plain(
             "unknown",
             "what becomes of fields the dialect does not name",
         ),
-        ("fields", "number = { name, class, length, ... }"),
-        ("inside", "what is inside a field, or \"nothing\""),
-        ("roles", "where the switch finds what it needs"),
-        ("outcomes", "outcome = response code"),
-        (
+        plain("fields", "number = { name, class, length, ... }"),
+        plain("inside", "what is inside a field, or \"nothing\""),
+        plain("roles", "where the switch finds what it needs"),
+        plain("outcomes", "outcome = response code"),
+        plain(
             "answers",
             "type = type of its answer, where it is not the next function",
         ),
-        ("totals", "how totals are reckoned"),
-        ("meanings", "words for the values of a field"),
-        ("function", "what a message asks for"),
+        plain("totals", "how totals are reckoned"),
+        plain("meanings", "words for the values of a field"),
+        plain("function", "what a message asks for"),
     ],
     later: &[],
 };
 
 pub(super) static CODING: Shape = Shape {
     what: "the coding",
+    fa: "",
     keys: &[
-        ("mti", "of the message type"),
-        ("bitmap", "hex, hex-ebcdic or binary"),
-        ("bitmap_bytes", "most bytes of the bitmap: 8, 16 or 24"),
-        ("bitmap_fixed", "true: all of its bytes are always there"),
-        ("bitmap_marked", "true: bits 1 and 65 are set even so"),
-        ("number", "of n, x+n and s+n"),
-        ("text", "of a, an, anp, ans, ns, text and free"),
-        ("track", "of z"),
-        ("binary", "of b"),
-        ("length", "of the length before a value"),
-        (
+        plain("mti", "of the message type"),
+        plain("bitmap", "hex, hex-ebcdic or binary"),
+        plain("bitmap_bytes", "most bytes of the bitmap: 8, 16 or 24"),
+        plain("bitmap_fixed", "true: all of its bytes are always there"),
+        plain("bitmap_marked", "true: bits 1 and 65 are set even so"),
+        plain("number", "of n, x+n and s+n"),
+        plain("text", "of a, an, anp, ans, ns, text and free"),
+        plain("track", "of z"),
+        plain("binary", "of b"),
+        plain("length", "of the length before a value"),
+        plain(
             "counts",
             "what a length counts: units, digits, characters or bytes",
         ),
-        ("calendar", "of dates: gregorian or jalali"),
+        plain("calendar", "of dates: gregorian or jalali"),
     ],
     later: &[],
 };
 
 pub(super) static FIELD_SHAPE: Shape = Shape {
     what: "a field",
+    fa: "",
     keys: &[
-        ("name", "its name in the standard"),
-        ("class", "what it may hold"),
-        ("length", "12, or \"LL..19\""),
-        ("min", "fewest units of a variable field"),
-        ("coding", "of the value, where it is its own"),
-        ("length_coding", "of the length, where it is its own"),
-        (
+        plain("name", "its name in the standard"),
+        plain("class", "what it may hold"),
+        plain("length", "12, or \"LL..19\""),
+        plain("min", "fewest units of a variable field"),
+        plain("coding", "of the value, where it is its own"),
+        plain("length_coding", "of the length, where it is its own"),
+        plain(
             "counts",
             "units, digits, characters or bytes, where it is its own",
         ),
-        (
+        plain(
             "pad",
             "zeros-left, zeros-right, spaces-right, spaces-left or none",
         ),
-        ("secret", "open, masked or hidden"),
-        (
+        plain("secret", "open, masked or hidden"),
+        plain(
             "date",
             "the date or time it holds: MMDDhhmmss, YYMM and the like",
         ),
-        ("calendar", "gregorian or jalali, where it is its own"),
-        ("inside", "what is inside, or \"nothing\""),
+        plain("calendar", "gregorian or jalali, where it is its own"),
+        plain("inside", "what is inside, or \"nothing\""),
     ],
     later: &[],
 };
 
 pub(super) static UNKNOWN_SHAPE: Shape = Shape {
     what: "the fields that the dialect does not name",
+    fa: "",
     keys: &[
-        ("policy", "reject, skip or keep"),
-        ("name", "what they are called"),
-        ("class", "what they may hold"),
-        (
+        plain("policy", "reject, skip or keep"),
+        plain("name", "what they are called"),
+        plain("class", "what they may hold"),
+        plain(
             "length",
             "such as \"LLL..999\": they must have one shape to be passed over",
         ),
-        ("min", "fewest units"),
-        ("coding", "of the value, where it is its own"),
-        ("length_coding", "of the length, where it is its own"),
-        (
+        plain("min", "fewest units"),
+        plain("coding", "of the value, where it is its own"),
+        plain("length_coding", "of the length, where it is its own"),
+        plain(
             "counts",
             "units, digits, characters or bytes, where it is its own",
         ),
-        (
+        plain(
             "pad",
             "zeros-left, zeros-right, spaces-right, spaces-left or none",
         ),
-        ("secret", "open, masked or hidden"),
-        ("date", "the date or time they hold"),
-        ("calendar", "gregorian or jalali, where it is its own"),
-        ("inside", "what is inside, or \"nothing\""),
+        plain("secret", "open, masked or hidden"),
+        plain("date", "the date or time they hold"),
+        plain("calendar", "gregorian or jalali, where it is its own"),
+        plain("inside", "what is inside, or \"nothing\""),
     ],
     later: &[],
 };
 
 pub(super) static INSIDE: Shape = Shape {
     what: "the inside of a field",
+    fa: "",
     keys: &[
-        (
+        plain(
             "parts",
             "list of { name, class, length }, one after the other",
         ),
-        ("repeats", "true: the parts may come again"),
-        ("short", "true: the last parts may be missing"),
-        ("tag_chars", "characters of a tag"),
-        ("length_digits", "digits of the length behind a tag"),
-        (
+        plain("repeats", "true: the parts may come again"),
+        plain("short", "true: the last parts may be missing"),
+        plain("tag_chars", "characters of a tag"),
+        plain("length_digits", "digits of the length behind a tag"),
+        plain(
             "tag_coding",
             "of a tag; binary: tag_chars are hex digits, two a byte",
         ),
-        ("length_coding", "of the length behind a tag"),
-        ("ber", "true: tags and lengths are those of BER"),
-        ("separator", "the sign between two values"),
-        ("assign", "the sign between a name and its value"),
-        ("bitmap", "hex, hex-ebcdic or binary: of the members"),
-        ("bitmap_bytes", "most bytes of the bitmap: 8, 16 or 24"),
-        ("bitmap_fixed", "true: all of its bytes are always there"),
-        ("bitmap_marked", "true: bits 1 and 65 are set even so"),
-        ("fields", "the members that a bitmap announces"),
-        ("prefix", "list of parts that stand before the rest"),
-        ("tags", "tag, name or number = { name, class, secret, ... }"),
-        ("unknown", "other tags: reject, skip or keep"),
+        plain("length_coding", "of the length behind a tag"),
+        plain("ber", "true: tags and lengths are those of BER"),
+        plain("separator", "the sign between two values"),
+        plain("assign", "the sign between a name and its value"),
+        plain("bitmap", "hex, hex-ebcdic or binary: of the members"),
+        plain("bitmap_bytes", "most bytes of the bitmap: 8, 16 or 24"),
+        plain("bitmap_fixed", "true: all of its bytes are always there"),
+        plain("bitmap_marked", "true: bits 1 and 65 are set even so"),
+        plain("fields", "the members that a bitmap announces"),
+        plain("prefix", "list of parts that stand before the rest"),
+        plain("tags", "tag, name or number = { name, class, secret, ... }"),
+        plain("unknown", "other tags: reject, skip or keep"),
     ],
     later: &[],
 };
@@ -189,17 +195,22 @@ pub(super) const OF_KINDS: [(&str, &str); 10] = [
 
 pub(super) static FUNCTION_SHAPE: Shape = Shape {
     what: "a function",
+    fa: "",
     keys: &[
-        ("name", "what is asked for"),
-        ("mti", "list of message types, repeats aside"),
-        ("when", "place = pattern; x is any character, * any value"),
+        plain("name", "what is asked for"),
+        plain("mti", "list of message types, repeats aside"),
+        plain("when", "place = pattern; x is any character, * any value"),
     ],
     later: &[],
 };
 
 pub(super) static TOTALS: Shape = Shape {
     what: "the reckoning of totals",
-    keys: &[("net", "fields added and taken away: \"86 - 87 - 88 + 89\"")],
+    fa: "",
+    keys: &[plain(
+        "net",
+        "fields added and taken away: \"86 - 87 - 88 + 89\"",
+    )],
     later: &[],
 };
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use clubswitch::source::shape::plain;
 use clubswitch::source::{FaultLog, File, Language, Shape, Table, Value};
 
 const LANGUAGE: Language = Language {
@@ -17,9 +18,10 @@ const LANGUAGE: Language = Language {
 
 const SHAPE: Shape = Shape {
     what: "a thing",
+    fa: "",
     keys: &[
-        ("a", "the first letter"),
-        ("merchant_groups", "groups of shops"),
+        plain("a", "the first letter"),
+        plain("merchant_groups", "groups of shops"),
     ],
     later: &["season"],
 };
