@@ -593,6 +593,7 @@ fn split<'f>(
     let min_part = table.optional("min_part_rial", Value::rials);
     let parts = table.required("part", |value| parts(value, name.unwrap_or("")));
     Some(Split {
+        name: name?.to_owned(),
         when: when?,
         of: of.unwrap_or(Base::Gross),
         parts: parts?,

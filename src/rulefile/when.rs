@@ -7,7 +7,7 @@ use super::known::Known;
 use super::span::{age, window};
 use super::world::{WorldRead, mcc, span, weekdays};
 use crate::ledger::TierId;
-use crate::rules::{Condition, Places, Where};
+use crate::rules::{Condition, Places, Said, When, Where};
 use crate::source::{Entry, Table, Value};
 use crate::terms::{Map, Rials};
 
@@ -28,7 +28,7 @@ pub(super) struct Conditions<'c, 'f> {
 enum Named {
     /// It is being compiled: whoever meets it now goes in a circle.
     Open,
-    Done(Option<Vec<Condition>>),
+    Done(Option<When>),
 }
 
 impl<'c, 'f> Conditions<'c, 'f> {
@@ -56,14 +56,14 @@ impl<'c, 'f> Conditions<'c, 'f> {
     }
 
     /// The `when` of a rule; none of it means always.
-    pub(super) fn when(&self, rule: &Table<'f>) -> Option<Vec<Condition>> {
+    pub(super) fn when(&self, rule: &Table<'f>) -> Option<When> {
         match rule.get("when") {
             Some(value) => self.list(value),
-            None => Some(Vec::new()),
+            None => Some(When::default()),
         }
     }
 
-    fn named(&self, name: &str, value: Value<'f>) -> Option<Vec<Condition>> {
+    fn named(&self, name: &str, value: Value<'f>) -> Option<When> {
         if let Some(Named::Done(done)) = self.compiled.borrow().get(name) {
             return done.clone();
         }
@@ -78,7 +78,7 @@ impl<'c, 'f> Conditions<'c, 'f> {
         done
     }
 
-    fn used(&self, value: Value<'f>) -> Option<Vec<Condition>> {
+    fn used(&self, value: Value<'f>) -> Option<When> {
         let name = value.text()?;
         let condition = *self.named.find(value)?;
         let open = matches!(self.compiled.borrow().get(name), Some(Named::Open));
@@ -92,62 +92,72 @@ impl<'c, 'f> Conditions<'c, 'f> {
     }
 
     /// A table of conditions, all of which must hold.
-    fn list(&self, value: Value<'f>) -> Option<Vec<Condition>> {
+    fn list(&self, value: Value<'f>) -> Option<When> {
         let table = value.table(&WHEN)?;
-        let mut list = Vec::new();
-        let used = table.get("use").map(|value| self.used(value));
-        let good = !matches!(used, Some(None));
-        list.extend(used.flatten().into_iter().flatten());
-        list.extend(table.optional("amount_rial", amount));
+        let mut list = When::default();
+        let used = table.get("use").map(|value| (value, self.used(value)));
+        let good = !matches!(used, Some((_, None)));
+        if let Some((name, Some(used))) = used {
+            list.add_used(name.text()?, &used);
+        }
+        let mut ask = |key, read: &dyn Fn(Value<'f>) -> Option<Condition>| {
+            let asked = table.get(key).zip(table.optional(key, read));
+            if let Some((value, condition)) = asked {
+                list.add(condition, said(key, value));
+            }
+        };
+        ask("amount_rial", &amount);
         table.optional("tx_types", |value| value.each(purchase));
-        list.extend(table.optional("merchants", |value| {
+        ask("merchants", &|value| {
             let shops = value.each(|v| self.world.merchants.find(v))?;
             let ids = shops.into_iter().flatten().map(|shop| shop.id);
             Some(Condition::Shops(rising(ids.collect())))
-        }));
-        list.extend(table.optional("merchant_groups", |value| {
+        });
+        ask("merchant_groups", &|value| {
             self.places(value).map(Condition::Groups)
-        }));
-        list.extend(table.optional("mcc", |value| {
+        });
+        ask("mcc", &|value| {
             value.each(mcc).map(|codes| Condition::Mcc(rising(codes)))
-        }));
-        list.extend(table.optional("dates", |value| {
+        });
+        ask("dates", &|value| {
             let (from, to) = span(&value.table(&SPAN)?)?;
             Some(Condition::Dates { from, to })
-        }));
-        list.extend(table.optional("season", |value| {
+        });
+        ask("season", &|value| {
             let (from, to) = (*self.world.seasons.find(value)?)?;
             Some(Condition::Dates { from, to })
-        }));
-        list.extend(table.optional("hours", |value| {
+        });
+        ask("hours", &|value| {
             value.each(Value::hours).map(Condition::Hours)
-        }));
-        list.extend(table.optional("weekdays", |value| weekdays(value).map(Condition::Weekdays)));
-        list.extend(table.optional("business_days", |value| {
+        });
+        ask("weekdays", &|value| {
+            weekdays(value).map(Condition::Weekdays)
+        });
+        ask("business_days", &|value| {
             value.boolean().map(Condition::BusinessDay)
-        }));
-        list.extend(table.optional("tiers", |value| {
+        });
+        ask("tiers", &|value| {
             let tiers = value.each(|v| self.tiers.find(v))?;
             Some(Condition::Tiers(rising(
                 tiers.into_iter().copied().flatten().collect(),
             )))
-        }));
-        list.extend(table.optional("first_purchase", |value| {
+        });
+        ask("first_purchase", &|value| {
             value.boolean().map(Condition::FirstPurchase)
-        }));
-        list.extend(table.optional("last_purchase", |value| {
+        });
+        ask("last_purchase", &|value| {
             let table = value.table(&LAST_PURCHASE)?;
             let (age, at) = (age(&table), self.place(&table));
             Some(Condition::LastPurchase { age: age?, at: at? })
-        }));
-        list.extend(table.optional("joined", |value| {
+        });
+        ask("joined", &|value| {
             age(&value.table(&JOINED)?).map(Condition::Joined)
-        }));
-        list.extend(table.optional("visits", |value| self.visits(value)));
-        list.extend(table.optional("any", |value| {
+        });
+        ask("visits", &|value| self.visits(value));
+        ask("any", &|value| {
             value.each(|v| self.list(v)).map(Condition::Any)
-        }));
-        list.extend(table.optional("not", |value| self.list(value).map(Condition::Not)));
+        });
+        ask("not", &|value| self.list(value).map(Condition::Not));
         if count(&list) > CONDITIONS_MAX {
             let title = format!("this asks more than {CONDITIONS_MAX} conditions");
             value.report(
@@ -248,6 +258,29 @@ fn amount(value: Value<'_>) -> Option<Condition> {
 fn purchase(value: Value<'_>) -> Option<()> {
     let later = ["bill", "top-up", "cash", "load", "refund", "transfer"];
     value.one_of(&[("purchase", ())], &later)
+}
+
+/// How a condition stands in its file.
+fn said(key: &'static str, value: Value<'_>) -> Said {
+    let text = |value: &Value<'_>| {
+        let text = value.raw().strip_prefix('"')?.strip_suffix('"')?;
+        Some(text.to_owned())
+    };
+    let names = match value.raw().as_bytes().first() {
+        Some(b'"') => text(&value).into_iter().collect(),
+        Some(b'[') => {
+            let all = value.list().unwrap_or_default();
+            all.iter().filter_map(text).collect()
+        }
+        _ => Vec::new(),
+    };
+    let words: Vec<&str> = value.raw().split_whitespace().collect();
+    Said {
+        key,
+        names,
+        text: words.join(" "),
+        used: None,
+    }
 }
 
 fn rising<T: Ord>(mut list: Vec<T>) -> Vec<T> {

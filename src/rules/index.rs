@@ -409,13 +409,16 @@ mod tests {
             &[weekdays.clone(), shop.clone()],
             Some(vec![key(Key::Shop(ShopId(7)))]),
         );
-        check(&[Condition::Not(vec![shop.clone()])], None);
-        let both = vec![vec![weekdays.clone(), mcc(5411)], vec![shop.clone()]];
+        check(&[Condition::Not(vec![shop.clone()].into())], None);
+        let both = vec![
+            vec![weekdays.clone(), mcc(5411)].into(),
+            vec![shop.clone()].into(),
+        ];
         check(
             &[Condition::Any(both)],
             Some(vec![key(Key::Mcc(5411)), key(Key::Shop(ShopId(7)))]),
         );
-        let open = vec![vec![shop], vec![Condition::BusinessDay(true)]];
+        let open = vec![vec![shop].into(), vec![Condition::BusinessDay(true)].into()];
         check(&[Condition::Any(open)], None);
     }
 }

@@ -6,13 +6,13 @@ use crate::ledger::{
     Mode, Pages, Party, Posting, PurseKey, PurseKind, Reason, Redeem, Told, Verdict, Visit, Who,
     Wishes,
 };
+use crate::rules::trace::{Deaf, Exact, Fact, Trace};
 use crate::rules::when::Circumstances;
 use crate::rules::{
     Accrue, Available, Bands, Base, Cap, Caps, Club, Discount, Earn, Expiry, Give, Most, Negative,
     Part, Payer, Per, Purse, RedeemTerms, Rounding, Share, Shop, Span, SpendAt, Split, Stack,
     World,
 };
-use crate::terms::money::scaled_down;
 use crate::terms::{
     AcquirerId, Day, Local, Moment, Overflow, Percent, PurseId, Rials, RuleId, ShopId, Times,
     Token, UnitId,
@@ -76,7 +76,13 @@ impl From<Verdict> for NotJudged {
 
 /// Judges a purchase. The effects lack what only the journal knows: approval code, reference, sequence.
 pub fn judge(case: &Case<'_>) -> Result<Effects, NotJudged> {
-    let mut work = Work::begin(case)?;
+    judge_aloud(case, &Deaf)
+}
+
+/// As [`judge`], telling somebody on the way what it finds.
+pub fn judge_aloud<T: Trace>(case: &Case<'_>, trace: &T) -> Result<Effects, NotJudged> {
+    let mut work = Work::begin(case, trace)?;
+    trace.begins(case, &work.seen);
     work.discount()?;
     work.redeem()?;
     work.card_pays();
@@ -87,8 +93,9 @@ pub fn judge(case: &Case<'_>) -> Result<Effects, NotJudged> {
 }
 
 /// A purchase on its way through the stages.
-struct Work<'a> {
+struct Work<'a, T> {
     case: &'a Case<'a>,
+    trace: &'a T,
     seen: Circumstances<'a>,
     /// What purses hold while it is judged: lots already spent from are lower here.
     held: Vec<HeldLot>,
@@ -106,8 +113,8 @@ struct Work<'a> {
     told: Told,
 }
 
-impl<'a> Work<'a> {
-    fn begin(case: &'a Case<'a>) -> Result<Work<'a>, NotJudged> {
+impl<'a, T: Trace> Work<'a, T> {
+    fn begin(case: &'a Case<'a>, trace: &'a T) -> Result<Work<'a, T>, NotJudged> {
         let member = case.member;
         let told_back = match (case.mode, case.wishes.redeem) {
             (Mode::Advise, Redeem::Exactly(redeemed)) => redeemed,
@@ -128,6 +135,7 @@ impl<'a> Work<'a> {
             .collect();
         Ok(Work {
             case,
+            trace,
             seen: Circumstances {
                 world: case.world,
                 bill,
@@ -174,6 +182,7 @@ impl<'a> Work<'a> {
         for at in club.indexes.discounts.candidates(&self.seen) {
             let rule = &club.discounts[at as usize];
             if self.seen.meet(&rule.when) {
+                self.trace.hear(|| Fact::Applies(rule.id));
                 let amount = self.worth_of(rule)?;
                 let amount = Rials(self.under_caps((rule.id, UnitId::RIAL), &rule.caps, amount.0));
                 if !amount.is_zero() {
@@ -194,20 +203,35 @@ impl<'a> Work<'a> {
             }
             self.discount = self.discount.plus(amount)?;
             self.told.rules.push(rule.id);
+            self.trace.hear(|| Fact::Gives {
+                rule: rule.id,
+                amount: amount.0,
+            });
             self.count((rule.id, UnitId::RIAL), &rule.caps, amount.0);
             let club_part = club_part(rule, amount)?;
+            self.trace.hear(|| Fact::ClubPart {
+                rule: rule.id,
+                amount: club_part,
+            });
             self.owe_shop(Account::Club(club.id), club_part, Reason::ClubDiscount);
         }
         Ok(())
     }
 
     fn worth_of(&self, rule: &Discount) -> Result<Rials, Overflow> {
-        let amount = match &rule.give {
-            Give::Percent(percent) => percent.of(self.bill)?,
-            Give::Fixed(amount) => *amount,
-            Give::Bands(bands) => Rials(by_bands(bands, self.bill, Times::ONCE)?),
+        let exact = match &rule.give {
+            Give::Percent(percent) => share(*percent, self.bill, Times::ONCE)?,
+            Give::Fixed(amount) => Exact::of(amount.0, (1, 1), (1, 1))?,
+            Give::Bands(bands) => by_bands(bands, self.bill, Times::ONCE)?,
         };
-        Ok(amount.min(rule.max.unwrap_or(amount)).min(self.bill))
+        let amount = Rials(exact.down()?);
+        let amount = amount.min(rule.max.unwrap_or(amount)).min(self.bill);
+        self.trace.hear(|| Fact::Worth {
+            rule: rule.id,
+            exact,
+            amount,
+        });
+        Ok(amount)
     }
 
     // -------------------------------------------------------------------------------------- redeem
@@ -281,14 +305,22 @@ impl<'a> Work<'a> {
 
     /// The most that may be redeemed of this bill today, whatever the purses hold.
     fn redeem_limit(&self, terms: &RedeemTerms) -> Result<Rials, Overflow> {
-        let of_bill = terms.at_most.of(self.bill.less(self.discount)?)?;
-        match terms.member_day_max {
-            None => Ok(of_bill),
+        let of = self.bill.less(self.discount)?;
+        let share = terms.at_most.of(of)?;
+        let (used, limit) = match terms.member_day_max {
+            None => (None, share),
             Some(max) => {
                 let used = self.case.member.redeemed_on(self.case.local.day);
-                Ok(of_bill.min(max.less(used)?.max(Rials::ZERO)))
+                (Some(used), share.min(max.less(used)?.max(Rials::ZERO)))
             }
-        }
+        };
+        self.trace.hear(|| Fact::RedeemLimit {
+            of,
+            share,
+            used,
+            limit,
+        });
+        Ok(limit)
     }
 
     /// The only purse to take from, where the message names one that may be spent.
@@ -349,7 +381,15 @@ impl<'a> Work<'a> {
         self.purses(terms)
             .into_iter()
             .try_fold(Rials::ZERO, |sum, (purse, shop)| {
-                sum.plus(worth(purse, self.available(purse.id, shop))?)
+                let amount = self.available(purse.id, shop);
+                let worth = worth(purse, amount)?;
+                self.trace.hear(|| Fact::Holds {
+                    purse: purse.id,
+                    shop,
+                    amount,
+                    worth,
+                });
+                sum.plus(worth)
             })
     }
 
@@ -363,7 +403,7 @@ impl<'a> Work<'a> {
             }
             let charge = charge_for(purse, rials)?;
             self.take_lots(purse, shop, charge);
-            self.spend(purse, shop, charge, rials)?;
+            self.spend(purse, shop, (charge, rials), false)?;
             left = left.less(rials)?;
         }
         Ok(())
@@ -412,8 +452,8 @@ impl<'a> Work<'a> {
         &mut self,
         purse: &Purse,
         shop: Option<ShopId>,
-        charge: i64,
-        rials: Rials,
+        (charge, rials): (i64, Rials),
+        owed: bool,
     ) -> Result<(), NotJudged> {
         let key = self.key(purse, shop);
         self.post(
@@ -426,11 +466,12 @@ impl<'a> Work<'a> {
             purse.unit,
             Reason::Spent,
         );
+        let mut odd = Rials::ZERO;
         // Its own credit costs the shop what it had promised: no money moves for it.
         if purse.kind != PurseKind::MerchantCredit {
             let club = self.case.club.id;
             self.owe_shop(Account::Club(club), rials, Reason::RedeemPaid);
-            let odd = worth(purse, charge)?.less(rials)?;
+            odd = worth(purse, charge)?.less(rials)?;
             self.post(
                 Account::Club(club),
                 Account::Rounding(club),
@@ -439,6 +480,14 @@ impl<'a> Work<'a> {
                 Reason::Rounding,
             );
         }
+        self.trace.hear(|| Fact::Spent {
+            purse: purse.id,
+            shop,
+            charge,
+            rials,
+            odd,
+            owed,
+        });
         self.redeemed = self.redeemed.plus(rials)?;
         self.told.redeemed.push(PurseAmount {
             purse: purse.id,
@@ -483,7 +532,7 @@ impl<'a> Work<'a> {
                     Reason::DebtBooked,
                 );
                 self.add_debt(purse.id, shop, charge);
-                self.spend(purse, shop, charge, over)
+                self.spend(purse, shop, (charge, over), true)
             }
             None => {
                 self.redeemed = told;
@@ -507,6 +556,7 @@ impl<'a> Work<'a> {
 
     fn card_pays(&mut self) {
         self.pays = Rials(self.bill.0 - self.discount.0 - self.redeemed.0);
+        self.trace.hear(|| Fact::CardPays(self.pays));
         let pool = Account::Pool {
             acquirer: self.case.acquirer,
             shop: self.case.shop.id,
@@ -527,6 +577,7 @@ impl<'a> Work<'a> {
             let Some(purse) = club.purse(rule.purse) else {
                 continue;
             };
+            self.trace.hear(|| Fact::Applies(rule.id));
             let amount = self.under_caps((rule.id, purse.unit), &rule.caps, self.earning(rule)?);
             if amount > 0 {
                 earned.push((rule, purse, amount));
@@ -560,19 +611,23 @@ impl<'a> Work<'a> {
         } else {
             Times::ONCE
         };
-        match &rule.earn {
-            Earn::Per(rate) => scaled_wide(base.0, rate.value, times.over, rate.per, times.under),
-            Earn::Fixed(_) if base.is_zero() => Ok(0),
-            Earn::Fixed(amount) => scaled_down(*amount, times.over, times.under),
-            Earn::Percent(percent) => scaled_wide(
-                base.0,
-                i64::from(percent.millionths()),
-                times.over,
-                i64::from(Percent::ALL.millionths()),
-                times.under,
-            ),
-            Earn::Bands(bands) => by_bands(bands, base, times),
-        }
+        let by_tier = (times.over, times.under);
+        let exact = match &rule.earn {
+            Earn::Per(rate) => Exact::of(base.0, (rate.value, rate.per), by_tier)?,
+            Earn::Fixed(_) if base.is_zero() => Exact::of(0, (1, 1), by_tier)?,
+            Earn::Fixed(amount) => Exact::of(*amount, (1, 1), by_tier)?,
+            Earn::Percent(percent) => share(*percent, base, times)?,
+            Earn::Bands(bands) => by_bands(bands, base, times)?,
+        };
+        let amount = exact.down()?;
+        self.trace.hear(|| Fact::Earning {
+            rule: rule.id,
+            base,
+            times,
+            exact,
+            amount,
+        });
+        Ok(amount)
     }
 
     fn tier_times(&self) -> Times {
@@ -595,6 +650,7 @@ impl<'a> Work<'a> {
     fn earn(&mut self, rule: &Accrue, purse: &Purse, amount: i64) -> Result<(), NotJudged> {
         let terms = self.lot_terms(rule, purse);
         if terms.dies.is_some_and(|dies| dies <= self.case.local.day) {
+            self.trace.hear(|| Fact::DeadAtOnce(rule.id));
             return Ok(());
         }
         let shop = purse.shop_of(self.case.shop.id);
@@ -627,6 +683,15 @@ impl<'a> Work<'a> {
         if amount > repaid {
             self.put_lot(key, terms, amount - repaid);
         }
+        self.trace.hear(|| Fact::Gives {
+            rule: rule.id,
+            amount,
+        });
+        self.trace.hear(|| Fact::Booked {
+            rule: rule.id,
+            terms,
+            repaid,
+        });
         self.fund(rule, purse, amount)?;
         self.told.rules.push(rule.id);
         self.count((rule.id, purse.unit), &rule.caps, amount);
@@ -650,7 +715,13 @@ impl<'a> Work<'a> {
         if rule.funded_by == Payer::Club || purse.kind == PurseKind::MerchantCredit {
             return Ok(());
         }
-        let cost = worth(purse, amount)?.min(self.owed);
+        let worth = worth(purse, amount)?;
+        let cost = worth.min(self.owed);
+        self.trace.hear(|| Fact::Funded {
+            rule: rule.id,
+            worth,
+            cost,
+        });
         self.owed = self.owed.less(cost)?;
         self.funded = self.funded.plus(cost)?;
         self.post(
@@ -724,6 +795,19 @@ impl<'a> Work<'a> {
             };
             let day = self.case.local.day;
             let used = self.case.book.used(rule, who, cap.window, day);
+            self.trace.hear(|| {
+                let (used, most) = match cap.most {
+                    Most::Amount(most) => (used.amount, most),
+                    Most::Times(most) => (used.times as i64, most as i64),
+                };
+                Fact::CapRoom {
+                    rule: rule.0,
+                    cap: *cap,
+                    who,
+                    used,
+                    left: most.saturating_sub(used).max(0),
+                }
+            });
             let room = match cap.most {
                 Most::Amount(most) => most.saturating_sub(used.amount).max(0),
                 Most::Times(most) if used.times >= most => 0,
@@ -731,7 +815,13 @@ impl<'a> Work<'a> {
             };
             left = left.min(room);
         }
-        if caps.skips && left < amount { 0 } else { left }
+        let after = if caps.skips && left < amount { 0 } else { left };
+        self.trace.hear(|| Fact::AfterCaps {
+            rule: rule.0,
+            before: amount,
+            after,
+        });
+        after
     }
 
     /// Keeps what counts toward the caps of a rule that has given: a row for each whom and window, however many maxima.
@@ -776,19 +866,28 @@ impl<'a> Work<'a> {
     fn split(&mut self) -> Result<(), NotJudged> {
         let club = self.case.club;
         let candidates = club.indexes.splits.candidates(&self.seen);
-        let mut splits = candidates.iter().map(|at| &club.splits[*at as usize]);
-        let Some(split) = splits.find(|split| self.seen.meet(&split.when)) else {
+        let mut places = candidates.iter().map(|at| *at as usize);
+        let Some(at) = places.find(|at| self.seen.meet(&club.splits[*at].when)) else {
             return Ok(());
         };
+        let split = &club.splits[at];
+        let (of, owed) = (self.base(split.of)?, self.owed);
+        self.trace.hear(|| Fact::Split { at, of, owed });
         let mut parts = self.parts(split)?;
         let mut left = self.owed;
-        for (_, _, amount) in &mut parts {
+        for (party, _, amount) in &mut parts {
+            let wanted = *amount;
             // The last parts are cut first, and the shop never goes below nothing (S27).
             if *amount > left {
                 *amount = left;
                 self.effects.exception = Some(Exception::SplitCut);
             }
             left = left.less(*amount)?;
+            self.trace.hear(|| Fact::Part {
+                party: *party,
+                wanted,
+                amount: *amount,
+            });
         }
         let rest = split
             .parts
@@ -796,6 +895,11 @@ impl<'a> Work<'a> {
             .find(|(_, part)| *part == Part::Rest)
             .and_then(|(party, _)| self.account(*party).map(|account| (*party, account)));
         if let Some((party, account)) = rest {
+            self.trace.hear(|| Fact::Part {
+                party,
+                wanted: left,
+                amount: left,
+            });
             parts.push((party, account, left));
             left = Rials::ZERO;
         }
@@ -841,6 +945,11 @@ impl<'a> Work<'a> {
                     && amount >= split.min_part
                 {
                     parts.push((*party, account, amount));
+                } else {
+                    self.trace.hear(|| Fact::PartLeft {
+                        party: *party,
+                        amount,
+                    });
                 }
             }
         }
@@ -867,8 +976,11 @@ impl<'a> Work<'a> {
         let Some(fee) = &self.case.club.fee else {
             return Ok(());
         };
-        let amount = fee.percent.of(self.base(fee.of)?)?.max(fee.min);
+        let of = self.base(fee.of)?;
+        let share = fee.percent.of(of)?;
+        let amount = share.max(fee.min);
         let amount = amount.min(fee.max.unwrap_or(amount));
+        self.trace.hear(|| Fact::Fee { of, share, amount });
         let payer = match fee.payer {
             Payer::Club => Account::Club(self.case.club.id),
             Payer::Merchant => Account::Shop(self.case.shop.id),
@@ -1015,18 +1127,15 @@ fn keep_best<T>(all: &mut Vec<T>, figure: impl Fn(&T) -> i64) {
     }
 }
 
-/// `amount × a × b ÷ (c × d)`, rounded down once.
-fn scaled_wide(amount: i64, a: i64, b: i64, c: i64, d: i64) -> Result<i64, Overflow> {
-    let over = i128::from(amount)
-        .checked_mul(i128::from(a))
-        .and_then(|x| x.checked_mul(i128::from(b)))
-        .ok_or(Overflow)?;
-    let under = i128::from(c.max(1)) * i128::from(d.max(1));
-    i64::try_from(over.div_euclid(under)).map_err(|_| Overflow)
+/// A share, times a multiplier, not rounded yet.
+fn share(percent: Percent, amount: Rials, times: Times) -> Result<Exact, Overflow> {
+    let whole = i64::from(Percent::ALL.millionths());
+    let percent = (i64::from(percent.millionths()), whole);
+    Exact::of(amount.0, percent, (times.over, times.under))
 }
 
-/// A share by bands, times a multiplier, rounded down once.
-fn by_bands(bands: &Bands, amount: Rials, times: Times) -> Result<i64, Overflow> {
+/// A share by bands, times a multiplier, not rounded yet.
+fn by_bands(bands: &Bands, amount: Rials, times: Times) -> Result<Exact, Overflow> {
     let mut millionths = 0i128;
     for (at, (from, percent)) in bands.steps.iter().enumerate() {
         let to = bands.steps.get(at + 1).map_or(i64::MAX, |(next, _)| next.0);
@@ -1042,7 +1151,8 @@ fn by_bands(bands: &Bands, amount: Rials, times: Times) -> Result<i64, Overflow>
     let over = millionths
         .checked_mul(i128::from(times.over))
         .ok_or(Overflow)?;
-    i64::try_from(over.div_euclid(1_000_000 * i128::from(times.under))).map_err(|_| Overflow)
+    let under = 1_000_000 * i128::from(times.under.max(1));
+    Ok(Exact { over, under })
 }
 
 /// What it takes in a purse to be worth so many rials: the fewest points that cover them (S2).

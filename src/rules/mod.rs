@@ -2,16 +2,19 @@
 
 pub mod index;
 pub mod judge;
+pub mod met;
 pub mod rulebook;
+pub mod trace;
 pub mod undo;
 pub mod when;
 
 pub use index::{Candidates, Index, Indexes};
-pub use judge::{Case, NotJudged, judge};
+pub use judge::{Case, NotJudged, judge, judge_aloud};
 
 pub use rulebook::{
     Accrue, Age, Available, Bands, Base, Cap, Caps, Club, Condition, Discount, Earn, Enrol, Expiry,
     Fee, Give, HoldTerms, Identify, Most, Negative, PaidBy, Part, Payer, Per, Places, Purse,
-    RedeemTerms, Rounding, Rulebook, Share, Shop, Span, SpendAt, Split, Stack, Tier, Where, World,
+    RedeemTerms, Rounding, Rulebook, Said, Share, Shop, Span, SpendAt, Split, Stack, Tier, When,
+    Where, World,
 };
 pub use undo::{Undoing, undo};

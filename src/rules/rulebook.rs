@@ -135,9 +135,69 @@ pub enum Condition {
         at: Where,
     },
     /// All of at least one of these lists hold.
-    Any(Vec<Vec<Condition>>),
+    Any(Vec<When>),
     /// Not all of these hold.
-    Not(Vec<Condition>),
+    Not(When),
+}
+
+/// When a rule applies: all its conditions, and beside them what their author called things. Whoever judges reads the
+/// conditions alone.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct When {
+    all: Vec<Condition>,
+    said: Vec<Said>,
+}
+
+/// How a condition stands in its file.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Said {
+    /// Its key.
+    pub key: &'static str,
+    /// The names in it that were resolved away: of groups, shops, tiers, a season.
+    pub names: Vec<String>,
+    /// Its value as it is written.
+    pub text: String,
+    /// The named condition that it came from by `use`.
+    pub used: Option<String>,
+}
+
+impl When {
+    /// One condition more.
+    pub fn add(&mut self, condition: Condition, said: Said) {
+        self.all.push(condition);
+        self.said.push(said);
+    }
+
+    /// All conditions of a named one more.
+    pub fn add_used(&mut self, name: &str, other: &When) {
+        self.all.extend_from_slice(&other.all);
+        let used = other.said.iter().map(|said| Said {
+            used: Some(name.to_owned()),
+            ..said.clone()
+        });
+        self.said.extend(used);
+    }
+
+    /// Each condition with how it stands in its file.
+    pub fn told(&self) -> impl Iterator<Item = (&Condition, &Said)> {
+        self.all.iter().zip(&self.said)
+    }
+}
+
+impl From<Vec<Condition>> for When {
+    /// Conditions that stand in no file.
+    fn from(all: Vec<Condition>) -> When {
+        let said = vec![Said::default(); all.len()];
+        When { all, said }
+    }
+}
+
+impl std::ops::Deref for When {
+    type Target = [Condition];
+
+    fn deref(&self) -> &[Condition] {
+        &self.all
+    }
 }
 
 /// A span of days up to today, or all that was before it. One is what the other is not.
@@ -280,7 +340,7 @@ pub struct Discount {
     /// Its id.
     pub id: RuleId,
     /// When it applies.
-    pub when: Vec<Condition>,
+    pub when: When,
     /// What it gives.
     pub give: Give,
     /// At most this.
@@ -321,7 +381,7 @@ pub struct Accrue {
     /// Its id.
     pub id: RuleId,
     /// When it applies.
-    pub when: Vec<Condition>,
+    pub when: When,
     /// What it reckons of.
     pub base: Base,
     /// Where it goes.
@@ -482,8 +542,10 @@ pub enum Part {
 /// How a purchase is split.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Split {
+    /// Its name.
+    pub name: String,
     /// When it applies; the first split that does is taken.
-    pub when: Vec<Condition>,
+    pub when: When,
     /// What the percents are taken of.
     pub of: Base,
     /// Who gets what, in file order. Exactly one is the rest, or the percents are 100 %.

@@ -31,7 +31,7 @@ impl<'a> Circumstances<'a> {
         all.iter().all(|condition| self.meets(condition))
     }
 
-    fn meets(&self, condition: &'a Condition) -> bool {
+    pub(super) fn meets(&self, condition: &'a Condition) -> bool {
         match condition {
             Condition::Amount { min, max } => (*min..=*max).contains(&self.bill),
             Condition::Shops(shops) => shops.binary_search(&self.shop).is_ok(),
@@ -75,7 +75,7 @@ impl<'a> Circumstances<'a> {
 
 impl<'a> Circumstances<'a> {
     /// His purchases there up to today, oldest first.
-    fn visits(&self, at: &'a Where) -> impl Iterator<Item = VisitDay> + 'a {
+    pub(super) fn visits(&self, at: &'a Where) -> impl Iterator<Item = VisitDay> + 'a {
         let (here, today) = (self.shop, self.local.day);
         let counts = move |visit: &VisitDay| {
             visit.day <= today
@@ -89,7 +89,7 @@ impl<'a> Circumstances<'a> {
     }
 
     /// How often he bought there in the window that today is in, before this purchase.
-    fn times(&self, window: Window, at: &'a Where) -> u64 {
+    pub(super) fn times(&self, window: Window, at: &'a Where) -> u64 {
         let first = window.first(self.local.day);
         let visits = self.visits(at).filter(|visit| visit.day >= first);
         visits.map(|visit| u64::from(visit.times)).sum()

@@ -1,0 +1,259 @@
+//! What a judgement tells on its way, for whoever wants to know why. The judge is compiled once for nobody, where
+//! telling is nothing, and once for a listener: what is heard is what was judged.
+
+use std::cell::RefCell;
+
+use crate::ledger::{LotTerms, Party, TierId, Who};
+use crate::rules::met::Asked;
+use crate::rules::when::Circumstances;
+use crate::rules::{Cap, Case};
+use crate::terms::{Overflow, PurseId, Rials, RuleId, ShopId, Times};
+
+/// Who listens to a judgement.
+pub trait Trace {
+    /// It begins: this is what the conditions of all rules look at.
+    fn begins(&self, case: &Case<'_>, seen: &Circumstances<'_>);
+    /// Something was found or decided. The closure is not called where nobody listens.
+    fn hear(&self, fact: impl FnOnce() -> Fact);
+}
+
+/// Nobody listens.
+#[derive(Clone, Copy, Debug)]
+pub struct Deaf;
+
+impl Trace for Deaf {
+    #[inline(always)]
+    fn begins(&self, _: &Case<'_>, _: &Circumstances<'_>) {}
+    #[inline(always)]
+    fn hear(&self, _: impl FnOnce() -> Fact) {}
+}
+
+/// An amount before it was rounded: `over` ÷ `under`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Exact {
+    /// Above the line.
+    pub over: i128,
+    /// Below the line; above zero.
+    pub under: i128,
+}
+
+impl Exact {
+    /// `amount × a × b ÷ (c × d)`.
+    pub fn of(amount: i64, (a, c): (i64, i64), (b, d): (i64, i64)) -> Result<Exact, Overflow> {
+        let over = i128::from(amount)
+            .checked_mul(i128::from(a))
+            .and_then(|x| x.checked_mul(i128::from(b)))
+            .ok_or(Overflow)?;
+        let under = i128::from(c.max(1)) * i128::from(d.max(1));
+        Ok(Exact { over, under })
+    }
+
+    /// Rounded down (S2).
+    pub fn down(self) -> Result<i64, Overflow> {
+        i64::try_from(self.over.div_euclid(self.under)).map_err(|_| Overflow)
+    }
+}
+
+/// One thing that was found or decided, in the order of the judgement.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Fact {
+    /// The conditions of a rule hold, and it was its turn.
+    Applies(RuleId),
+    /// What a discount is worth, before its caps.
+    Worth {
+        /// Which rule.
+        rule: RuleId,
+        /// Before it was rounded and held against its most.
+        exact: Exact,
+        /// After that.
+        amount: Rials,
+    },
+    /// What a rule would earn, before its caps, in smallest units of its purse.
+    Earning {
+        /// Which rule.
+        rule: RuleId,
+        /// What it reckons of.
+        base: Rials,
+        /// What its earning is multiplied by.
+        times: Times,
+        /// Before it was rounded.
+        exact: Exact,
+        /// After that.
+        amount: i64,
+    },
+    /// What a cap of a rule has room for.
+    CapRoom {
+        /// Which rule.
+        rule: RuleId,
+        /// The cap.
+        cap: Cap,
+        /// Whom it counts for here.
+        who: Who,
+        /// What was counted in its window before this purchase: units, or times.
+        used: i64,
+        /// What is left of it: units, or times.
+        left: i64,
+    },
+    /// What all caps of a rule leave of what it would give.
+    AfterCaps {
+        /// Which rule.
+        rule: RuleId,
+        /// Before them.
+        before: i64,
+        /// After them.
+        after: i64,
+    },
+    /// A rule gives, after stacking: rials of discount, or units of its purse.
+    Gives {
+        /// Which rule.
+        rule: RuleId,
+        /// How much.
+        amount: i64,
+    },
+    /// The club's part of the discount that a rule gives; the rest is the shop's.
+    ClubPart {
+        /// Which rule.
+        rule: RuleId,
+        /// How much.
+        amount: Rials,
+    },
+    /// The most that may be redeemed of this bill.
+    RedeemLimit {
+        /// The bill after discount.
+        of: Rials,
+        /// The share of it.
+        share: Rials,
+        /// What he redeemed today before, where a maximum a day counts it.
+        used: Option<Rials>,
+        /// What is allowed of both.
+        limit: Rials,
+    },
+    /// What a purse that may pay here holds.
+    Holds {
+        /// Which purse.
+        purse: PurseId,
+        /// At which shop, for merchant credit.
+        shop: Option<ShopId>,
+        /// What can be spent of it, in smallest units.
+        amount: i64,
+        /// In rials.
+        worth: Rials,
+    },
+    /// A purse paid; the lots stand in the effects.
+    Spent {
+        /// Which purse.
+        purse: PurseId,
+        /// At which shop, for merchant credit.
+        shop: Option<ShopId>,
+        /// What it took, in smallest units.
+        charge: i64,
+        /// What that paid.
+        rials: Rials,
+        /// What the charge was worth above that; the club's.
+        odd: Rials,
+        /// Whether the member owes it, because the purse did not have it.
+        owed: bool,
+    },
+    /// What the bank card pays.
+    CardPays(Rials),
+    /// An earning was booked.
+    Booked {
+        /// By which rule.
+        rule: RuleId,
+        /// The terms of its lot.
+        terms: LotTerms,
+        /// What of it paid an old debt at once.
+        repaid: i64,
+    },
+    /// An earning would be dead on the day it is earned: it is not booked.
+    DeadAtOnce(RuleId),
+    /// The shop pays for an earning.
+    Funded {
+        /// Which rule's.
+        rule: RuleId,
+        /// What it is worth.
+        worth: Rials,
+        /// What the shop pays of that.
+        cost: Rials,
+    },
+    /// This split is taken, by its place among those of the club; and what the shop is owed before it.
+    Split {
+        /// Its place.
+        at: usize,
+        /// What percents are taken of.
+        of: Rials,
+        /// What the shop is owed.
+        owed: Rials,
+    },
+    /// A part of the split.
+    Part {
+        /// Whose.
+        party: Party,
+        /// What its percent or fixed amount makes; what is left, for the rest.
+        wanted: Rials,
+        /// What it gets: less where the money did not reach.
+        amount: Rials,
+    },
+    /// A part that joins the rest, because it is too small or its party is not on file.
+    PartLeft {
+        /// Whose.
+        party: Party,
+        /// What it would have been.
+        amount: Rials,
+    },
+    /// The fee.
+    Fee {
+        /// What the percent is taken of.
+        of: Rials,
+        /// The percent of it.
+        share: Rials,
+        /// Held between least and most.
+        amount: Rials,
+    },
+}
+
+/// What somebody heard who listened to everything.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Heard {
+    /// The bill.
+    pub bill: Rials,
+    /// The member's tier.
+    pub tier: Option<TierId>,
+    /// For every discount of the club, in file order: each condition with what it met.
+    pub discounts: Vec<Vec<Asked>>,
+    /// The same for accruals.
+    pub accruals: Vec<Vec<Asked>>,
+    /// The same for splits.
+    pub splits: Vec<Vec<Asked>>,
+    /// What was found and decided, in order.
+    pub facts: Vec<Fact>,
+}
+
+/// Listens to everything.
+#[derive(Debug, Default)]
+pub struct Listener(RefCell<Heard>);
+
+impl Listener {
+    /// What it heard.
+    pub fn heard(self) -> Heard {
+        self.0.into_inner()
+    }
+}
+
+impl Trace for Listener {
+    fn begins(&self, case: &Case<'_>, seen: &Circumstances<'_>) {
+        let club = case.club;
+        *self.0.borrow_mut() = Heard {
+            bill: seen.bill,
+            tier: seen.tier,
+            discounts: club.discounts.iter().map(|r| seen.ask(&r.when)).collect(),
+            accruals: club.accruals.iter().map(|r| seen.ask(&r.when)).collect(),
+            splits: club.splits.iter().map(|s| seen.ask(&s.when)).collect(),
+            facts: Vec::new(),
+        };
+    }
+
+    fn hear(&self, fact: impl FnOnce() -> Fact) {
+        self.0.borrow_mut().facts.push(fact());
+    }
+}
