@@ -148,7 +148,7 @@ pub(super) fn names() -> Names {
     }
     for (id, name) in ["morning-5", "base", "saving"].iter().enumerate() {
         names.put(Named::Rule {
-            id: RuleId(id as u16),
+            id: RuleId(id as u32),
             club,
             name: (*name).to_owned(),
         });

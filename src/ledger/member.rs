@@ -92,13 +92,13 @@ struct Packed {
     usable_from: i64,
     amount: i64,
     id: u32,
-    booked: i32,
     /// [`NEVER`]: it does not expire.
     dies: i32,
     /// [`NO_SHOP`]: none.
     shop: u32,
-    /// [`NONE`]: none.
-    rule: u16,
+    /// [`NO_RULE`]: none.
+    rule: Three,
+    booked: Three,
     purse: u16,
     /// The event it waits for; [`NONE`]: none.
     until: u16,
@@ -106,6 +106,22 @@ struct Packed {
     lapses: i16,
 }
 
+/// A number of 24 bits, lowest byte first.
+type Three = [u8; 3];
+
+fn three(number: u32) -> Three {
+    let [a, b, c, _] = number.to_le_bytes();
+    [a, b, c]
+}
+
+fn number([a, b, c]: Three) -> u32 {
+    u32::from_le_bytes([a, b, c, 0])
+}
+
+/// Days are counted from here: all of them from the year 0 to 45,000 have 24 bits.
+const FIRST_DAY: i32 = -719_528;
+/// The last id of 24 bits is given to nothing.
+const NO_RULE: u32 = (1 << 24) - 1;
 const NEVER: i32 = i32::MAX;
 const NO_SHOP: u32 = u32::MAX;
 /// The last id of 16 bits is given to nothing.
@@ -120,10 +136,10 @@ impl Packed {
             usable_from: lot.terms.usable_from.0,
             amount: lot.amount,
             id: lot.id.0,
-            booked: lot.terms.booked.0,
+            booked: three((lot.terms.booked.0.saturating_sub(FIRST_DAY)).max(0) as u32),
             dies: lot.terms.dies.map_or(NEVER, |day| day.0),
             shop: shop.map_or(NO_SHOP, |shop| shop.0),
-            rule: lot.terms.rule.map_or(NONE, |rule| rule.0),
+            rule: three(lot.terms.rule.map_or(NO_RULE, |rule| rule.0)),
             purse: purse.0,
             until: lot.terms.hold.map_or(NONE, |hold| hold.until.0),
             lapses: lapses.clamp(i16::MIN.into(), i16::MAX.into()) as i16,
@@ -131,19 +147,21 @@ impl Packed {
     }
 
     fn held(self) -> HeldLot {
+        let rule = number(self.rule);
+        let booked = Day(FIRST_DAY + number(self.booked) as i32);
         HeldLot {
             purse: PurseId(self.purse),
             shop: self.at(),
             lot: Lot {
                 id: LotId(self.id),
                 terms: LotTerms {
-                    rule: (self.rule != NONE).then_some(RuleId(self.rule)),
-                    booked: Day(self.booked),
+                    rule: (rule != NO_RULE).then_some(RuleId(rule)),
+                    booked,
                     usable_from: Moment(self.usable_from),
                     dies: (self.dies != NEVER).then_some(Day(self.dies)),
                     hold: (self.until != NONE).then_some(Hold {
                         until: EventId(self.until),
-                        lapses: Day(self.booked).plus(self.lapses.into()),
+                        lapses: booked.plus(self.lapses.into()),
                     }),
                 },
                 amount: self.amount,
@@ -448,7 +466,7 @@ mod tests {
                 Some(hold(-8)),
             ),
             (
-                Some(RuleId(u16::MAX - 1)),
+                Some(RuleId((1 << 24) - 2)),
                 Some(Day(20_780)),
                 Some(ShopId(70_000)),
                 Some(hold(3_661)),

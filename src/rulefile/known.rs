@@ -216,7 +216,7 @@ impl<'n> Ids<'n> {
     pub(super) fn rule(&mut self, club: ClubId, name: &str) -> RuleId {
         let known = self.names.rule_id(club, name);
         let id =
-            known.unwrap_or_else(|| RuleId(small(&mut self.next.rule, "rules", &mut self.full)));
+            known.unwrap_or_else(|| RuleId(rule(&mut self.next.rule, "rules", &mut self.full)));
         self.keep(Named::Rule {
             id,
             club,
@@ -275,6 +275,16 @@ fn small(next: &mut usize, kind: &'static str, full: &mut Option<&'static str>) 
         *full = Some(kind);
         0
     })
+}
+
+/// Lots keep their rule in 24 bits, and the last of them says that there is none.
+fn rule(next: &mut usize, kind: &'static str, full: &mut Option<&'static str>) -> u32 {
+    let id = large(next, kind, full);
+    if id < (1 << 24) - 1 {
+        return id;
+    }
+    *full = Some(kind);
+    0
 }
 
 fn large(next: &mut usize, kind: &'static str, full: &mut Option<&'static str>) -> u32 {

@@ -44,8 +44,8 @@ id!(
     PurseId(u16)
 );
 id!(
-    /// A rule of a club file, kept over rule sets as long as its name lives.
-    RuleId(u16)
+    /// A rule of a club file, kept over rule sets as long as its name lives; below 16,777,215.
+    RuleId(u32)
 );
 id!(
     /// An acquirer: the institution whose POS network sent the message.
