@@ -12,6 +12,7 @@ mod fields;
 mod ledger;
 mod line;
 mod pos;
+mod rules;
 mod serve;
 mod settle;
 
@@ -34,6 +35,7 @@ use crate::source::Faults;
     after_help = "Examples:
   clubswitch serve                        run with conf/clubswitch.toml, or with what is built in
   clubswitch check                        tell every fault of configuration, dialects and rules
+  clubswitch rules check conf/rules       tell every fault of a folder of rule files
   clubswitch describe --list              name the dialects
   clubswitch describe --dialect auto FILE find out what a capture is
   clubswitch pos echo                     ask the running switch something, as a terminal does
@@ -58,6 +60,7 @@ enum Command {
     Pos(Box<pos::Args>),
     Settle(settle::Args),
     Ledger(ledger::Args),
+    Rules(rules::Args),
     Demo(demo::Args),
 }
 
@@ -93,6 +96,7 @@ pub fn run() -> ExitCode {
         Command::Pos(args) => pos::run(&args),
         Command::Settle(args) => settle::run(&args),
         Command::Ledger(args) => ledger::run(&args),
+        Command::Rules(args) => rules::run(&args),
         Command::Demo(args) => demo::run(&args),
     };
     match done {

@@ -209,7 +209,7 @@ fn check(words: &[&str], status: i32, says: &str) {
 #[test]
 fn every_command_teaches() {
     for command in [
-        "serve", "check", "describe", "encode", "pos", "settle", "ledger", "demo",
+        "serve", "check", "describe", "encode", "pos", "settle", "ledger", "rules", "demo",
     ] {
         check(&[command, "--help"], 0, "Examples:");
         check(&[command, "--help"], 0, "Exit status:");
@@ -566,6 +566,59 @@ fn a_small_demo_adds_up() {
     );
     let again = run(dir.path(), &["demo", "--keep", "day"]);
     assert_eq!(again.status.code(), Some(2), "{}", err(&again));
+}
+
+#[test]
+fn a_folder_of_rules_is_checked_by_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let status = |words: &[&str]| {
+        let output = run(dir.path(), words);
+        (output.status.code(), out(&output), err(&output))
+    };
+    let good = fixture("rules-good");
+    let told = status(&["rules", "check", &good]);
+    assert_eq!(
+        told,
+        (
+            Some(0),
+            "no fault: rules of 1 club\n".to_owned(),
+            String::new()
+        )
+    );
+    let world = fs::read_to_string(format!("{good}/world/shared.toml")).unwrap();
+    fs::create_dir_all(dir.path().join("bad/world")).unwrap();
+    fs::write(
+        dir.path().join("bad/world/shared.toml"),
+        format!("{world}\n[persn.x]\n"),
+    )
+    .unwrap();
+    let (code, told, words) = status(&["rules", "check", "bad"]);
+    assert_eq!((code, &*told), (Some(2), ""));
+    assert!(
+        words.contains("--> world/shared.toml:36:2") && words.contains("did you mean \"person\"?"),
+        "{words}"
+    );
+    let (code, told, _) = status(&["rules", "check", "bad", "--json"]);
+    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(code, Some(2));
+    assert_eq!(
+        (&told["errors"], &told["faults"][0]["line"]),
+        (&1.into(), &36.into())
+    );
+    // A note is an error only to who asks.
+    let split = "[[split]]\nname = \"x\"\npart = [{ to = \"merchant\", rest = true }]\n";
+    for folder in ["world", "clubs"] {
+        fs::create_dir_all(dir.path().join("noted").join(folder)).unwrap();
+    }
+    fs::write(dir.path().join("noted/world/shared.toml"), &world).unwrap();
+    let club = fs::read_to_string(format!("{good}/clubs/tulip.toml")).unwrap();
+    fs::write(
+        dir.path().join("noted/clubs/tulip.toml"),
+        format!("{club}\n{split}"),
+    )
+    .unwrap();
+    assert_eq!(status(&["rules", "check", "noted"]).0, Some(0));
+    assert_eq!(status(&["rules", "check", "noted", "--strict"]).0, Some(1));
 }
 
 #[test]

@@ -1,0 +1,95 @@
+//! `rules check`: every fault of a folder of rule files, with its place and its mend.
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use crate::cli::Failure;
+use crate::config::Config;
+use crate::ledger::Names;
+use crate::rulefile;
+use crate::serve::rules;
+use crate::source::{Fault, Faults, Severity};
+
+/// Check a folder of rule files.
+///
+/// Tells every fault of every file at once, each with file, line, column and a cure. Errors stop a load, notes do not.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  clubswitch rules check                 the rules that the configuration names
+  clubswitch rules check new-rules
+  clubswitch rules check new-rules --strict
+  clubswitch rules check new-rules --json
+
+Exit status: 0 no fault, 1 there are notes and --strict was asked for, 2 errors.")]
+pub(super) struct Args {
+    /// The folder, with world/ and clubs/ in it; left out, the one that the configuration names
+    dir: Option<PathBuf>,
+    /// Exit with 1 when there are notes
+    #[arg(long)]
+    strict: bool,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+    /// The configuration file; conf/clubswitch.toml where it is there, else the one built in
+    #[arg(long, value_name = "FILE", conflicts_with = "dir")]
+    config: Option<PathBuf>,
+}
+
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    let names = Names::default();
+    let loaded = match &args.dir {
+        Some(dir) => rulefile::load(dir, &names),
+        None => rules::load(&Config::find(args.config.as_deref())?, &names),
+    };
+    let clubs = loaded.as_ref().map_or(0, |set| set.rulebook.clubs.len());
+    let faults = match loaded {
+        Ok(loaded) => loaded.notes,
+        Err(faults) => faults,
+    };
+    let (errors, notes) = (faults.errors(), faults.notes());
+    if args.json {
+        let list: Vec<Value> = faults.0.iter().map(fault).collect();
+        anstream::println!(
+            "{}",
+            json!({ "errors": errors, "notes": notes, "faults": list })
+        );
+    }
+    if errors > 0 {
+        return Err(match args.json {
+            true => Failure::Usage(format!("{errors} errors in the rule files")),
+            false => faults.into(),
+        });
+    }
+    if !args.json {
+        show(&faults);
+        let s = if clubs == 1 { "" } else { "s" };
+        anstream::println!("no fault: rules of {clubs} club{s}");
+    }
+    match notes > 0 && args.strict {
+        true => Err(Failure::Off(format!("{notes} notes in the rule files"))),
+        false => Ok(()),
+    }
+}
+
+/// Notes, on the way out: what was asked for went well.
+fn show(notes: &Faults) {
+    for note in &notes.0 {
+        anstream::eprintln!("{}", note.drawn(true));
+    }
+}
+
+/// A fault for other programs: line and column count from 1, the column as displayed; 0 is the file as a whole.
+fn fault(fault: &Fault) -> Value {
+    json!({
+        "code": fault.code,
+        "severity": match fault.severity { Severity::Error => "error", Severity::Note => "note" },
+        "file": fault.place.source.name,
+        "line": fault.place.line(),
+        "column": fault.place.column(),
+        "title": fault.title,
+        "label": fault.label,
+        "why": fault.why,
+        "mend": fault.mend,
+    })
+}
