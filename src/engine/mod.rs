@@ -8,6 +8,7 @@ mod open;
 mod purchase;
 pub mod recent;
 mod reversal;
+mod sets;
 
 use std::cell::OnceCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -25,6 +26,8 @@ pub use event::Happened;
 pub use open::{Opening, OpeningError, OpeningLot, OpeningMember};
 pub use recent::Group;
 use recent::Recent;
+use sets::{Armed, numbered};
+pub use sets::{Load, Order};
 
 /// What the engine holds itself to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -128,8 +131,10 @@ pub enum How {
 pub enum Act {
     /// The business day of one acquirer, or of all, ends now.
     TurnDay(Option<AcquirerId>),
-    /// A rule set comes into force; its names must have been compiled against [`Engine::names`].
+    /// A rule set comes into force by a start; its names must have been compiled against [`Engine::names`].
     LoadRules(Arc<Rulebook>),
+    /// Something is done with a rule set.
+    Order(Order),
     /// Members and balances are opened.
     Open(Opening),
     /// Something happened that a member's earnings may wait for.
@@ -142,6 +147,28 @@ pub enum ActError {
     /// The rule set was compiled against other names.
     #[error("the rule set was compiled against an older table of names; compile it again")]
     StaleNames,
+    /// There is no set of that number.
+    #[error("there is no rule set {0}")]
+    NoSet(SetNumber),
+    /// It is or was in force, or was taken back.
+    #[error("rule set {0} does not wait any more")]
+    NotWaiting(SetNumber),
+    /// No club of it asks for two persons.
+    #[error("rule set {0} needs no approval: it waits for its hour")]
+    NeedsNoApproval(SetNumber),
+    /// Somebody has done so.
+    #[error("rule set {0} was approved already, by {1}")]
+    Approved(SetNumber, String),
+    /// Two persons are wanted.
+    #[error(
+        "{0} has loaded rule set {1}: somebody else has to approve it, two persons are asked for"
+    )]
+    SamePerson(String, SetNumber),
+    /// Two persons are wanted, and it is no person who acts.
+    #[error(
+        "a club asks for two persons (approve = \"two-persons\"): let one load it with `clubswitch rules load`, and another approve it"
+    )]
+    NobodyKnown,
     /// There is no such acquirer, or none at all yet.
     #[error("no acquirer has sent anything yet: there is no day to turn")]
     NoAcquirer,
@@ -162,6 +189,8 @@ pub struct Engine {
     rules: Arc<Rulebook>,
     /// Sets that were in force before, for advices of that time.
     older: Vec<Arc<Rulebook>>,
+    /// Sets that wait for nothing but their hour, in the order of their hours.
+    armed: Vec<Armed>,
     limits: Limits,
     recent: Recent,
     group: Group,
@@ -225,8 +254,9 @@ impl Engine {
         let group = Group::beginning(book.sequence().next());
         let number = book.rule_set().map_or(SetNumber(0), |set| set.number);
         Engine {
-            rules: numbered(&rules, number),
+            rules: numbered(rules, number),
             older: Vec::new(),
+            armed: Vec::new(),
             book,
             limits,
             recent: Recent::holding(limits.recent_entries),
@@ -235,14 +265,9 @@ impl Engine {
         }
     }
 
-    /// Brings sets that were in force before; the book says which is whose by their hash.
+    /// Brings sets that were in force before, each under its number.
     pub fn bring_older(&mut self, sets: Vec<Arc<Rulebook>>) {
-        for set in sets {
-            let known = self.book.rule_sets().iter();
-            if let Some(known) = known.rev().find(|known| known.sha256 == set.sha256) {
-                self.older.push(numbered(&set, known.number));
-            }
-        }
+        self.older.extend(sets);
     }
 
     /// The book as of the last decision.
@@ -285,7 +310,7 @@ impl Engine {
     /// Decides one request. `brought` is what an earlier [`Decision::Needs`] asked for.
     pub fn decide(&mut self, request: &Request, brought: &Brought, now: Moment) -> Decision {
         let now = now.max(self.book.at());
-        self.turn_days_by_clock(now);
+        self.due_by_clock(now);
         let asked = &request.asked;
         let known = self.book.names().acquirer_id(&request.acquirer);
         let Some(acquirer) = known.or_else(|| self.next_acquirer()) else {
@@ -345,14 +370,24 @@ impl Engine {
         let now = now.max(self.book.at());
         match act {
             Act::TurnDay(acquirer) => self.turn_days(acquirer, now),
-            Act::LoadRules(rules) => self.load_rules(&rules, now),
+            Act::LoadRules(rules) => self.load_rules(rules, now),
+            Act::Order(order) => self.order(order, now),
             Act::Open(opening) => Ok(self.open(&opening, now)?),
             Act::Event(happened) => self.event(happened, now),
         }
     }
 
-    /// Turns every day that the clock has passed. The deciding thread calls it also when nobody asks.
-    pub fn turn_days_by_clock(&mut self, now: Moment) {
+    /// Does what the clock says: puts rule sets in force whose hour has come, and turns days. The deciding thread calls it also when
+    /// nobody asks.
+    pub fn due_by_clock(&mut self, now: Moment) {
+        if self.armed.first().is_some_and(|armed| armed.at() <= now) {
+            self.put_due_in_force(now);
+        }
+        self.turn_days_by_clock(now);
+    }
+
+    /// Turns every day that the clock has passed.
+    fn turn_days_by_clock(&mut self, now: Moment) {
         if now < self.next_cut_over {
             return;
         }
@@ -446,33 +481,6 @@ impl Engine {
         };
         let number = self.rules.number;
         self.enter(input, Effects::none(), Some(acquirer), opened, now, number);
-    }
-
-    fn load_rules(&mut self, rules: &Arc<Rulebook>, now: Moment) -> Result<Sequence, ActError> {
-        let mut names = (**self.book.names()).clone();
-        for named in &rules.names {
-            if !names.takes(named) {
-                return Err(ActError::StaleNames);
-            }
-            names.put(named.clone());
-        }
-        let number = SetNumber(self.book.rule_set().map_or(0, |set| set.number.0) + 1);
-        let before = std::mem::replace(&mut self.rules, numbered(rules, number));
-        self.older.push(before);
-        self.next_cut_over = Moment(i64::MIN);
-        let effects = Effects {
-            names: rules.names.clone(),
-            ..Effects::none()
-        };
-        let input = Input::RulesLoaded {
-            number,
-            sha256: rules.sha256,
-        };
-        let day = self.day_by_clock(now);
-        Ok(self
-            .enter(input, effects, None, day, now, number)
-            .head
-            .sequence)
     }
 
     /// The one place where an entry comes to be: it is applied and goes into the group. Gives it back.
@@ -595,19 +603,6 @@ impl Engine {
         Ok(None)
     }
 
-    /// The rule set that was in force at a moment; the one in force now where that one is not at hand.
-    fn rules_at(&self, local: Local) -> Arc<Rulebook> {
-        let at = self.rules.world.zone.moment(local);
-        let sets = self.book.rule_sets();
-        let then = sets.partition_point(|set| set.from <= at);
-        let hash = sets.get(then.saturating_sub(1)).map(|set| set.sha256);
-        std::iter::once(&self.rules)
-            .chain(&self.older)
-            .find(|set| Some(set.sha256) == hash)
-            .unwrap_or(&self.rules)
-            .clone()
-    }
-
     /// The club that a message is for (S29), and the member that it names there: the club it names, else the first of the
     /// shop's clubs in which he is a member, else the first of them.
     fn club<'h>(&self, hand: &'h Hand<'_>, shop: &Shop) -> Option<(&'h Club, Option<MemberId>)> {
@@ -674,16 +669,6 @@ impl Engine {
 
 fn tell(told: Told, entry: Option<Sequence>, how: How) -> Decision {
     Decision::Tell(Answer { told, entry, how })
-}
-
-fn numbered(rules: &Arc<Rulebook>, number: SetNumber) -> Arc<Rulebook> {
-    if rules.number == number {
-        return Arc::clone(rules);
-    }
-    Arc::new(Rulebook {
-        number,
-        ..(**rules).clone()
-    })
 }
 
 /// The category of a purchase: what the message says, else what the shop is.

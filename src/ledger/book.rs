@@ -9,24 +9,17 @@ use crate::ledger::caps::{CapKey, Tally};
 use crate::ledger::finding::{Items, decisive};
 use crate::ledger::member::Member;
 use crate::ledger::memory::Memory;
+use crate::ledger::sets::Done;
 use crate::ledger::shards::{Sharded, Shards};
 use crate::ledger::table::Table;
-use crate::ledger::{Account, Entry, Input, MemberChange, Names, Posting, PurseKey, finding::Item};
+use crate::ledger::{
+    Account, By, Entry, Head, Input, MemberChange, Names, Posting, PurseKey, RuleSet, RuleSets,
+    SetContents, SetStep, finding::Item,
+};
 use crate::terms::person::Identity;
 use crate::terms::{
     AcquirerId, ClubId, Day, Map, MemberId, Moment, Sequence, SetNumber, Token, UnitId,
 };
-
-/// A rule set as the book knows it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct RuleSet {
-    /// Its number.
-    pub number: SetNumber,
-    /// SHA-256 over its files.
-    pub sha256: [u8; 32],
-    /// When it came into force.
-    pub from: Moment,
-}
 
 /// The book. What decides is here; what is only looked up is in the store.
 #[derive(Debug)]
@@ -52,7 +45,7 @@ pub struct Pages {
     pub(super) in_debts: Vec<i64>,
     pub(super) in_accounts: Vec<i64>,
     pub(super) days: Vec<Day>,
-    pub(super) rule_sets: Vec<RuleSet>,
+    pub(super) sets: Arc<RuleSets>,
     pub(super) opened: Arc<Map<[u8; 32], (u32, u32)>>,
 }
 
@@ -142,7 +135,7 @@ impl Pages {
             in_debts: Vec::new(),
             in_accounts: Vec::new(),
             days: Vec::new(),
-            rule_sets: Vec::new(),
+            sets: Arc::default(),
             opened: Arc::default(),
         }
     }
@@ -274,13 +267,13 @@ impl Pages {
     }
 
     /// The rule set in force.
-    pub fn rule_set(&self) -> Option<RuleSet> {
-        self.rule_sets.last().copied()
+    pub fn rule_set(&self) -> Option<&RuleSet> {
+        self.sets.now()
     }
 
-    /// Every rule set that ever was in force, oldest first.
-    pub fn rule_sets(&self) -> &[RuleSet] {
-        &self.rule_sets
+    /// Every rule set.
+    pub fn rule_sets(&self) -> &RuleSets {
+        &self.sets
     }
 
     /// Of an opening file with this SHA-256: how many of its members are booked, of how many.
@@ -407,11 +400,21 @@ impl Pages {
             Input::DayTurned {
                 acquirer, opened, ..
             } => self.turn_day(*acquirer, *opened),
-            Input::RulesLoaded { number, sha256 } => self.rule_sets.push(RuleSet {
-                number: *number,
-                sha256: *sha256,
-                from: entry.head.at,
-            }),
+            Input::RulesLoaded { number, sha256 } => {
+                let contents = SetContents {
+                    sha256: *sha256,
+                    clubs: 0,
+                    rules: 0,
+                };
+                let step = SetStep::InForce { contents };
+                self.set_step(&entry.head, *number, step, By::switch("start"), "");
+            }
+            Input::Rules {
+                number,
+                step,
+                by,
+                why,
+            } => self.set_step(&entry.head, *number, *step, by.clone(), why),
             Input::Opened {
                 sha256, done, of, ..
             } => {
@@ -419,6 +422,15 @@ impl Pages {
             }
             Input::Request(_) | Input::Event { .. } => {}
         }
+    }
+
+    fn set_step(&mut self, head: &Head, number: SetNumber, step: SetStep, by: By, why: &str) {
+        let done = Done {
+            by,
+            at: head.at,
+            why: why.to_owned(),
+        };
+        Arc::make_mut(&mut self.sets).take(head, number, step, done);
     }
 
     fn member_mut(&mut self, id: MemberId) -> &mut Member {

@@ -1,4 +1,4 @@
-//! A book as bytes, for a snapshot, and back. Format 3: sections of blocks, each block a length (four bytes, little-endian) and whole
+//! A book as bytes, for a snapshot, and back. Format 4: sections of blocks, each block a length (four bytes, little-endian) and whole
 //! records of at most about a mebibyte, so that neither side ever holds more than a block; a block of no bytes ends a section.
 //! Equal books give equal bytes.
 
@@ -7,16 +7,16 @@ use std::sync::Arc;
 
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::ledger::book::{Book, Pages, RuleSet};
+use crate::ledger::book::{Book, Pages};
 use crate::ledger::caps::{CapKey, Tally};
 use crate::ledger::member::Member;
 use crate::ledger::memory::{Kept, Memory};
 use crate::ledger::record::{BadRecord, Recorded};
-use crate::ledger::{Named, Names};
+use crate::ledger::{Named, Names, RuleSets};
 use crate::terms::{Moment, Sequence};
 
 /// The version of a book as bytes.
-const FORMAT: u8 = 3;
+const FORMAT: u8 = 4;
 /// A block is written when it has so many bytes.
 const BLOCK_BYTES: usize = 1 << 20;
 /// A block of more bytes than this is none of ours: one record is far smaller.
@@ -145,7 +145,7 @@ impl Pages {
             in_debts,
             in_accounts,
             days,
-            rule_sets,
+            sets,
             opened,
         } = self;
         blocks.put(&(*sequence, *at))?;
@@ -154,7 +154,8 @@ impl Pages {
         blocks.put(in_debts)?;
         blocks.put(in_accounts)?;
         blocks.put(days)?;
-        blocks.put(rule_sets)?;
+        blocks.put(&sets.in_force)?;
+        blocks.put(&sets.aside)?;
         let mut files: Vec<([u8; 32], (u32, u32))> = opened.iter().map(|(k, v)| (*k, *v)).collect();
         files.sort_unstable();
         blocks.put(&files)?;
@@ -233,7 +234,10 @@ impl Sections<'_> {
             pages.in_debts = Recorded::take(from)?;
             pages.in_accounts = Recorded::take(from)?;
             pages.days = Recorded::take(from)?;
-            pages.rule_sets = Vec::<RuleSet>::take(from)?;
+            pages.sets = Arc::new(RuleSets {
+                in_force: Recorded::take(from)?,
+                aside: Recorded::take(from)?,
+            });
             let opened = Vec::<([u8; 32], (u32, u32))>::take(from)?;
             pages.opened = Arc::new(opened.into_iter().collect());
             head = Some((first, counts));
@@ -321,20 +325,5 @@ impl Sections<'_> {
                 take(&mut left)?;
             }
         }
-    }
-}
-
-impl Recorded for RuleSet {
-    fn put(&self, out: &mut Vec<u8>) {
-        self.number.put(out);
-        self.sha256.put(out);
-        self.from.put(out);
-    }
-    fn take(from: &mut &[u8]) -> Result<RuleSet, BadRecord> {
-        Ok(RuleSet {
-            number: Recorded::take(from)?,
-            sha256: Recorded::take(from)?,
-            from: Recorded::take(from)?,
-        })
     }
 }

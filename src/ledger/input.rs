@@ -1,6 +1,6 @@
 //! What is asked of the book. A [`Request`] is a message as the money wing understands it; of it only [`Asked`] is kept.
 
-use crate::ledger::EventId;
+use crate::ledger::{By, EventId, SetStep};
 use crate::terms::card::Token;
 use crate::terms::person::Identity;
 use crate::terms::{AcquirerId, Day, MemberId, Rials, SetNumber};
@@ -224,7 +224,7 @@ pub enum Input {
         /// The day that is open now.
         opened: Day,
     },
-    /// A rule set came into force.
+    /// A rule set came into force, as versions before [`Input::Rules`] wrote it.
     RulesLoaded {
         /// Its number.
         number: SetNumber,
@@ -250,5 +250,16 @@ pub enum Input {
         member: MemberId,
         /// Why an operator says so.
         reason: String,
+    },
+    /// Something was done with a rule set.
+    Rules {
+        /// Its number.
+        number: SetNumber,
+        /// What was done.
+        step: SetStep,
+        /// Who did it; of one that came into force by its hour or its approval: who loaded it.
+        by: By,
+        /// Why, as he said; may be empty.
+        why: String,
     },
 }

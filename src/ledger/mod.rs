@@ -15,12 +15,13 @@ pub mod names;
 pub mod posting;
 pub mod purchases;
 pub mod record;
+pub mod sets;
 mod shards;
 mod table;
 pub mod told;
 
 pub use account::{Account, PurseKey, PurseKind};
-pub use book::{Book, Pages, Remembering, RuleSet};
+pub use book::{Book, Pages, Remembering};
 pub use caps::{Counted, Used, Who, Window};
 pub use effects::{Effects, Exception, MemberChange, Visit};
 pub use entry::{Entry, Head};
@@ -34,5 +35,6 @@ pub use member::{Debt, HeldLot, Holding, Member};
 pub use names::{EventId, Named, Names, Party, TierId};
 pub use posting::{Posting, Reason};
 pub use purchases::VisitDay;
+pub use sets::{By, RuleSet, RuleSets, SetContents, SetStep};
 
 pub use told::{Told, Verdict};

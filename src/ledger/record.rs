@@ -3,11 +3,12 @@
 //! caps, and which of the lots are held; an entry that has neither is written as format 1. What an older version wrote stays
 //! readable.
 
+use crate::ledger::sets::Done;
 use crate::ledger::told::{PurseAmount, ToldBalance};
 use crate::ledger::{
-    Account, Asked, Counted, Effects, Entry, EventId, Exception, Function, Head, Hold, Input, Key,
-    Lot, LotId, LotMove, LotTerms, MemberChange, Mode, Named, OriginalRef, Party, Posting,
-    PurseKey, PurseKind, Reason, TierId, Told, Verdict, Visit, Who,
+    Account, Asked, By, Counted, Effects, Entry, EventId, Exception, Function, Head, Hold, Input,
+    Key, Lot, LotId, LotMove, LotTerms, MemberChange, Mode, Named, OriginalRef, Party, Posting,
+    PurseKey, PurseKind, Reason, RuleSet, SetContents, SetStep, TierId, Told, Verdict, Visit, Who,
 };
 use crate::terms::person::Identity;
 use crate::terms::{
@@ -390,10 +391,12 @@ recorded_structs! {
         function, mode, key, digest, processing, amount, currency, transmitted, rrn, mcc,
         last_four, bill, original,
     }
+    Done { by, at, why }
     Effects {
         told, club, shop, member, original, reverses, postings, lots, members, visit, names,
         exception,
     } + { counted }
+    By { name, uid }
     Counted { rule, who, window, day, late, unit, amount }
     Entry { head, input, effects }
     Head { sequence, at, business_day, acquirer, rule_set }
@@ -406,6 +409,10 @@ recorded_structs! {
     Posting { from, to, amount, unit, reason }
     PurseAmount { purse, amount, worth }
     PurseKey { member, purse, shop }
+    RuleSet {
+        number, sha256, clubs, rules, loaded, approval, approved, withdrawn, planned, from,
+    }
+    SetContents { sha256, clubs, rules }
     Told {
         verdict, pays, approval, rrn, member, discount, fee, redeemed, earned, split, rules,
         balances,
@@ -489,6 +496,7 @@ recorded_enums! {
         3 => RulesLoaded { number, sha256 },
         4 => Opened { reason, sha256, done, of },
         5 => Event { event, member, reason },
+        6 => Rules { number, step, by, why },
     }
     MemberChange ("a change of a member") {
         1 => Enrolled { member, club, joined, identities, marketer, introducer, tier },
@@ -537,6 +545,12 @@ recorded_enums! {
         10 => DebtBooked,
         11 => DebtPaid,
         12 => Opened,
+    }
+    SetStep ("what was done with a rule set") {
+        1 => Waits { contents, from, approval },
+        2 => Approved,
+        3 => Withdrawn,
+        4 => InForce { contents },
     }
     Who ("whom a cap counts for") {
         1 => Member(id),

@@ -83,6 +83,7 @@ pub(super) fn read<'f>(
     Some(Club {
         indexes: Indexes::new(&discounts, &accruals, &splits, shops),
         id: head.id,
+        two_persons: head.two_persons,
         name: head.name,
         places: head.places,
         identify: head.identify,
@@ -102,6 +103,7 @@ pub(super) fn read<'f>(
 
 /// What `[club]` says.
 struct Head {
+    two_persons: bool,
     id: ClubId,
     name: String,
     places: Places,
@@ -143,8 +145,11 @@ fn head<'f>(
             on_first_purchase: flag("on_first_purchase"),
         })
     });
+    let persons = [("one-person", false), ("two-persons", true)];
+    let two_persons = table.optional("approve", |value| value.one_of(&persons, &[]));
     let name = name?;
     Some(Head {
+        two_persons: two_persons.unwrap_or(false),
         id: ids.club(name, title?, alias?, iban?),
         name: name.to_owned(),
         places: places?,

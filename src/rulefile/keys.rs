@@ -116,7 +116,8 @@ pub static CLUB: Shape = shape("a club", "باشگاه", &[
     must("merchants", GROUPS, "the merchant groups where it works", "گروه‌های پذیرنده‌ای که باشگاه در آنها کار می‌کند"),
     may("identify_by", List(&OneOf(&["card", "mobile", "national-id", "club-number"], &["token"])), "by what a member may be named: card, mobile, national-id, club-number", "عضو با چه شناخته می‌شود: کارت، موبایل، کد ملی، شمارهٔ باشگاه"),
     may("enrol", Table(&ENROL), "how somebody becomes a member", "عضو شدن چگونه است"),
-], &["cards_per_member", "parent", "sub_of", "on_engine_failure", "approve"]);
+    may("approve", OneOf(&["one-person", "two-persons"], &[]), "who puts changed rules in force: whoever loads them, or one loads and another approves", "چه کسی قانون‌های تازه را به کار می‌اندازد: همان که بارگذاری می‌کند، یا یکی بارگذاری و دیگری تأیید می‌کند"),
+], &["cards_per_member", "parent", "sub_of", "on_engine_failure"]);
 
 /// `enrol` of a club.
 pub static ENROL: Shape = shape("the way to enrol", "شیوهٔ عضوگیری", &[

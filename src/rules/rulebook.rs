@@ -596,6 +596,8 @@ pub struct Identify {
 pub struct Club {
     /// Its id.
     pub id: ClubId,
+    /// One person alone cannot put a change of it in force.
+    pub two_persons: bool,
     /// Its name in messages (tag 16) and files.
     pub name: String,
     /// Its shops.
@@ -656,6 +658,11 @@ impl Purse {
 }
 
 impl Club {
+    /// How many rules it has: discounts, accruals, splits.
+    pub fn rules(&self) -> usize {
+        self.discounts.len() + self.accruals.len() + self.splits.len()
+    }
+
     /// A purse of this club.
     pub fn purse(&self, id: PurseId) -> Option<&Purse> {
         self.purses.iter().find(|purse| purse.id == id)

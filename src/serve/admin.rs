@@ -16,7 +16,8 @@ use tokio::net::UnixListener;
 use tokio::sync::{mpsc, watch};
 
 use super::listen::drained;
-use super::office::{Office, OfficeError};
+use super::office::{OfficeError, Opener};
+use super::people;
 use crate::cli::chain;
 use crate::config::admin_socket;
 
@@ -43,7 +44,7 @@ pub(super) fn bind(data: &Path) -> io::Result<UnixListener> {
 /// Answers until draining begins. Each command has an office of its own.
 pub(super) async fn serve(
     listener: UnixListener,
-    office: Arc<dyn Fn() -> Office + Send + Sync>,
+    office: Arc<Opener>,
     mut drain: watch::Receiver<bool>,
 ) {
     loop {
@@ -67,10 +68,8 @@ pub(super) async fn serve(
     }
 }
 
-async fn converse(
-    stream: tokio::net::UnixStream,
-    office: Arc<dyn Fn() -> Office + Send + Sync>,
-) -> io::Result<()> {
+async fn converse(stream: tokio::net::UnixStream, office: Arc<Opener>) -> io::Result<()> {
+    let by = people::peer(&stream.peer_cred()?);
     let (read, mut write) = stream.into_split();
     let mut read = BufReader::new(read);
     let mut line = Vec::new();
@@ -85,7 +84,7 @@ async fn converse(
         }
         let (tell, mut told) = mpsc::channel(LINES_MOST);
         let asked = std::mem::take(&mut line);
-        let office = Arc::clone(&office);
+        let (office, by) = (Arc::clone(&office), by.clone());
         let work = tokio::task::spawn_blocking(move || {
             let words = serde_json::from_slice::<Value>(&asked);
             drop(asked);
@@ -96,7 +95,7 @@ async fn converse(
             let last = match &words {
                 Ok(words) => {
                     let command = words["command"].as_str().unwrap_or_default();
-                    match office().carry_out(command, words, &mut progress) {
+                    match office(by).carry_out(command, words, &mut progress) {
                         Ok(result) => json!({ "result": result }),
                         Err(error) => json!({ "error": chain(&error) }),
                     }
@@ -182,7 +181,7 @@ mod tests {
             .unwrap();
         let answer = runtime.block_on(async {
             let (ours, theirs) = tokio::net::UnixStream::pair().unwrap();
-            tokio::spawn(converse(theirs, Arc::new(|| panic!("as wanted"))));
+            tokio::spawn(converse(theirs, Arc::new(|_| panic!("as wanted"))));
             let mut ours = BufReader::new(ours);
             ours.write_all(b"{\"command\": \"status\"}\n")
                 .await

@@ -12,16 +12,15 @@ use metrics::{counter, gauge};
 use serde_json::{Value, json};
 
 use super::commands::settle;
-use super::office::{Office, OfficeError};
+use super::office::{OfficeError, Opener};
 use crate::cli::chain;
+use crate::ledger::By;
 
 /// The first look after a start, and those after it.
 const FIRST: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_secs(600);
 /// How often it is seen whether a day was settled.
 const GLANCE: Duration = Duration::from_secs(1);
-
-type Opener = dyn Fn() -> Office + Send + Sync;
 
 /// Starts the thread. It ends when nobody else holds the office, and nobody waits for it: broken off anywhere, it goes on
 /// at the next start.
@@ -33,7 +32,8 @@ pub(super) fn start(office: &Arc<Opener>, data: &Path) -> io::Result<()> {
     let work = move || {
         let mut pause = FIRST;
         while let Some(open) = wait(&office, &settled, pause) {
-            match open().carry_out("ledger-archive", &json!({}), &mut |_| {}) {
+            match open(By::switch("archiver")).carry_out("ledger-archive", &json!({}), &mut |_| {})
+            {
                 Ok(done) => tell(&done),
                 Err(OfficeError::Stopped) => return,
                 Err(error) => tracing::warn!("closed days stay in the journal: {}", chain(&error)),

@@ -172,7 +172,7 @@ impl Decider {
     /// What is due without anybody asking: the business day, and a look at the disk.
     fn tick(&mut self) {
         if self.has_room().is_ok() {
-            self.engine.turn_days_by_clock(self.clock.now());
+            self.engine.due_by_clock(self.clock.now());
         }
     }
 

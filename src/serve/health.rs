@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::clock::Clock;
 use super::door::Door;
 use crate::journal::Room;
+use crate::terms::Moment;
 
 /// A round trip through decider and committer that takes longer counts as stuck.
 const STUCK: Duration = Duration::from_secs(10);
@@ -21,6 +22,8 @@ pub struct Health {
     /// The last round trip that came back.
     beat: Mutex<Option<Instant>>,
     imbalance: AtomicI64,
+    /// How the last load of rules went, and when; none since the start.
+    reload: Mutex<Option<(Option<String>, Moment)>>,
 }
 
 /// What there is to look at once the switch has started.
@@ -45,6 +48,18 @@ impl Health {
     /// By how much the book does not add up.
     pub(super) fn set_imbalance(&self, imbalance: i64) {
         self.imbalance.store(imbalance, Ordering::Relaxed);
+    }
+
+    /// Rules were loaded, or were not, with the reason.
+    pub(super) fn set_reload(&self, failed: Option<&str>, at: Moment) {
+        *self.last_reload() = Some((failed.map(str::to_owned), at));
+    }
+
+    /// How the last load of rules went; null where none was tried since the start.
+    pub fn reload(&self) -> Value {
+        self.last_reload().as_ref().map_or(Value::Null, |(failed, at)| {
+            json!({ "successful": failed.is_none(), "why": failed, "at_unix_s": at.seconds() })
+        })
     }
 
     /// The switch is about to end.
@@ -97,7 +112,11 @@ impl Health {
                 "unix_s": serving.clock.now().seconds(),
             })
         });
-        json!({ "ready": reasons.is_empty(), "reasons": reasons, "clock": clock })
+        json!({ "ready": reasons.is_empty(), "reasons": reasons, "clock": clock, "last_reload": self.reload() })
+    }
+
+    fn last_reload(&self) -> std::sync::MutexGuard<'_, Option<(Option<String>, Moment)>> {
+        self.reload.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn beat(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {

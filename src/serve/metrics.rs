@@ -16,7 +16,7 @@ use crate::exchange::{Counts, Dropped};
 use crate::journal::Appended;
 use crate::ledger::{Book, Function, Verdict};
 use crate::spec::Spec;
-use crate::terms::Map;
+use crate::terms::{Map, Moment};
 
 const SECONDS: [f64; 15] = [
     0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
@@ -123,6 +123,14 @@ pub(super) fn begin() -> Result<PrometheusHandle, BuildError> {
     describe_gauge!(
         "clubswitch_rule_set_number",
         "The number of the rule set in force"
+    );
+    describe_gauge!(
+        "clubswitch_config_last_reload_successful",
+        "1: the last load of rules, or the start, went well; 0: it had faults and the set before it runs on"
+    );
+    describe_gauge!(
+        "clubswitch_config_last_reload_timestamp_seconds",
+        "When rules were last loaded without a fault"
     );
     gauge!("clubswitch_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     Ok(handle)
@@ -304,7 +312,7 @@ pub(super) struct BookFigures {
     pub(super) imbalance: i64,
     accounts: usize,
     members: usize,
-    rule_set: Option<u32>,
+    pub(super) rule_set: Option<u32>,
     days: Vec<String>,
 }
 
@@ -337,6 +345,14 @@ impl BookFigures {
             gauge!("clubswitch_business_day_info", "date" => day.clone()).set(1.0);
         }
         shown.clone_from(&self.days);
+    }
+}
+
+/// Shows how the last load of rules went.
+pub(super) fn reloaded(well: bool, at: Moment) {
+    gauge!("clubswitch_config_last_reload_successful").set(f64::from(u8::from(well)));
+    if well {
+        gauge!("clubswitch_config_last_reload_timestamp_seconds").set(at.seconds() as f64);
     }
 }
 

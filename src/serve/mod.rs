@@ -25,6 +25,7 @@ pub mod logs;
 mod metrics;
 pub mod office;
 pub mod opening;
+mod people;
 pub mod pipeline;
 pub mod rules;
 mod run;

@@ -14,11 +14,14 @@ use super::committer::{Piece, pieces};
 use super::data::{self, Data, DataError};
 use super::door::Door;
 use super::health::Health;
-use super::rules;
+use super::{metrics, people, rules};
 use crate::config::Config;
-use crate::engine::Engine;
+use crate::engine::{Act, Engine};
 use crate::journal::{Archive, Journal, Reader, Segments};
 use crate::keys::TokenKey;
+use crate::ledger::By;
+use crate::rulefile::Loaded;
+use crate::rules::Rulebook;
 use crate::source::Faults;
 use crate::store::Store;
 use crate::terms::Moment;
@@ -31,6 +34,8 @@ pub struct Office {
     key: TokenKey,
     clock: Arc<Clock>,
     desk: Desk,
+    /// Who asks.
+    by: By,
 }
 
 /// The journal and its archive, for whoever does not append.
@@ -57,7 +62,12 @@ enum Desk {
 struct Closed {
     engine: Engine,
     journal: Journal,
+    /// What a start would keep and put in force.
+    start: Option<(Loaded, Option<Arc<Rulebook>>)>,
 }
+
+/// Opens an office of the running switch for whoever asks.
+pub(super) type Opener = dyn Fn(By) -> Office + Send + Sync;
 
 /// A command: its words and the progress it may tell, to its result.
 pub type Command = fn(&mut Office, &Value, &mut dyn FnMut(Value)) -> Result<Value, OfficeError>;
@@ -115,6 +125,7 @@ impl Office {
         clock: Arc<Clock>,
         door: Door,
         health: Arc<Health>,
+        by: By,
     ) -> Office {
         Office {
             config,
@@ -123,6 +134,7 @@ impl Office {
             key,
             clock,
             desk: Desk::Running { door, health },
+            by,
         }
     }
 
@@ -134,10 +146,9 @@ impl Office {
     pub fn open(config: Config) -> Result<Office, OfficeError> {
         let data = Data::open(&config, None)?;
         let papers = Papers::of(&data);
-        let loaded = rules::load(&config, data.book.names()).map_err(OfficeError::Rules)?;
-        let rulebook = Arc::new(loaded.rulebook);
-        let clock = Arc::new(rules::clock(&config, &rulebook, &data.book));
-        let engine = rules::engine(&config, data.book, rulebook);
+        let start = rules::at_start(&config, &data.book).map_err(OfficeError::Rules)?;
+        let clock = Arc::new(rules::clock(&config, &start.rules, &data.book));
+        let engine = rules::engine(&config, data.book, start.rules);
         Ok(Office {
             config: Arc::new(config),
             papers,
@@ -147,7 +158,9 @@ impl Office {
             desk: Desk::Closed(Box::new(Closed {
                 engine,
                 journal: data.journal,
+                start: Some((start.loaded, start.new)),
             })),
+            by: people::myself(),
         })
     }
 
@@ -157,9 +170,42 @@ impl Office {
     /// # Errors
     /// When the journal cannot be written.
     pub fn put_rules_in_force(&mut self) -> Result<(), OfficeError> {
-        self.ask(rules::put_in_force)?
-            .map(drop)
-            .map_err(|error| OfficeError::Refused(error.to_string()))
+        let Desk::Closed(closed) = &mut self.desk else {
+            return Ok(());
+        };
+        let Some((loaded, new)) = closed.start.take() else {
+            return Ok(());
+        };
+        rules::keep(&self.config.data, &loaded).map_err(|source| OfficeError::Io {
+            doing: "keep the rule files".to_owned(),
+            source,
+        })?;
+        self.ask(|engine, now| {
+            rules::put_in_force(engine, now)?;
+            new.map_or(Ok(engine.book().sequence()), |new| {
+                engine.act(Act::LoadRules(new), now)
+            })
+        })?
+        .map_err(|error| OfficeError::Refused(error.to_string()))?;
+        rules::arm_due(self)
+    }
+
+    /// Who asks.
+    pub fn by(&self) -> &By {
+        &self.by
+    }
+
+    /// The switch has started: its rules had no fault.
+    pub(super) fn reloaded_at_start(&self) {
+        metrics::reloaded(true, self.clock.now());
+    }
+
+    /// Rules were loaded, or (with the reason) were not: a running switch shows it.
+    pub fn reloaded(&self, failed: Option<&str>) {
+        if let Some(health) = self.health() {
+            health.set_reload(failed, self.clock.now());
+            metrics::reloaded(failed.is_none(), self.clock.now());
+        }
     }
 
     /// Puts a question or an order to whoever holds the book. The answer is given when everything before it, and what it

@@ -2,11 +2,12 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use metrics_exporter_prometheus::PrometheusHandle;
 use sd_notify::NotifyState;
+use serde_json::json;
 use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -17,16 +18,20 @@ use super::guard;
 use super::health::{Health, Serving};
 use super::link::Line;
 use super::listen::{self, Links};
-use super::office::{Office, Papers};
+use super::office::{Office, Opener, Papers};
 use super::pipeline::{Bounds, Parts, Pipeline};
+use super::rules::Start;
 use super::{admin, archiver, http, metrics, rules};
+use crate::cli::chain;
 use crate::config::Config;
-use crate::engine::ActError;
+use crate::engine::{Act, ActError};
 use crate::exchange::{self, Link, LinkTerms};
 use crate::journal::OpenError;
 use crate::keys::TokenKey;
+use crate::ledger::By;
 use crate::source::Faults;
 use crate::store::{Follower, Store};
+use crate::terms::Sequence;
 
 /// What connections may take to finish what was accepted, before they are left.
 const DRAIN: Duration = Duration::from_secs(25);
@@ -120,24 +125,26 @@ pub fn run(config: Config, options: Options) -> Result<(), ServeError> {
     }
     let lines = lines(&config)?;
     let data = Data::open_in(folder, &config, options.accept_loss_after)?;
-    let loaded = rules::load(&config, data.book.names()).map_err(ServeError::Rules)?;
-    for note in &loaded.notes.0 {
+    let start = rules::at_start(&config, &data.book).map_err(ServeError::Rules)?;
+    for note in &start.loaded.notes.0 {
         tracing::warn!("{note}");
     }
     match &config.rules {
         Some(folder) => tracing::info!("rules from {}", folder.display()),
         None => tracing::info!("rules built in: there is no folder conf/rules"),
     }
-    rules::keep(&config.data, &loaded).map_err(system("keep the rule files"))?;
-    let rulebook = Arc::new(loaded.rulebook);
-    let clock = Arc::new(rules::clock(&config, &rulebook, &data.book));
+    if let Some(warning) = &start.warning {
+        tracing::warn!("{warning}");
+    }
+    rules::keep(&config.data, &start.loaded).map_err(system("keep the rule files"))?;
+    let clock = Arc::new(rules::clock(&config, &start.rules, &data.book));
     if config.clock_start.is_some() {
         tracing::warn!(
             "the clock is set: it shows {} s since 1970",
             clock.now().seconds()
         );
     }
-    let house = House::start(Arc::new(config), data, rulebook, clock, health)?;
+    let house = House::start(Arc::new(config), data, start, clock, health)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -160,13 +167,15 @@ struct House {
     links: Links,
     drain: watch::Sender<bool>,
     pipeline: Pipeline,
+    /// The number of the rule set that was last told as in force.
+    rule_set: Arc<AtomicU32>,
 }
 
 impl House {
     fn start(
         config: Arc<Config>,
         data: Data,
-        rulebook: Arc<crate::rules::Rulebook>,
+        start: Start,
         clock: Arc<Clock>,
         health: Arc<Health>,
     ) -> Result<House, ServeError> {
@@ -194,7 +203,7 @@ impl House {
             tracing::error!("the book does not add up: {imbalance}");
         }
         health.set_imbalance(imbalance);
-        let mut engine = rules::engine(&config, book, rulebook);
+        let mut engine = rules::engine(&config, book, start.rules);
         engine.bring_older(rules::older(&config, engine.book(), clock.now()));
         let follower = match store.clone() {
             Some(store) => Some(
@@ -224,17 +233,18 @@ impl House {
         let (drain, draining) = watch::channel(false);
         let links = Links::start(pipeline.outlets(), threads, &door, &clock, &key, &draining)
             .map_err(system("start the link threads"))?;
-        if let Some(new) = door.ask(rules::put_in_force)
-            && new?
-        {
-            tracing::info!("a new rule set is in force");
-        }
+        let new = start.new;
+        let put = door.ask(move |engine, now| {
+            rules::put_in_force(engine, now)?;
+            new.map_or(Ok(Sequence(0)), |new| engine.act(Act::LoadRules(new), now))
+        });
+        put.transpose()?;
         health.serves(Serving {
             clock: Arc::clone(&clock),
             door: door.clone(),
             room,
         });
-        Ok(House {
+        let house = House {
             config,
             key,
             papers,
@@ -245,7 +255,15 @@ impl House {
             links,
             drain,
             pipeline,
-        })
+            rule_set: Arc::new(AtomicU32::new(0)),
+        };
+        // What waited for an hour that passed while nothing ran is in force before the first message.
+        let mut office = house.office()(By::switch("start"));
+        if let Err(error) = rules::arm_due(&mut office) {
+            tracing::error!("rule sets that wait: {}", chain(&error));
+        }
+        office.reloaded_at_start();
+        Ok(house)
     }
 
     /// Listens until a signal says stop, and then until every connection has finished.
@@ -297,7 +315,7 @@ impl House {
                 _ = term.recv() => break,
                 _ = int.recv() => break,
                 _ = hup.recv() => {
-                    tracing::warn!("SIGHUP: reloading is not built in this version; restart to take new rules");
+                    self.reload();
                 }
                 _ = look.tick() => {
                     self.look(measured);
@@ -360,23 +378,66 @@ impl House {
         let lag = self.follower.as_ref().map(Follower::lag);
         let snapshot = self.pipeline.newest_snapshot();
         let jumped = self.clock.state().jumped_s.unwrap_or(0);
+        let (office, told) = (self.office(), Arc::clone(&self.rule_set));
         tokio::task::spawn_blocking(move || {
-            let Some(book) = door.ask(|engine, _| metrics::BookFigures::of(engine.book())) else {
+            let Some((book, to_arm)) = door.ask(|engine, now| {
+                let figures = metrics::BookFigures::of(engine.book());
+                (figures, rules::is_to_arm(engine, now))
+            }) else {
                 return;
             };
+            let number = book.rule_set.unwrap_or(0);
+            if told.swap(number, Ordering::Relaxed) != number {
+                tracing::info!("rule set {number} is in force");
+            }
             health.beats();
             health.set_imbalance(book.imbalance);
             book.tell();
             metrics::tell(door.waiting(), lag, snapshot, jumped);
+            if to_arm && let Err(error) = rules::arm_due(&mut office(By::switch("clock"))) {
+                tracing::error!("rule sets that wait: {}", chain(&error));
+            }
         })
     }
 
-    fn office(&self) -> Arc<dyn Fn() -> Office + Send + Sync> {
+    /// Loads the rules that the configuration names, on a thread of its own.
+    fn reload(&self) {
+        let office = self.office();
+        tokio::task::spawn_blocking(move || {
+            notify(&[
+                NotifyState::Reloading,
+                NotifyState::Status("reloading the rules"),
+            ]);
+            let mut office = office(By::switch("signal"));
+            let words = json!({ "why": "SIGHUP" });
+            match office.carry_out("rules-load", &words, &mut |_| {}) {
+                Ok(told) if told["state"] == "same" => {
+                    tracing::info!("SIGHUP: the rule files are those in force");
+                }
+                Ok(told) if told["state"] == "refused" => {
+                    let faults = told["faults"].as_array();
+                    for fault in faults.into_iter().flatten() {
+                        let text = |key: &str| fault[key].as_str().unwrap_or_default();
+                        let (line, column) = (&fault["line"], &fault["column"]);
+                        tracing::error!("{}:{line}:{column}: {}", text("file"), text("title"));
+                    }
+                    tracing::error!("SIGHUP: the rules were not loaded, the set before runs on");
+                }
+                Ok(told) => tracing::info!("SIGHUP: rule set {} was loaded", told["number"]),
+                Err(error) => {
+                    tracing::error!("SIGHUP: the rules were not loaded: {}", chain(&error))
+                }
+            }
+            notify(&[NotifyState::Ready, NotifyState::Status("serving")]);
+        });
+    }
+
+    fn office(&self) -> Arc<Opener> {
         let (config, papers) = (Arc::clone(&self.config), self.papers.clone());
         let (store, key) = (self.store.clone(), self.key.clone());
         let (clock, door) = (Arc::clone(&self.clock), self.pipeline.door().clone());
         let health = Arc::clone(&self.health);
-        Arc::new(move || {
+        Arc::new(move |by| {
             Office::running(
                 Arc::clone(&config),
                 papers.clone(),
@@ -385,6 +446,7 @@ impl House {
                 Arc::clone(&clock),
                 door.clone(),
                 Arc::clone(&health),
+                by,
             )
         })
     }

@@ -7,14 +7,14 @@ use super::verify::unit_name;
 use crate::ledger::finding::Item;
 use crate::ledger::told::PurseAmount;
 use crate::ledger::{
-    Account, Asked, Counted, Entry, Function, Input, LotTerms, MemberChange, Mode, Names, PurseKey,
-    Told, Who, Window,
+    Account, Asked, By, Counted, Entry, Function, Input, LotTerms, MemberChange, Mode, Names,
+    PurseKey, SetStep, Told, Who, Window,
 };
 use crate::serve::data;
 use crate::serve::office::{Office, OfficeError, text};
 use crate::terms::money::pointed;
 use crate::terms::person::Identity;
-use crate::terms::{PurseId, Sequence, ShopId, UnitId, Zone};
+use crate::terms::{Moment, PurseId, Sequence, SetNumber, ShopId, UnitId, Zone};
 
 pub(super) fn terms(terms: LotTerms, names: &Names, zone: &Zone) -> Value {
     json!({
@@ -225,6 +225,28 @@ fn told(entry: &Entry, names: &Names, zone: &Zone) -> Value {
     })
 }
 
+/// What was done with a rule set.
+fn rules(number: SetNumber, step: &SetStep, by: &By, why: &str) -> Value {
+    let (kind, contents) = match step {
+        SetStep::Waits { contents, .. } => ("rules-wait", Some(contents)),
+        SetStep::Approved => ("rules-approved", None),
+        SetStep::Withdrawn => ("rules-taken-back", None),
+        SetStep::InForce { contents } => ("rules-in-force", Some(contents)),
+    };
+    let mut told =
+        json!({ "kind": kind, "number": number.0, "by": by.name, "uid": by.uid, "why": why });
+    if let Some(contents) = contents {
+        told["sha256"] = json!(hex(&contents.sha256));
+        told["clubs"] = json!(contents.clubs);
+        told["rules"] = json!(contents.rules);
+    }
+    if let SetStep::Waits { from, approval, .. } = step {
+        told["from_unix_s"] = json!(from.map(Moment::seconds));
+        told["approval"] = json!(approval);
+    }
+    told
+}
+
 fn input(input: &Input, names: &Names) -> Value {
     match input {
         Input::Request(asked) => request(asked),
@@ -243,6 +265,12 @@ fn input(input: &Input, names: &Names) -> Value {
             "number": number.0,
             "sha256": hex(sha256),
         }),
+        Input::Rules {
+            number,
+            step,
+            by,
+            why,
+        } => rules(*number, step, by, why),
         Input::Opened {
             reason,
             sha256,

@@ -5,6 +5,7 @@ pub mod backup;
 mod event;
 mod lookup;
 mod past;
+mod rules;
 pub mod settle;
 mod then;
 mod trail;
@@ -30,6 +31,11 @@ pub const COMMANDS: &[(&str, Command)] = &[
     ("ledger-backup", backup::backup),
     ("ledger-rebuild", backup::rebuild),
     ("ledger-open", opening::open),
+    ("rules-load", rules::load),
+    ("rules-approve", rules::approve),
+    ("rules-cancel", rules::cancel),
+    ("rules-list", rules::list),
+    ("rules-show", rules::show),
 ];
 
 /// How the switch stands: where the journal is, what is in the book, what stands against being ready.
@@ -55,6 +61,7 @@ fn status(
         let reasons = health.reasons();
         status["ready"] = json!(reasons.is_empty());
         status["reasons"] = json!(reasons);
+        status["last_reload"] = health.reload();
     }
     Ok(status)
 }

@@ -460,7 +460,7 @@ impl Telling {
         let (what, asked) = match &entry.input {
             Input::Request(asked) => (asked.function.name(), Some(asked)),
             Input::DayTurned { .. } => ("day-turned", None),
-            Input::RulesLoaded { .. } => ("rules-loaded", None),
+            Input::RulesLoaded { .. } | Input::Rules { .. } => ("rules-loaded", None),
             Input::Opened { .. } => ("opened", None),
             Input::Event { .. } => ("event", None),
         };
