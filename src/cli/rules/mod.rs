@@ -1,16 +1,25 @@
 //! `rules`: the rule files from writing to running. A file per act: its `Args` and `run`, and a row in `Act`.
 
+mod approve;
+mod cancel;
 mod check;
+mod list;
+mod load;
+mod show;
+
+use serde_json::Value;
 
 use crate::cli::Failure;
 
-/// Work on rule files: check them before they run.
+/// Work on rule files: check them, put them in force, see what was in force.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   clubswitch rules check conf/rules
   clubswitch rules check conf/rules --strict --json
+  clubswitch rules load                  put them in force in the running switch
+  clubswitch rules list
 
-Exit status: 0 well, 1 there are notes and --strict was asked for, 2 a fault in the command or in a rule file,
+Exit status: 0 well, 1 it was refused, or there are notes and --strict was asked for, 2 a fault in the command or in a rule file,
 74 the disk failed.")]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -20,10 +29,112 @@ pub(super) struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Act {
     Check(check::Args),
+    Load(load::Args),
+    Approve(approve::Args),
+    Cancel(cancel::Args),
+    List(list::Args),
+    Show(show::Args),
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     match &args.act {
         Act::Check(args) => check::run(args),
+        Act::Load(args) => load::run(args),
+        Act::Approve(args) => approve::run(args),
+        Act::Cancel(args) => cancel::run(args),
+        Act::List(args) => list::run(args),
+        Act::Show(args) => show::run(args),
     }
+}
+
+/// A load that was refused: the faults drawn, or as JSON. Always a failure.
+fn refused(told: &Value, json: bool) -> Result<(), Failure> {
+    let faults = told["faults"].as_array().into_iter().flatten();
+    let faults: Vec<&Value> = faults.collect();
+    let errors = faults.iter().filter(|fault| fault["severity"] == "error");
+    let count = match errors.count() {
+        1 => "1 fault".to_owned(),
+        count => format!("{count} faults"),
+    };
+    if json {
+        anstream::println!("{told:#}");
+        return Err(Failure::Usage(format!("{count}: nothing was changed")));
+    }
+    let drawn = faults.iter().filter_map(|fault| fault["drawn"].as_str());
+    let drawn: Vec<&str> = drawn.collect();
+    Err(Failure::Drawn(format!(
+        "{}\n{count}: nothing was changed",
+        drawn.join("\n")
+    )))
+}
+
+/// A set and its state, in a line or two.
+fn in_words(set: &Value) -> String {
+    let text = |key: &str| set[key].as_str().unwrap_or_default();
+    let number = &set["number"];
+    let what = match text("state") {
+        "same" => format!(
+            "the files are those of rule set {number}, in force since {}: nothing to do",
+            text("since")
+        ),
+        "waits-already" => format!("rule set {number} with these files waits already"),
+        "in-force" => format!("rule set {number} is in force since {}", text("since")),
+        "was-in-force" => format!(
+            "rule set {number} was in force from {} to {}",
+            text("since"),
+            text("until")
+        ),
+        "taken-back" => format!("rule set {number} was taken back"),
+        "waits-for-approval" => {
+            let from = match set["planned"].as_str() {
+                Some(hour) => format!(", to come into force at {hour}"),
+                None => String::new(),
+            };
+            format!(
+                "rule set {number} waits for a second person{from}: clubswitch rules approve {number}"
+            )
+        }
+        _ => format!("rule set {number} waits for {}", text("planned")),
+    };
+    let counts = match (set["clubs"].as_u64(), set["rules"].as_u64()) {
+        (Some(clubs), Some(rules)) => format!("clubs {clubs}, rules {rules}, "),
+        _ => String::new(),
+    };
+    format!("{what}\n{counts}sha {}, {}", short(set), who(set))
+}
+
+/// The state of a set, as `rules list` shows it.
+fn state(set: &Value) -> &'static str {
+    match set["state"].as_str() {
+        Some("in-force") => "in force",
+        Some("was-in-force") => "before",
+        Some("taken-back") => "taken back",
+        Some("waits-for-approval") => "waits for approval",
+        _ => "waits",
+    }
+}
+
+/// The beginning of its hash.
+fn short(set: &Value) -> String {
+    let hash = set["sha256"].as_str().unwrap_or_default();
+    hash.chars().take(12).collect()
+}
+
+/// Who did what with it, and why.
+fn who(set: &Value) -> String {
+    let acts = [
+        ("loaded", "loaded"),
+        ("approved", "approved"),
+        ("withdrawn", "taken back"),
+    ];
+    let acts = acts.iter().filter_map(|(key, word)| {
+        let done = set.get(*key).filter(|done| done.is_object())?;
+        let text = |key: &str| done[key].as_str().unwrap_or_default();
+        let why = match text("why") {
+            "" => String::new(),
+            why => format!(" ({why})"),
+        };
+        Some(format!("{word} {} by {}{why}", text("at"), text("by")))
+    });
+    acts.collect::<Vec<_>>().join(", ")
 }

@@ -5,7 +5,7 @@ pub mod backup;
 mod event;
 mod lookup;
 mod past;
-mod rules;
+pub mod rules;
 pub mod settle;
 mod then;
 mod trail;

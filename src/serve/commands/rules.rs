@@ -360,20 +360,23 @@ fn refused(found: &Faults) -> Value {
     json!({ "state": "refused", "faults": faults(found) })
 }
 
-/// Faults as a program reads them, each also as it is drawn for people.
 fn faults(found: &Faults) -> Value {
-    let fault = |fault: &Fault| {
-        json!({
-            "code": fault.code,
-            "severity": if fault.severity == Severity::Error { "error" } else { "note" },
-            "file": fault.place.source.name,
-            "line": fault.place.line(),
-            "column": fault.place.column(),
-            "title": fault.title,
-            "why": fault.why,
-            "mend": fault.mend,
-            "drawn": fault.drawn(true),
-        })
-    };
     found.0.iter().map(fault).collect()
+}
+
+/// A fault for other programs, and as it is drawn for people. Line and column count from 1, the column as displayed; 0 is the file as a
+/// whole.
+pub fn fault(fault: &Fault) -> Value {
+    json!({
+        "code": fault.code,
+        "severity": match fault.severity { Severity::Error => "error", Severity::Note => "note" },
+        "file": fault.place.source.name,
+        "line": fault.place.line(),
+        "column": fault.place.column(),
+        "title": fault.title,
+        "label": fault.label,
+        "why": fault.why,
+        "mend": fault.mend,
+        "drawn": fault.drawn(true),
+    })
 }
