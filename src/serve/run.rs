@@ -414,6 +414,12 @@ impl House {
                 Ok(told) if told["state"] == "same" => {
                     tracing::info!("SIGHUP: the rule files are those in force");
                 }
+                Ok(told) if told["state"] == "waits-already" => {
+                    tracing::info!(
+                        "SIGHUP: the rule files are those of set {}, which waits",
+                        told["number"]
+                    );
+                }
                 Ok(told) if told["state"] == "refused" => {
                     let faults = told["faults"].as_array();
                     for fault in faults.into_iter().flatten() {

@@ -112,6 +112,11 @@ impl House {
         assert!(child.wait().unwrap().success());
     }
 
+    /// Its process, for signals.
+    pub(crate) fn process(&self) -> Pid {
+        Pid::from_child(self.daemon.as_ref().unwrap())
+    }
+
     /// A command with this house's configuration.
     pub(crate) fn office(&self, words: &[&str]) -> Output {
         let mut all = words.to_vec();

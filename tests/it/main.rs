@@ -26,6 +26,7 @@ mod links;
 mod past;
 mod powercut;
 mod random;
+mod reload;
 mod rulefiles;
 mod secrets;
 mod shapes;
