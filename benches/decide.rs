@@ -1,5 +1,8 @@
 //! Deciding a member's purchase by the shipped rules, beside what no decision can do without: applying the entry to the
 //! book and encoding it. Both begin with the same book; every purchase is another one, and a group is taken every 256.
+//!
+//! Then the judgement alone, by sets of 10 to 100,000 rules of which about ten can apply; and how long such sets take to load.
+//! `RULES=10,10000 cargo bench --bench decide -- rules` does only that, by these.
 
 #![allow(clippy::unwrap_used)]
 
@@ -12,10 +15,13 @@ use std::time::{Duration, Instant};
 use clubswitch::engine::{Brought, Engine, Limits};
 use clubswitch::exchange::terminal::{Enrolment, Sale, Who};
 use clubswitch::keys::TokenKey;
-use clubswitch::ledger::{Book, Entry, Request, record};
-use clubswitch::rules::Rulebook;
+use clubswitch::ledger::{Book, Entry, Names, Request, record};
+use clubswitch::rulefile;
+use clubswitch::rules::{Indexes, Rulebook, judge};
 use clubswitch::serve::rules::SHIPPED;
+use clubswitch::source::{FaultLog, File};
 use clubswitch::terms::{Moment, Rials};
+use common::many::{self, Dice, Market};
 use common::{card, read, told};
 use criterion::{Criterion, criterion_group, criterion_main};
 
@@ -164,6 +170,117 @@ fn decide(c: &mut Criterion) {
     }
 }
 
+/// A purchase against so many rules.
+fn rules(_: &mut Criterion) {
+    let measured = std::env::args().any(|arg| arg == "--bench");
+    let (sizes, purchases, rounds) = if measured {
+        ("10,100,1000,10000,100000", 1 << 14, 15)
+    } else {
+        ("10,100", 1 << 6, 1)
+    };
+    let given = std::env::var("RULES").ok();
+    let sizes = given.as_deref().unwrap_or(sizes).split(',');
+    let markets: Vec<(u64, Market)> = sizes
+        .map(|text| text.parse().unwrap())
+        .map(|rules| (rules, Market::new(rules, 1_000, 12, purchases)))
+        .collect();
+    let far: Vec<u64> = (0..1 << 23).collect();
+    let mut means = vec![Vec::new(); markets.len()];
+    let mut singles = vec![Vec::new(); markets.len()];
+    let mut probes = Vec::new();
+    // Turn by turn, so that all of them see the same machine.
+    for _ in 0..rounds {
+        probes.push(touch(&far, purchases as u64));
+        for (at, (_, market)) in markets.iter().enumerate() {
+            let began = Instant::now();
+            let judged = market.cases().map(|case| black_box(judge(&case)));
+            assert_eq!(judged.filter(Result::is_ok).count(), purchases);
+            means[at].push(began.elapsed().as_nanos() as u64 / purchases as u64);
+            for case in market.cases() {
+                let began = Instant::now();
+                let _ = black_box(judge(&case));
+                singles[at].push(began.elapsed().as_nanos() as u64);
+            }
+        }
+    }
+    println!("ten places of 64 MiB read: {} ns", median(&mut probes));
+    let first = median(&mut means[0]).max(1);
+    for (at, (rules, market)) in markets.iter().enumerate() {
+        let mean = median(&mut means[at]);
+        let (candidates, fired, lots) = market.counts();
+        println!(
+            "{rules:>7} rules: mean {mean} ns, p50 {} ns, {}.{:02} x the first; {candidates} can apply, {fired} fire, {lots} lots (tenths)",
+            median(&mut singles[at]),
+            mean / first,
+            mean * 100 / first % 100,
+        );
+    }
+}
+
+/// What reading ten far places takes, a turn.
+fn touch(far: &[u64], turns: u64) -> u64 {
+    let mut dice = Dice(9);
+    let began = Instant::now();
+    for _ in 0..turns {
+        let places = (0..10).map(|_| far[dice.below(far.len() as u64) as usize]);
+        black_box(places.fold(0, u64::wrapping_add));
+    }
+    began.elapsed().as_nanos() as u64 / turns
+}
+
+fn median(all: &mut [u64]) -> u64 {
+    all.sort_unstable();
+    all[all.len() / 2]
+}
+
+/// How long a set of so many rules takes to load, and where the time goes.
+fn load(_: &mut Criterion) {
+    let measured = std::env::args().any(|arg| arg == "--bench");
+    let rules = if measured { 10_000 } else { 100 };
+    let texts = many::texts(rules);
+    let files = texts.each_ref().map(|(name, text)| (&**name, &**text));
+    let bytes: usize = files.iter().map(|(_, text)| text.len()).sum();
+    let mut times = [const { Vec::new() }; 4];
+    for _ in 0..if measured { 7 } else { 1 } {
+        let mut time = |at: usize, work: &dyn Fn()| {
+            let began = Instant::now();
+            work();
+            times[at].push(began.elapsed().as_micros() as u64);
+        };
+        let log = FaultLog::default();
+        time(0, &|| {
+            for (name, text) in files {
+                black_box(File::parse(name, text, &rulefile::LANGUAGE, &log));
+            }
+        });
+        time(1, &|| {
+            black_box(rulefile::compile(&files, &Names::default())).unwrap();
+        });
+        let loaded = rulefile::compile(&files, &Names::default()).unwrap();
+        let mut names = Names::default();
+        for named in &loaded.rulebook.names {
+            names.put(named.clone());
+        }
+        time(2, &|| {
+            black_box(rulefile::compile(&files, &names)).unwrap();
+        });
+        let club = &loaded.rulebook.clubs[0];
+        time(3, &|| {
+            let shops = loaded.rulebook.world.shops.len();
+            black_box(Indexes::new(
+                &club.discounts,
+                &club.accruals,
+                &club.splits,
+                shops,
+            ));
+        });
+    }
+    let [parse, whole, again, index] = times.map(|mut all| median(&mut all));
+    println!(
+        "{rules} rules of {bytes} bytes: loaded in {whole} us, again in {again} us; of it to parse {parse} us, to index {index} us"
+    );
+}
+
 /// The medians of both, taken turn by turn, so that both see the same machine.
 fn ratio(morning: &Morning) {
     let mut rounds = [const { Vec::new() }; 2];
@@ -183,5 +300,5 @@ fn ratio(morning: &Morning) {
     );
 }
 
-criterion_group!(benches, decide);
+criterion_group!(benches, decide, rules, load);
 criterion_main!(benches);

@@ -1,10 +1,12 @@
 //! Which rules can apply to a purchase: an index made once when a rulebook is compiled, so that a purchase costs by the rules that can
 //! apply to it and not by those that exist.
 //!
-//! A rule is filed under the condition of its `when` that the fewest purchases meet, out of those that are known before it is
-//! looked at: shop, group, category, days, weekday, hour, tier. Rules with the same condition share one **gate**; a shop, a
-//! category, ... knows the gates it opens. `any` is looked through where each of its branches has such a condition; `not` never.
-//! The rest of `when` is still to be met: the index leaves out only what cannot apply.
+//! A rule is filed under one condition of its `when`, the one that the fewest purchases meet out of those that are known before
+//! the rule is looked at: shop, group, category, days, weekday, hour, tier. Rules with the same condition share one **gate**; a shop,
+//! a category, ... knows the gates it opens. `any` is looked through where each of its branches has such a condition; `not` never.
+//!
+//! Behind a gate every rule has a **row** of 32 bytes: the days, weekdays, hours, tiers and, roughly, the places that it is for.
+//! What passes both can apply. Where gate and row say all that `when` says, the rule applies; else the rest is still to be met.
 
 use smallvec::SmallVec;
 
@@ -13,8 +15,28 @@ use crate::rules::when::Circumstances;
 use crate::rules::{Accrue, Condition, Discount, Split};
 use crate::terms::{Day, Map, ShopId, TimeOfDay};
 
-/// The rules of a stage that can apply to one purchase, as places in their list, rising: the order of the file.
-pub type Candidates = SmallVec<[u32; 64]>;
+/// The rules of a stage that can apply to one purchase, in the order of the file.
+pub type Candidates = SmallVec<[Candidate; 64]>;
+
+/// A rule that can apply.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Candidate(u32);
+
+impl Candidate {
+    fn new(rule: u32, certain: bool) -> Candidate {
+        Candidate(rule << 1 | u32::from(certain))
+    }
+
+    /// Its place in the list of its stage.
+    pub fn place(self) -> usize {
+        (self.0 >> 1) as usize
+    }
+
+    /// Whether it does apply, and nothing of its `when` is left to be met.
+    pub fn is_certain(self) -> bool {
+        self.0 & 1 == 1
+    }
+}
 
 /// The indexes of a club's stages.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -43,20 +65,182 @@ impl Indexes {
     }
 }
 
-/// The index over the rules of one stage. Flat: lists of numbers, and where each begins.
+/// The index over the rules of one stage. Flat: lists of numbers and rows, and where each begins.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Index {
-    /// Rules that nothing known beforehand keeps out, rising.
-    always: Vec<u32>,
+    /// Rules that no gate keeps out, rising.
+    always: Vec<Row>,
     /// The gates that a shop, a category, ... opens.
     keys: Map<Key, (u32, u32)>,
     opened: Vec<u32>,
     /// The gates that a day opens.
     days: Days,
     /// The rules behind each gate, rising.
-    rules: Lists,
+    rows: Lists<Row>,
     /// The kinds of keys there are, a bit each.
     kinds: u8,
+}
+
+/// What a purchase shows before any rule is looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct Known {
+    shop: ShopId,
+    mcc: u16,
+    tier: Option<TierId>,
+    day: Day,
+    hour: u8,
+    /// A bit in each part of [`Row::clock`].
+    clock: u64,
+    /// The bits of shop and category.
+    places: u64,
+}
+
+impl Known {
+    /// What these circumstances show.
+    pub fn new(seen: &Circumstances<'_>) -> Known {
+        let Circumstances {
+            shop,
+            mcc,
+            tier,
+            local,
+            ..
+        } = *seen;
+        let hour = (local.time.0 / 3_600).min(23) as u8;
+        let business = seen.world.is_business_day(local.day);
+        Known {
+            shop,
+            mcc,
+            tier,
+            day: local.day,
+            hour,
+            clock: weekday_bit(local.day.weekday().0)
+                | hour_bit(hour)
+                | business_bit(business)
+                | tier_bit(tier),
+            places: place_bit(Key::Shop(shop)) | place_bit(Key::Mcc(mcc)),
+        }
+    }
+}
+
+/// A rule behind a gate.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Row {
+    rule: Candidate,
+    from: Day,
+    to: Day,
+    /// Seven weekdays, 24 hours, business day or not, 31 kinds of tiers: a bit for each on which it may apply.
+    clock: u64,
+    /// A bit for each shop and category where it may apply; several share one.
+    places: u64,
+}
+
+const WEEKDAYS: u64 = 0x7f;
+const HOURS: u64 = 0xff_ffff << 7;
+const BUSINESS: u64 = 3 << 31;
+const TIERS: u64 = !(WEEKDAYS | HOURS | BUSINESS);
+/// Tiers from this one on share a bit.
+const TIERS_TOLD: u16 = 29;
+
+fn weekday_bit(day: u8) -> u64 {
+    1 << (day % 7)
+}
+
+fn hour_bit(hour: u8) -> u64 {
+    1 << (7 + hour % 24)
+}
+
+fn business_bit(business: bool) -> u64 {
+    1 << (31 + u32::from(business))
+}
+
+fn tier_bit(tier: Option<TierId>) -> u64 {
+    let TierId(at) = tier.unwrap_or(TierId(TIERS_TOLD + 1));
+    let at = if tier.is_some() {
+        at.min(TIERS_TOLD)
+    } else {
+        at
+    };
+    1 << (33 + at)
+}
+
+fn place_bit(key: Key) -> u64 {
+    let number = match key {
+        Key::Shop(shop) => u64::from(shop.0),
+        Key::Mcc(mcc) => 1 << 32 | u64::from(mcc),
+        _ => return u64::MAX,
+    };
+    1 << (number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58)
+}
+
+impl Row {
+    fn new(rule: u32, when: &[Condition], gate: Option<&Condition>) -> Row {
+        let mut row = Row {
+            rule: Candidate::new(rule, false),
+            from: Day(i32::MIN),
+            to: Day(i32::MAX),
+            clock: u64::MAX,
+            places: u64::MAX,
+        };
+        let mut certain = true;
+        for condition in when {
+            certain &=
+                row.narrow(condition) || gate.is_some_and(|gate| opens_alone(gate, condition));
+        }
+        row.rule = Candidate::new(rule, certain);
+        row
+    }
+
+    /// Leaves out what does not meet a condition. True where what is left just meets it.
+    fn narrow(&mut self, condition: &Condition) -> bool {
+        match condition {
+            Condition::Dates { from, to } => {
+                self.from = self.from.max(*from);
+                self.to = self.to.min(*to);
+                true
+            }
+            Condition::Weekdays(days) => {
+                let of_days = (0..7).filter(|day| days & (1 << day) != 0);
+                self.leave(WEEKDAYS, of_days.map(weekday_bit));
+                true
+            }
+            Condition::Hours(spans) => {
+                let hours = (0..24).filter(|hour| spans.iter().any(|span| touches(*span, *hour)));
+                self.leave(HOURS, hours.map(hour_bit));
+                spans
+                    .iter()
+                    .all(|(from, to)| from.0 % 3_600 == 0 && to.0 % 3_600 == 0)
+            }
+            Condition::BusinessDay(wanted) => {
+                self.leave(BUSINESS, std::iter::once(business_bit(*wanted)));
+                true
+            }
+            Condition::Tiers(tiers) => {
+                self.leave(TIERS, tiers.iter().map(|tier| tier_bit(Some(*tier))));
+                tiers.iter().all(|tier| tier.0 < TIERS_TOLD)
+            }
+            Condition::Shops(_) | Condition::Groups(_) | Condition::Mcc(_) => {
+                let keys = place_keys(condition);
+                let places = keys.map(place_bit).fold(0, |all, bit| all | bit);
+                // Of two the rarer one; both cannot be told by one set of bits.
+                if places.count_ones() < self.places.count_ones() {
+                    self.places = places;
+                }
+                false
+            }
+            _ => false,
+        }
+    }
+
+    fn leave(&mut self, part: u64, bits: impl Iterator<Item = u64>) {
+        self.clock &= !part | bits.fold(0, |all, bit| all | bit);
+    }
+
+    fn lets(&self, known: &Known) -> bool {
+        self.clock & known.clock == known.clock
+            && self.from <= known.day
+            && known.day <= self.to
+            && self.places & known.places != 0
+    }
 }
 
 /// What a purchase is known by before its rules are looked at.
@@ -99,6 +283,8 @@ const ALL: u64 = 1_000_000;
 const OF_MCC: u64 = 40_000;
 /// Of a million purchases, those of one day.
 const OF_DAY: u64 = 2_700;
+/// Days that are here are here for all purchases: they are taken where no place is told but half of the shops.
+const OF_DAYS: u64 = 500_000;
 /// Of a million purchases, those of one tier.
 const OF_TIER: u64 = 300_000;
 
@@ -107,12 +293,13 @@ impl Index {
     pub fn new<'r>(whens: impl Iterator<Item = &'r [Condition]>, shops: usize) -> Index {
         let mut index = Index::default();
         let mut gates: Map<Gate, u32> = Map::default();
-        let mut behind: Vec<Vec<u32>> = Vec::new();
+        let mut behind: Vec<Vec<Row>> = Vec::new();
         for (rule, when) in (0..).zip(whens) {
-            let Some(all) = narrowest(when, shops) else {
-                index.always.push(rule);
+            let Some((condition, all)) = narrowest(when, shops) else {
+                index.always.push(Row::new(rule, when, None));
                 continue;
             };
+            let row = Row::new(rule, when, Some(condition));
             for (_, gate) in all {
                 let next = behind.len() as u32;
                 let gate = *gates.entry(gate).or_insert(next);
@@ -120,12 +307,12 @@ impl Index {
                     behind.push(Vec::new());
                 }
                 let list = &mut behind[gate as usize];
-                if list.last() != Some(&rule) {
-                    list.push(rule);
+                if list.last() != Some(&row) {
+                    list.push(row);
                 }
             }
         }
-        index.rules = Lists::new(&behind);
+        index.rows = Lists::new(&behind);
         index.open_by(gates);
         index
     }
@@ -158,21 +345,27 @@ impl Index {
     }
 
     /// The rules that can apply. No other one does.
-    pub fn candidates(&self, seen: &Circumstances<'_>) -> Candidates {
-        let mut found = Candidates::from_slice(&self.always);
-        let mut sorted = true;
-        let mut open = |gate: u32| {
-            let list = self.rules.get(gate as usize);
-            sorted = sorted && found.is_empty();
-            found.extend_from_slice(list);
+    pub fn candidates(&self, known: &Known) -> Candidates {
+        let mut found = Candidates::new();
+        let mut lists = 0;
+        let mut look = |rows: &[Row]| {
+            lists += 1;
+            found.extend(
+                rows.iter()
+                    .filter(|row| row.lets(known))
+                    .map(|row| row.rule),
+            );
         };
-        let hour = Key::Hour((seen.local.time.0 / 3_600).min(23) as u8);
+        if !self.always.is_empty() {
+            look(&self.always);
+        }
+        let mut open = |gate: u32| look(self.rows.get(gate as usize));
         let keys = [
-            Some(Key::Shop(seen.shop)),
-            Some(Key::Mcc(seen.mcc)),
-            seen.tier.map(Key::Tier),
-            Some(Key::Weekday(seen.local.day.weekday().0)),
-            Some(hour),
+            Some(Key::Shop(known.shop)),
+            Some(Key::Mcc(known.mcc)),
+            known.tier.map(Key::Tier),
+            Some(Key::Weekday(known.day.weekday().0)),
+            Some(Key::Hour(known.hour)),
         ];
         for key in keys.into_iter().flatten() {
             if self.kinds & key.kind() == 0 {
@@ -183,8 +376,8 @@ impl Index {
                 gates.iter().for_each(|gate| open(*gate));
             }
         }
-        self.days.at(seen.local.day, &mut open);
-        if !sorted {
+        self.days.at(known.day, &mut open);
+        if lists > 1 {
             // A shop of a group and its category may both have opened the same gate.
             found.sort_unstable();
             found.dedup();
@@ -193,69 +386,78 @@ impl Index {
     }
 }
 
-/// The gates of a list of conditions that the fewest purchases pass; any of them leads to the rule. None where no condition is one.
-fn narrowest(when: &[Condition], shops: usize) -> Option<Vec<Guess>> {
-    let guesses = when.iter().filter_map(|condition| gate(condition, shops));
-    guesses.min_by_key(|all| share(all))
+/// The condition of a list that the fewest purchases meet, with its gates: any of them leads to the rule. None where nothing of it is
+/// known beforehand.
+fn narrowest(when: &[Condition], shops: usize) -> Option<(&Condition, Vec<Guess>)> {
+    let guesses = when
+        .iter()
+        .filter_map(|condition| Some((condition, gates(condition, shops)?)));
+    guesses.min_by_key(|(_, all)| share(all))
 }
 
 fn share(all: &[Guess]) -> u64 {
     all.iter().map(|(share, _)| share).sum()
 }
 
+/// Whether the gate that a rule is filed under is all there is to one of its conditions.
+fn opens_alone(gate: &Condition, condition: &Condition) -> bool {
+    let place = matches!(
+        condition,
+        Condition::Shops(_) | Condition::Groups(_) | Condition::Mcc(_)
+    );
+    place && std::ptr::eq(gate, condition)
+}
+
 /// The gates of one condition, where it is known beforehand.
-fn gate(condition: &Condition, shops: usize) -> Option<Vec<Guess>> {
+fn gates(condition: &Condition, shops: usize) -> Option<Vec<Guess>> {
     let of_shops = |count: usize| ALL * count as u64 / shops.max(1) as u64;
-    let one = |share: u64, keys: Vec<Key>| Some(vec![(share, Gate::Keys(keys))]);
+    let by_keys = |share: u64, keys: Vec<Key>| Some(vec![(share, Gate::Keys(keys))]);
     match condition {
-        Condition::Shops(list) => one(
-            of_shops(list.len()),
-            list.iter().map(|shop| Key::Shop(*shop)).collect(),
-        ),
-        Condition::Groups(places) => {
-            let listed = places.shops.iter().map(|shop| Key::Shop(*shop));
-            let coded = places.mccs.iter().map(|mcc| Key::Mcc(*mcc));
-            one(
-                of_shops(places.shops.len()) + OF_MCC * places.mccs.len() as u64,
-                listed.chain(coded).collect(),
-            )
+        Condition::Shops(_) | Condition::Groups(_) | Condition::Mcc(_) => {
+            let keys: Vec<Key> = place_keys(condition).collect();
+            let coded = keys.iter().filter(|key| matches!(key, Key::Mcc(_))).count();
+            by_keys(of_shops(keys.len() - coded) + OF_MCC * coded as u64, keys)
         }
-        Condition::Mcc(mccs) => one(
-            OF_MCC * mccs.len() as u64,
-            mccs.iter().map(|mcc| Key::Mcc(*mcc)).collect(),
-        ),
         Condition::Dates { from, to } => {
             let days = i64::from(to.0) - i64::from(from.0) + 1;
-            Some(vec![(
-                OF_DAY * days.max(0).unsigned_abs(),
-                Gate::Days(*from, *to),
-            )])
+            let share = OF_DAYS + OF_DAY * days.max(0).unsigned_abs();
+            Some(vec![(share, Gate::Days(*from, *to))])
         }
         Condition::Hours(spans) => {
             let hours = (0..24).filter(|hour| spans.iter().any(|span| touches(*span, *hour)));
             let keys: Vec<Key> = hours.map(Key::Hour).collect();
-            one(ALL * keys.len() as u64 / 24, keys)
+            by_keys(ALL * keys.len() as u64 / 24, keys)
         }
         Condition::Weekdays(days) => {
-            let keys: Vec<Key> = (0..7)
-                .filter(|day| days & (1 << day) != 0)
-                .map(Key::Weekday)
-                .collect();
-            one(ALL * keys.len() as u64 / 7, keys)
+            let days = (0..7).filter(|day| days & (1 << day) != 0);
+            let keys: Vec<Key> = days.map(Key::Weekday).collect();
+            by_keys(ALL * keys.len() as u64 / 7, keys)
         }
-        Condition::Tiers(tiers) => one(
+        Condition::Tiers(tiers) => by_keys(
             OF_TIER * tiers.len() as u64,
             tiers.iter().map(|tier| Key::Tier(*tier)).collect(),
         ),
         Condition::Any(lists) => {
             let mut all = Vec::new();
             for list in lists {
-                all.extend(narrowest(list, shops)?);
+                all.extend(narrowest(list, shops)?.1);
             }
             Some(all)
         }
         _ => None,
     }
+}
+
+/// Shops and categories of a condition on the place.
+fn place_keys(condition: &Condition) -> impl Iterator<Item = Key> {
+    let (shops, mccs): (&[ShopId], &[u16]) = match condition {
+        Condition::Shops(shops) => (shops, &[]),
+        Condition::Mcc(mccs) => (&[], mccs),
+        Condition::Groups(places) => (&places.shops, &places.mccs),
+        _ => (&[], &[]),
+    };
+    let shops = shops.iter().map(|shop| Key::Shop(*shop));
+    shops.chain(mccs.iter().map(|mcc| Key::Mcc(*mcc)))
 }
 
 /// Whether a span of hours, which may pass midnight, has a part of an hour.
@@ -270,18 +472,26 @@ fn touches((from, to): (TimeOfDay, TimeOfDay), hour: u8) -> bool {
     }
 }
 
-/// Lists of numbers, one after the other.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-struct Lists {
+/// Lists, one after the other.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Lists<T> {
     /// Where each begins; one more says where the last ends.
     starts: Vec<u32>,
-    all: Vec<u32>,
+    all: Vec<T>,
 }
 
-impl Lists {
-    fn new(lists: &[Vec<u32>]) -> Lists {
+impl<T> Default for Lists<T> {
+    fn default() -> Lists<T> {
+        Lists {
+            starts: vec![0],
+            all: Vec::new(),
+        }
+    }
+}
+
+impl<T: Copy> Lists<T> {
+    fn new(lists: &[Vec<T>]) -> Lists<T> {
         let mut made = Lists::default();
-        made.starts.push(0);
         for list in lists {
             made.all.extend_from_slice(list);
             made.starts.push(made.all.len() as u32);
@@ -289,7 +499,7 @@ impl Lists {
         made
     }
 
-    fn get(&self, at: usize) -> &[u32] {
+    fn get(&self, at: usize) -> &[T] {
         &self.all[self.starts[at] as usize..self.starts[at + 1] as usize]
     }
 }
@@ -301,7 +511,7 @@ struct Days {
     /// The days on which something changes, rising.
     turns: Vec<Day>,
     /// The gates at each node; node 1 is the root, the leaves are the stretches between turns.
-    nodes: Lists,
+    nodes: Lists<u32>,
 }
 
 impl Days {
@@ -401,7 +611,7 @@ mod tests {
         let weekdays = Condition::Weekdays(0b11);
         let mcc = |code| Condition::Mcc(vec![code]);
         let filed = |when: &[Condition]| {
-            narrowest(when, 1_000).map(|all| all.into_iter().map(|(_, gate)| gate).collect())
+            narrowest(when, 1_000).map(|(_, all)| all.into_iter().map(|(_, gate)| gate).collect())
         };
         let key = |key| Gate::Keys(vec![key]);
         let check = |when: &[Condition], wanted: Option<Vec<Gate>>| assert_eq!(filed(when), wanted);

@@ -9,9 +9,9 @@ use crate::ledger::{
 use crate::rules::trace::{Deaf, Exact, Fact, Trace};
 use crate::rules::when::Circumstances;
 use crate::rules::{
-    Accrue, Available, Bands, Base, Cap, Caps, Club, Discount, Earn, Expiry, Give, Most, Negative,
-    Part, Payer, Per, Purse, RedeemTerms, Rounding, Share, Shop, Span, SpendAt, Split, Stack,
-    World,
+    Accrue, Available, Bands, Base, Candidate, Cap, Caps, Club, Discount, Earn, Expiry, Give,
+    Known, Most, Negative, Part, Payer, Per, Purse, RedeemTerms, Rounding, Share, Shop, Span,
+    SpendAt, Split, Stack, World,
 };
 use crate::terms::{
     AcquirerId, Day, Local, Moment, Overflow, Percent, PurseId, Rials, RuleId, ShopId, Times,
@@ -97,6 +97,7 @@ struct Work<'a, T> {
     case: &'a Case<'a>,
     trace: &'a T,
     seen: Circumstances<'a>,
+    known: Known,
     /// What purses hold while it is judged: lots already spent from are lower here.
     held: Vec<HeldLot>,
     debts: Vec<(PurseId, Option<ShopId>, i64)>,
@@ -133,18 +134,20 @@ impl<'a, T: Trace> Work<'a, T> {
             .iter()
             .map(|debt| (debt.purse, debt.shop, debt.amount))
             .collect();
+        let seen = Circumstances {
+            world: case.world,
+            bill,
+            shop: case.shop.id,
+            mcc: case.mcc,
+            local: case.local,
+            member,
+            tier,
+        };
         Ok(Work {
             case,
             trace,
-            seen: Circumstances {
-                world: case.world,
-                bill,
-                shop: case.shop.id,
-                mcc: case.mcc,
-                local: case.local,
-                member,
-                tier,
-            },
+            known: Known::new(&seen),
+            seen,
             held,
             debts,
             next_lot: member.next_lot,
@@ -179,9 +182,9 @@ impl<'a, T: Trace> Work<'a, T> {
         }
         let club = self.case.club;
         let mut given = Vec::new();
-        for at in club.indexes.discounts.candidates(&self.seen) {
-            let rule = &club.discounts[at as usize];
-            if self.seen.meet(&rule.when) {
+        for candidate in club.indexes.discounts.candidates(&self.known) {
+            let rule = &club.discounts[candidate.place()];
+            if candidate.is_certain() || self.seen.meet(&rule.when) {
                 self.trace.hear(|| Fact::Applies(rule.id));
                 let amount = self.worth_of(rule)?;
                 let amount = Rials(self.under_caps((rule.id, UnitId::RIAL), &rule.caps, amount.0));
@@ -569,9 +572,9 @@ impl<'a, T: Trace> Work<'a, T> {
     fn accrue(&mut self) -> Result<(), NotJudged> {
         let club = self.case.club;
         let mut earned: Vec<(&Accrue, &Purse, i64)> = Vec::new();
-        for at in club.indexes.accruals.candidates(&self.seen) {
-            let rule = &club.accruals[at as usize];
-            if !self.seen.meet(&rule.when) {
+        for candidate in club.indexes.accruals.candidates(&self.known) {
+            let rule = &club.accruals[candidate.place()];
+            if !candidate.is_certain() && !self.seen.meet(&rule.when) {
                 continue;
             }
             let Some(purse) = club.purse(rule.purse) else {
@@ -865,11 +868,14 @@ impl<'a, T: Trace> Work<'a, T> {
 
     fn split(&mut self) -> Result<(), NotJudged> {
         let club = self.case.club;
-        let candidates = club.indexes.splits.candidates(&self.seen);
-        let mut places = candidates.iter().map(|at| *at as usize);
-        let Some(at) = places.find(|at| self.seen.meet(&club.splits[*at].when)) else {
+        let candidates = club.indexes.splits.candidates(&self.known);
+        let applies = |candidate: &&Candidate| {
+            candidate.is_certain() || self.seen.meet(&club.splits[candidate.place()].when)
+        };
+        let Some(at) = candidates.iter().find(applies) else {
             return Ok(());
         };
+        let at = at.place();
         let split = &club.splits[at];
         let (of, owed) = (self.base(split.of)?, self.owed);
         self.trace.hear(|| Fact::Split { at, of, owed });

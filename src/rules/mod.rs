@@ -8,7 +8,7 @@ pub mod trace;
 pub mod undo;
 pub mod when;
 
-pub use index::{Candidates, Index, Indexes};
+pub use index::{Candidate, Candidates, Index, Indexes, Known};
 pub use judge::{Case, NotJudged, judge, judge_aloud};
 
 pub use rulebook::{

@@ -23,6 +23,7 @@ mod kill;
 mod layers;
 mod ledger;
 mod links;
+mod naive;
 mod past;
 mod powercut;
 mod random;
