@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::cli::Failure;
+use crate::cli::lang::Lang;
 use crate::config::{Config, SHIPPED};
 use crate::exchange;
 use crate::ledger::Names;
@@ -17,12 +18,15 @@ use crate::spec;
 #[command(after_help = "Examples:
   clubswitch check
   clubswitch check --config /etc/clubswitch/clubswitch.toml
+  clubswitch check --lang fa
 
 Exit status: 0 no fault, 2 faults.")]
 pub(super) struct Args {
     /// The configuration file; conf/clubswitch.toml where it is there, else the one built in
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    #[command(flatten)]
+    lang: Lang,
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
@@ -59,10 +63,10 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     });
     let faults = Faults(faults);
     if faults.errors() > 0 {
-        return Err(faults.into());
+        return Err(args.lang.failure(&faults));
     }
-    for note in &faults.0 {
-        anstream::eprintln!("{}", note.drawn(true));
+    if faults.notes() > 0 {
+        anstream::eprintln!("{}", args.lang.drawn(&faults));
     }
     let name = |path: &Option<PathBuf>| match path {
         Some(path) => path.display().to_string(),

@@ -9,6 +9,7 @@ mod dialects;
 mod doctor;
 mod encode;
 mod fields;
+mod lang;
 mod ledger;
 mod line;
 mod pos;

@@ -15,6 +15,27 @@ use crate::source::Form::{
 /// The folders of a rule set, and what a file in each holds.
 pub const FILES: [(&str, &Shape); 2] = [("world", &WORLD), ("clubs", &CLUB_FILE)];
 
+/// Every table of the language, each once, in the order in which the files lead to them.
+pub fn shapes() -> Vec<&'static Shape> {
+    fn visit(shape: &'static Shape, found: &mut Vec<&'static Shape>) {
+        if !found.iter().any(|known| std::ptr::eq(*known, shape)) {
+            found.push(shape);
+            shape.keys.iter().for_each(|key| within(&key.form, found));
+        }
+    }
+    fn within(form: &'static Form, found: &mut Vec<&'static Shape>) {
+        match form {
+            Table(shape) | Entries(_, shape) => visit(shape, found),
+            List(form) | ListOrNone(form) => within(form, found),
+            Either(forms) => forms.iter().for_each(|form| within(form, found)),
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    FILES.iter().for_each(|(_, shape)| visit(shape, &mut found));
+    found
+}
+
 const fn shape(what: &'static str, fa: &'static str, keys: &'static [Key], later: &'static [&'static str]) -> Shape {
     Shape { what, fa, keys, later }
 }

@@ -21,6 +21,7 @@ use crate::ledger::Names;
 use crate::rules::Rulebook;
 use crate::source::{Fault, FaultLog, Faults, File, Language, Place, names_in};
 use crate::terms::SetNumber;
+use crate::words::phrases::Phrasebook;
 
 use known::{Ids, Known};
 
@@ -46,6 +47,16 @@ pub const LANGUAGE: Language = Language {
     hours: "R06",
     name_form: "R07",
 };
+
+/// The sentences of faults in Persian, with the words that the table of keys has for tables and keys.
+pub fn phrasebook() -> Phrasebook {
+    let mut words = Vec::new();
+    for shape in keys::shapes() {
+        words.push((shape.what, shape.fa));
+        words.extend(shape.keys.iter().map(|key| (key.en, key.fa)));
+    }
+    Phrasebook::new(words)
+}
 
 /// Folders of a rule set that this version does not read.
 const LATER_FOLDERS: [&str; 2] = ["cards", "clearing"];

@@ -78,9 +78,14 @@ impl Fault {
 
     /// The fault with its line and carets, ending in a line feed. Escape codes only when `colour`.
     pub fn drawn(&self, colour: bool) -> String {
+        self.drawn_in(&ENGLISH, colour)
+    }
+
+    /// The same with the words of a language around it. The frame always runs from left to right.
+    pub fn drawn_in(&self, words: &Words, colour: bool) -> String {
         let (level, word, style) = match self.severity {
-            Severity::Error => (Level::ERROR, "error", AnsiColor::BrightRed),
-            Severity::Note => (Level::NOTE, "note", AnsiColor::BrightGreen),
+            Severity::Error => (Level::ERROR, words.error, AnsiColor::BrightRed),
+            Severity::Note => (Level::NOTE, words.note, AnsiColor::BrightGreen),
         };
         let renderer = if colour {
             Renderer::styled().hyperlink(false)
@@ -89,12 +94,12 @@ impl Fault {
         };
         let title = level
             .with_name(format!("{word} {}", self.code))
-            .primary_title(&self.title);
+            .primary_title(TITLE);
         let mut group = Group::with_title(title);
         let mut gutter = String::new();
         if let Some((line, text, carets)) = self.place.excerpt() {
             gutter = " ".repeat(line.to_string().len());
-            let label = (!self.label.is_empty()).then_some(self.label.as_str());
+            let label = (!self.label.is_empty()).then_some(LABEL);
             let carets = AnnotationKind::Primary.span(carets).label(label);
             let snippet = Snippet::source(text).line_start(line).path(None::<&str>);
             group = group.element(snippet.annotation(carets));
@@ -102,13 +107,26 @@ impl Fault {
         // The place is put in by us: the renderer counts columns by characters, not as displayed.
         let drawn = renderer.render(&[group]);
         let (head, excerpt) = drawn.split_once('\n').unwrap_or((&drawn, ""));
+        let head = words.line(&head.replacen(TITLE, &self.title, 1));
         let mut out = format!("{head}\n{gutter}--> {}\n", self.place);
-        if !excerpt.is_empty() {
-            out.push_str(&format!("{excerpt}\n{gutter} |\n"));
+        // So are title and label: what sets the direction of a text is no part of a drawing to the renderer.
+        let label_at = excerpt.rfind(LABEL).filter(|_| !self.label.is_empty());
+        let excerpt = match label_at {
+            Some(at) => {
+                let (before, after) = (&excerpt[..at], &excerpt[at + LABEL.len()..]);
+                format!("{before}{}{after}", words.line(&self.label))
+            }
+            None => excerpt.to_owned(),
+        };
+        for line in excerpt.lines() {
+            out.push_str(&format!("{}{line}\n", words.frame_mark()));
         }
-        for (word, text) in [("why ", &self.why), ("mend", &self.mend)] {
+        if !excerpt.is_empty() {
+            out.push_str(&format!("{gutter} |\n"));
+        }
+        for (word, text) in [(words.why, &self.why), (words.mend, &self.mend)] {
             let Some(text) = text else { continue };
-            let word = if colour {
+            let shown = if colour {
                 let style = Style::new()
                     .fg_color(Some(style.into()))
                     .effects(Effects::BOLD);
@@ -116,9 +134,78 @@ impl Fault {
             } else {
                 word.to_owned()
             };
-            out.push_str(&format!(" {word} {}\n", text.replace('\n', "\n      ")));
+            for (at, line) in text.split('\n').enumerate() {
+                out.push_str(&match at {
+                    0 => format!(" {}\n", words.line(&format!("{shown} {line}"))),
+                    _ => format!("      {}\n", words.line(line)),
+                });
+            }
         }
         out
+    }
+
+    /// The fault in another language; what `say` has no words for stays as it is.
+    pub fn told(&self, say: impl Fn(&str) -> Option<String>) -> Fault {
+        let say = |text: &String| say(text).unwrap_or_else(|| text.clone());
+        Fault {
+            title: say(&self.title),
+            label: say(&self.label),
+            why: self.why.as_ref().map(say),
+            mend: self.mend.as_ref().map(say),
+            ..self.clone()
+        }
+    }
+}
+
+/// Stand for title and label while the frame is drawn: signs that mean nothing to anybody.
+const TITLE: &str = "\u{e000}";
+const LABEL: &str = "\u{e001}";
+
+/// The words around a fault.
+#[derive(Debug)]
+pub struct Words {
+    /// Before the number of an error.
+    pub error: &'static str,
+    /// Before the number of a note.
+    pub note: &'static str,
+    /// Before the reason; as wide as the next.
+    pub why: &'static str,
+    /// Before the cure.
+    pub mend: &'static str,
+    /// Whether its sentences run from right to left.
+    pub leftward: bool,
+}
+
+/// The words as the code has them.
+pub const ENGLISH: Words = Words {
+    error: "error",
+    note: "note",
+    why: "why ",
+    mend: "mend",
+    leftward: false,
+};
+
+/// The words in Persian.
+pub const PERSIAN: Words = Words {
+    error: "خطا",
+    note: "یادداشت",
+    why: "چرا ",
+    mend: "چاره",
+    leftward: true,
+};
+
+impl Words {
+    /// A sentence that keeps its direction to itself.
+    fn line(&self, text: &str) -> String {
+        match self.leftward {
+            true => format!("\u{2067}{text}\u{2069}"),
+            false => text.to_owned(),
+        }
+    }
+
+    /// Says that a line of the frame runs from left to right, whatever stands in it.
+    fn frame_mark(&self) -> &'static str {
+        if self.leftward { "\u{200e}" } else { "" }
     }
 }
 
@@ -275,8 +362,18 @@ impl Faults {
 
     /// Every fault with its line and carets, a blank line between them.
     pub fn drawn(&self, colour: bool) -> String {
-        let drawn: Vec<String> = self.0.iter().map(|f| f.drawn(colour)).collect();
+        self.drawn_in(&ENGLISH, colour)
+    }
+
+    /// The same with the words of a language around them.
+    pub fn drawn_in(&self, words: &Words, colour: bool) -> String {
+        let drawn: Vec<String> = self.0.iter().map(|f| f.drawn_in(words, colour)).collect();
         drawn.join("\n")
+    }
+
+    /// The faults in another language; what `say` has no words for stays as it is.
+    pub fn told(&self, say: impl Fn(&str) -> Option<String> + Copy) -> Faults {
+        Faults(self.0.iter().map(|fault| fault.told(say)).collect())
     }
 }
 

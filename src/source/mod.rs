@@ -9,7 +9,7 @@ mod read;
 pub mod shape;
 mod tree;
 
-pub use fault::{Fault, FaultLog, Faults, Place, Severity, Source};
+pub use fault::{ENGLISH, Fault, FaultLog, Faults, PERSIAN, Place, Severity, Source, Words};
 pub use read::{Entry, Table, Value, counted, nearest};
 pub use shape::{Form, Key, Need, Shape};
 pub use tree::{File, Language, names_in};

@@ -1,7 +1,8 @@
-//! What people read, in English and Persian: numbers, outcomes, receipts.
+//! What people read, in English and Persian: numbers, outcomes, receipts, the sentences of faults.
 
 pub mod number;
 pub mod outcome;
+pub mod phrases;
 pub mod receipt;
 
 pub use receipt::Slip;

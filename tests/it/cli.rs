@@ -165,7 +165,8 @@ fn program(dir: &Path) -> Command {
     command
         .current_dir(dir)
         .stdin(Stdio::null())
-        .env_remove("CLUBSWITCH_LOG");
+        .env_remove("CLUBSWITCH_LOG")
+        .env("LC_ALL", "C");
     command
 }
 
@@ -610,6 +611,15 @@ fn a_folder_of_rules_is_checked_by_itself() {
         (&told["errors"], &told["faults"][0]["line"]),
         (&1.into(), &36.into())
     );
+    let persian = |words: &str| words.contains("منظورتان «person» است؟") && words.contains("1 خطا");
+    let (code, _, words) = status(&["rules", "check", "bad", "--lang", "fa"]);
+    assert!(code == Some(2) && persian(&words), "{words}");
+    let mut set = program(dir.path());
+    set.args(["rules", "check", "bad"]).env_remove("LC_ALL");
+    assert!(persian(&err(&set
+        .env("LANG", "fa_IR.UTF-8")
+        .output()
+        .unwrap())));
     // A note is an error only to who asks.
     let split = "[[split]]\nname = \"x\"\npart = [{ to = \"merchant\", rest = true }]\n";
     for folder in ["world", "clubs"] {

@@ -1,16 +1,18 @@
 //! Rule files: the shipped ones load and mean what they say; each broken one gives exactly its message.
 //!
 //! A folder `fixtures/rules-bad/NAME` lays its files over the good set of `fixtures/rules-good` and says in
-//! `expected.txt` what `check` must draw. `UPDATE_FIXTURES=1` writes those files anew, for reading before they are kept.
+//! `expected.txt`, and in Persian in `expected.fa.txt`, what `check` must draw. `UPDATE_FIXTURES=1` writes those files anew, for reading before they are kept.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use clubswitch::ledger::{Names, PurseKind};
-use clubswitch::rulefile::{compile, load};
+use clubswitch::rulefile::{compile, load, phrasebook};
 use clubswitch::rules::{Condition, Earn, Part, SpendAt};
+use clubswitch::source::{Fault, Faults, PERSIAN};
 use clubswitch::terms::{Rate, Rials, TimeOfDay};
+use clubswitch::words::phrases::Phrasebook;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -174,28 +176,47 @@ fn every_broken_file_gives_exactly_its_message() {
     let good = texts(&root().join("fixtures/rules-good"));
     compile(&ordered(&good), &Names::default()).unwrap();
     let cases = folders("fixtures/rules-bad");
-    assert!(cases.len() >= 25, "{} cases", cases.len());
+    assert!(cases.len() >= 80, "{} cases", cases.len());
+    let book = phrasebook();
     let mut wrong = Vec::new();
     for case in cases {
         let mut files = good.clone();
         files.extend(texts(&case));
-        let drawn = match compile(&ordered(&files), &Names::default()) {
-            Ok(loaded) => loaded.notes.drawn(false),
-            Err(faults) => faults.drawn(false),
+        let faults = match compile(&ordered(&files), &Names::default()) {
+            Ok(loaded) => loaded.notes,
+            Err(faults) => faults,
         };
-        let expected = case.join("expected.txt");
-        if std::env::var_os("UPDATE_FIXTURES").is_some() {
-            fs::write(&expected, &drawn).unwrap();
-        }
-        let wanted = fs::read_to_string(&expected).unwrap_or_default();
-        if drawn.is_empty() || drawn != wanted {
-            wrong.push(format!(
-                "{}\nwanted\n{wanted}\ngot\n{drawn}",
-                case.display()
-            ));
+        wrong.extend(in_english(&faults, &book));
+        let persian = faults.told(|text| book.persian(text));
+        for (name, drawn) in [
+            ("expected.txt", faults.drawn(false)),
+            ("expected.fa.txt", persian.drawn_in(&PERSIAN, false)),
+        ] {
+            let expected = case.join(name);
+            if std::env::var_os("UPDATE_FIXTURES").is_some() {
+                fs::write(&expected, &drawn).unwrap();
+            }
+            let wanted = fs::read_to_string(&expected).unwrap_or_default();
+            if drawn.is_empty() || drawn != wanted {
+                let at = expected.display();
+                wrong.push(format!("{at}\nwanted\n{wanted}\ngot\n{drawn}"));
+            }
         }
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+/// The sentences of faults that `src/words/persian.txt` has no Persian for.
+fn in_english(faults: &Faults, book: &Phrasebook) -> Vec<String> {
+    let sentences = |fault: &Fault| {
+        let more = [fault.why.clone(), fault.mend.clone()];
+        let told = [fault.title.clone(), fault.label.clone()];
+        told.into_iter().chain(more.into_iter().flatten())
+    };
+    let all = faults.0.iter().flat_map(sentences);
+    let left = all.filter(|sentence| book.persian(sentence).is_none());
+    left.map(|sentence| format!("not in persian.txt: {sentence}"))
+        .collect()
 }
 
 #[test]

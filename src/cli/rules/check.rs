@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use crate::cli::Failure;
+use crate::cli::lang::Lang;
 use crate::config::Config;
 use crate::ledger::Names;
 use crate::rulefile;
 use crate::serve::rules;
-use crate::source::{Fault, Faults, Severity};
+use crate::source::{Fault, Severity};
 
 /// Check a folder of rule files.
 ///
@@ -19,6 +20,7 @@ use crate::source::{Fault, Faults, Severity};
   clubswitch rules check                 the rules that the configuration names
   clubswitch rules check new-rules
   clubswitch rules check new-rules --strict
+  clubswitch rules check new-rules --lang fa
   clubswitch rules check new-rules --json
 
 Exit status: 0 no fault, 1 there are notes and --strict was asked for, 2 errors.")]
@@ -34,13 +36,21 @@ pub(super) struct Args {
     /// The configuration file; conf/clubswitch.toml where it is there, else the one built in
     #[arg(long, value_name = "FILE", conflicts_with = "dir")]
     config: Option<PathBuf>,
+    #[command(flatten)]
+    lang: Lang,
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let names = Names::default();
     let loaded = match &args.dir {
         Some(dir) => rulefile::load(dir, &names),
-        None => rules::load(&Config::find(args.config.as_deref())?, &names),
+        None => {
+            let config = Config::find(args.config.as_deref());
+            rules::load(
+                &config.map_err(|faults| args.lang.failure(&faults))?,
+                &names,
+            )
+        }
     };
     let clubs = loaded.as_ref().map_or(0, |set| set.rulebook.clubs.len());
     let faults = match loaded {
@@ -49,7 +59,11 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     };
     let (errors, notes) = (faults.errors(), faults.notes());
     if args.json {
-        let list: Vec<Value> = faults.0.iter().map(fault).collect();
+        let list: Vec<Value> = faults
+            .0
+            .iter()
+            .map(|found| fault(&args.lang.fault(found)))
+            .collect();
         anstream::println!(
             "{}",
             json!({ "errors": errors, "notes": notes, "faults": list })
@@ -58,24 +72,20 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     if errors > 0 {
         return Err(match args.json {
             true => Failure::Usage(format!("{errors} errors in the rule files")),
-            false => faults.into(),
+            false => args.lang.failure(&faults),
         });
     }
     if !args.json {
-        show(&faults);
+        if notes > 0 {
+            anstream::eprintln!("{}", args.lang.drawn(&faults));
+        }
         let s = if clubs == 1 { "" } else { "s" };
-        anstream::println!("no fault: rules of {clubs} club{s}");
+        let told = format!("no fault: rules of {clubs} club{s}");
+        anstream::println!("{}", args.lang.say(&told));
     }
     match notes > 0 && args.strict {
         true => Err(Failure::Off(format!("{notes} notes in the rule files"))),
         false => Ok(()),
-    }
-}
-
-/// Notes, on the way out: what was asked for went well.
-fn show(notes: &Faults) {
-    for note in &notes.0 {
-        anstream::eprintln!("{}", note.drawn(true));
     }
 }
 
