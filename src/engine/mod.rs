@@ -3,6 +3,7 @@
 
 mod enrol;
 mod event;
+mod explain;
 mod matching;
 mod open;
 mod purchase;
@@ -23,7 +24,9 @@ use crate::rules::{Club, Rulebook, Shop};
 use crate::terms::{AcquirerId, Day, Local, MemberId, Moment, Sequence, SetNumber, TimeOfDay};
 
 pub use event::Happened;
+pub use explain::{Explained, Supposed};
 pub use open::{Opening, OpeningError, OpeningLot, OpeningMember};
+pub use purchase::judged_at;
 pub use recent::Group;
 use recent::Recent;
 use sets::{Armed, numbered};

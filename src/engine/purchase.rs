@@ -3,12 +3,15 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::engine::matching::{amounts, is_approved};
-use crate::engine::{Decided, Engine, Hand, How, Missing, category, may_refuse, terminal_time};
-use crate::ledger::{
-    Account, Effects, Entry, Exception, Function, Input, Item, Member, MemberChange, Mode, Posting,
-    Reason, Redeem, Told, Verdict,
+use crate::engine::{
+    Decided, Engine, Hand, How, Limits, Missing, category, may_refuse, terminal_time,
 };
-use crate::rules::{Case, Club, NotJudged, Shop, judge};
+use crate::ledger::{
+    Account, Asked, Effects, Entry, Exception, Function, Input, Item, Member, MemberChange, Mode,
+    Posting, Reason, Redeem, Told, Verdict,
+};
+use crate::rules::trace::{Deaf, Trace};
+use crate::rules::{Case, Club, NotJudged, Shop, judge_aloud};
 use crate::terms::person::Identity;
 use crate::terms::{Local, Rials, UnitId};
 
@@ -101,6 +104,16 @@ impl Engine {
     }
 
     fn judged(&self, hand: &Hand<'_>, shop: &Shop) -> Decided {
+        self.judged_aloud(hand, shop, &Deaf)
+    }
+
+    /// The judgement of a purchase, with somebody who listens to it.
+    pub(super) fn judged_aloud<T: Trace>(
+        &self,
+        hand: &Hand<'_>,
+        shop: &Shop,
+        trace: &T,
+    ) -> Decided {
         let asked = &hand.request.asked;
         let wishes_money = hand.request.wishes.redeem != Redeem::Nothing;
         let amount = asked.amount.unwrap_or_default();
@@ -157,7 +170,7 @@ impl Engine {
             late: u16::try_from(self.limits.advice_days).unwrap_or(u16::MAX),
         };
         // A rule that panics must not take the others' purchases with it.
-        let judged = catch_unwind(AssertUnwindSafe(|| judge(&case)));
+        let judged = catch_unwind(AssertUnwindSafe(|| judge_aloud(&case, trace)));
         match judged {
             Ok(Ok(mut effects)) => {
                 if let Some((_, change)) = enrolled {
@@ -195,15 +208,7 @@ impl Engine {
 
     /// The instant of the judgement: now; of an advice the terminal's own time, unless its clock is ahead of ours (S19).
     pub(super) fn judged_at(&self, hand: &Hand<'_>) -> Local {
-        let asked = &hand.request.asked;
-        if asked.mode == Mode::Ask {
-            return hand.local;
-        }
-        terminal_time(asked, hand.local)
-            .filter(|local| {
-                local.wall_seconds() - hand.local.wall_seconds() <= self.limits.ahead_seconds
-            })
-            .unwrap_or(hand.local)
+        judged_at(&hand.request.asked, hand.local, &self.limits)
     }
 
     /// Nobody's purchase: the bank card pays all of it, and it is kept.
@@ -296,6 +301,16 @@ impl Engine {
             && (same_time || same_reference)
             && entry.effects.original.is_none()
     }
+}
+
+/// When a message was judged that came at a moment: then; an advice at the terminal's own time, unless its clock was ahead of ours (S19).
+pub fn judged_at(asked: &Asked, came: Local, limits: &Limits) -> Local {
+    if asked.mode == Mode::Ask {
+        return came;
+    }
+    terminal_time(asked, came)
+        .filter(|local| local.wall_seconds() - came.wall_seconds() <= limits.ahead_seconds)
+        .unwrap_or(came)
 }
 
 /// Taken note of, for somebody to look at.

@@ -185,6 +185,12 @@ impl Pages {
         }
     }
 
+    /// What a member is known by besides his number. Looks through everybody's.
+    pub fn tokens(&self, id: MemberId) -> impl Iterator<Item = Token> {
+        let his = self.known.iter().filter(move |(_, member)| *member == id);
+        his.map(|((_, token), _)| token)
+    }
+
     /// The balance of an account: what came in less what went out, in smallest units.
     pub fn balance(&self, account: Account) -> i64 {
         let of = |key: PurseKey| self.member(key.member);

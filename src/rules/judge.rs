@@ -6,7 +6,7 @@ use crate::ledger::{
     Mode, Pages, Party, Posting, PurseKey, PurseKind, Reason, Redeem, Told, Verdict, Visit, Who,
     Wishes,
 };
-use crate::rules::trace::{Deaf, Exact, Fact, Trace};
+use crate::rules::trace::{Barred, Deaf, Exact, Fact, Trace};
 use crate::rules::when::Circumstances;
 use crate::rules::{
     Accrue, Available, Bands, Base, Candidate, Cap, Caps, Club, Discount, Earn, Expiry, Give,
@@ -266,20 +266,20 @@ impl<'a, T: Trace> Work<'a, T> {
 
     /// The refusals that do not depend on the amount.
     fn may_redeem(&self, terms: &RedeemTerms) -> Result<(), Verdict> {
-        // With `pin` on, a redemption needs a verified PIN, and this switch verifies none.
-        if terms.pin {
-            return Err(Verdict::NotAllowed);
-        }
-        if self.case.card.is_none() {
-            return Err(Verdict::NotAllowed);
-        }
-        if terms.not_mcc.binary_search(&self.case.mcc).is_ok() {
-            return Err(Verdict::NotAllowed);
-        }
-        if self.case.wishes.purse.is_some() && self.asked_purse(terms).is_none() {
-            return Err(Verdict::NotAllowed);
-        }
-        Ok(())
+        let barred = if terms.pin {
+            // With `pin` on, a redemption needs a verified PIN, and this switch verifies none.
+            Barred::Pin
+        } else if self.case.card.is_none() {
+            Barred::NoCard
+        } else if terms.not_mcc.binary_search(&self.case.mcc).is_ok() {
+            Barred::Category
+        } else if self.case.wishes.purse.is_some() && self.asked_purse(terms).is_none() {
+            Barred::Purse
+        } else {
+            return Ok(());
+        };
+        self.trace.hear(|| Fact::Barred(barred));
+        Err(Verdict::NotAllowed)
     }
 
     fn redeem_exactly(&mut self, asked: Rials, terms: &RedeemTerms) -> Result<(), NotJudged> {

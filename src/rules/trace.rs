@@ -3,11 +3,11 @@
 
 use std::cell::RefCell;
 
-use crate::ledger::{LotTerms, Party, TierId, Who};
+use crate::ledger::{LotTerms, Member, Mode, Party, TierId, Who, Wishes};
 use crate::rules::met::Asked;
 use crate::rules::when::Circumstances;
 use crate::rules::{Cap, Case};
-use crate::terms::{Overflow, PurseId, Rials, RuleId, ShopId, Times};
+use crate::terms::{ClubId, Day, Local, Overflow, PurseId, Rials, RuleId, ShopId, Times};
 
 /// Who listens to a judgement.
 pub trait Trace {
@@ -117,6 +117,8 @@ pub enum Fact {
         /// How much.
         amount: Rials,
     },
+    /// Nothing may be redeemed here, whatever the amount.
+    Barred(Barred),
     /// The most that may be redeemed of this bill.
     RedeemLimit {
         /// The bill after discount.
@@ -212,13 +214,51 @@ pub enum Fact {
     },
 }
 
-/// What somebody heard who listened to everything.
-#[derive(Clone, PartialEq, Debug, Default)]
-pub struct Heard {
+/// Why nothing may be redeemed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Barred {
+    /// A PIN is needed, and none can be verified.
+    Pin,
+    /// There was no card.
+    NoCard,
+    /// The category of the purchase is barred.
+    Category,
+    /// The purse that was named cannot be spent.
+    Purse,
+}
+
+/// What was judged.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Judged {
+    /// By which club.
+    pub club: ClubId,
+    /// Whose purchase, as he stood before it.
+    pub member: Member,
+    /// Where.
+    pub shop: ShopId,
+    /// The category code.
+    pub mcc: u16,
+    /// Asked: the bill. Advised: what the bank card was charged.
+    pub amount: Rials,
+    /// When, on the wall clock of the rules' zone.
+    pub local: Local,
+    /// The business day it counts in.
+    pub business_day: Day,
+    /// What it wished.
+    pub wishes: Wishes,
+    /// Asked or advised.
+    pub mode: Mode,
     /// The bill.
     pub bill: Rials,
     /// The member's tier.
     pub tier: Option<TierId>,
+}
+
+/// What somebody heard who listened to everything.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Heard {
+    /// What was judged; none where no club judged.
+    pub judged: Option<Judged>,
     /// For every discount of the club, in file order: each condition with what it met.
     pub discounts: Vec<Vec<Asked>>,
     /// The same for accruals.
@@ -244,8 +284,19 @@ impl Trace for Listener {
     fn begins(&self, case: &Case<'_>, seen: &Circumstances<'_>) {
         let club = case.club;
         *self.0.borrow_mut() = Heard {
-            bill: seen.bill,
-            tier: seen.tier,
+            judged: Some(Judged {
+                club: club.id,
+                member: case.member.clone(),
+                shop: case.shop.id,
+                mcc: case.mcc,
+                amount: case.amount,
+                local: case.local,
+                business_day: case.business_day,
+                wishes: case.wishes.clone(),
+                mode: case.mode,
+                bill: seen.bill,
+                tier: seen.tier,
+            }),
             discounts: club.discounts.iter().map(|r| seen.ask(&r.when)).collect(),
             accruals: club.accruals.iter().map(|r| seen.ask(&r.when)).collect(),
             splits: club.splits.iter().map(|s| seen.ask(&s.when)).collect(),
