@@ -4,6 +4,7 @@ pub mod cli;
 pub mod config;
 pub mod engine;
 pub mod exchange;
+pub mod explain;
 pub mod journal;
 pub mod keys;
 pub mod ledger;

@@ -3,12 +3,12 @@
 use std::cell::OnceCell;
 use std::sync::Arc;
 
-use super::{Brought, Decided, Engine, Hand, numbered};
+use super::{Brought, Decided, Engine, Hand};
 use crate::ledger::{Effects, Request, Verdict};
 use crate::rules::Rulebook;
 use crate::rules::trace::{Heard, Listener};
 use crate::terms::person::Identity;
-use crate::terms::{Local, Moment, SetNumber};
+use crate::terms::{Local, Moment};
 
 /// A purchase that somebody supposes.
 #[derive(Clone, Debug)]
@@ -75,15 +75,5 @@ impl Engine {
             effects,
             heard: listener.heard(),
         }
-    }
-
-    /// A rule set with the number that the book gave it.
-    pub fn with_number(&self, rules: Rulebook) -> Arc<Rulebook> {
-        let sets = self.book.rule_sets().iter();
-        let known = sets.rev().find(|set| set.sha256 == rules.sha256);
-        numbered(
-            &Arc::new(rules),
-            known.map_or(SetNumber(0), |set| set.number),
-        )
     }
 }

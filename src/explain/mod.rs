@@ -1,0 +1,12 @@
+//! Why a purchase got what it got: what was heard while it was judged, made into a story with names and whole amounts, and the
+//! story written for people in English and in Persian. Knows no file, no clock and no message.
+
+mod story;
+mod tell;
+mod word;
+mod write;
+
+pub use story::{Answer, NoClub, Posted, Story};
+pub use tell::{Facts, tell};
+pub use word::Word;
+pub use write::write;

@@ -1,0 +1,177 @@
+//! What a condition wants, and what it met, as typed words: each language writes them in its own way.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ledger::{Names, Window};
+use crate::rules::met::Met;
+use crate::rules::{Age, Condition, Said, Where};
+use crate::terms::Rials;
+
+/// A value that a condition wants or met.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Word {
+    /// Rials.
+    Rials(i64),
+    /// At least so many rials.
+    RialsFrom(i64),
+    /// At most so many rials.
+    RialsTo(i64),
+    /// A name of a rule file: a group, a shop, a tier.
+    Name(String),
+    /// A category code.
+    Mcc(String),
+    /// A Jalali day.
+    Day(String),
+    /// From a day to a day, both included.
+    Days(String, String),
+    /// A time of day.
+    Time(String),
+    /// From a time up to, not including, another.
+    Hours(String, String),
+    /// A weekday; 0 is Saturday.
+    Weekday(u8),
+    /// Yes or no.
+    Yes(bool),
+    /// So many days ago.
+    DaysAgo(i32),
+    /// Longer ago than so many days.
+    OlderThan(u16),
+    /// On one of the last so many days, today among them.
+    Within(u16),
+    /// Not at all, or none.
+    Never,
+    /// The so manieth.
+    Number(u64),
+    /// Every so manieth.
+    Every(u64),
+    /// From the so manieth on.
+    NumberFrom(u64),
+    /// Up to the so manieth.
+    NumberTo(u64),
+    /// Counted in a window: `day`, `week`, `jalali-month`, `jalali-year`, `90 days`.
+    In(String),
+    /// Counted at the shop of the purchase.
+    AtShop,
+    /// Counted at the shops of a group.
+    AtGroup(String),
+    /// As it is written in the file.
+    Written(String),
+}
+
+/// What a condition wants.
+pub(super) fn wants(condition: &Condition, said: &Said) -> Vec<Word> {
+    let names = || said.names.iter().cloned().map(Word::Name).collect();
+    match condition {
+        Condition::Amount { min, max } => {
+            let from = (*min > Rials::ZERO).then_some(Word::RialsFrom(min.0));
+            let to = (*max < Rials::FIELD_MAX).then_some(Word::RialsTo(max.0));
+            from.into_iter().chain(to).collect()
+        }
+        Condition::Mcc(codes) => codes.iter().map(|code| mcc(*code)).collect(),
+        Condition::Dates { from, to } => {
+            let mut words: Vec<Word> = names();
+            words.push(Word::Days(from.to_string(), to.to_string()));
+            words
+        }
+        Condition::Hours(spans) => spans
+            .iter()
+            .map(|(from, to)| Word::Hours(from.to_string(), to.to_string()))
+            .collect(),
+        Condition::Weekdays(days) => (0..7)
+            .filter(|day| days & (1 << day) != 0)
+            .map(Word::Weekday)
+            .collect(),
+        Condition::BusinessDay(wanted) | Condition::FirstPurchase(wanted) => {
+            vec![Word::Yes(*wanted)]
+        }
+        Condition::LastPurchase { age: old, at } => {
+            let mut words = vec![age(*old)];
+            words.extend(place(at, said));
+            words
+        }
+        Condition::Joined(old) => vec![age(*old)],
+        Condition::Visits {
+            window: span,
+            min,
+            max,
+            every,
+            at,
+        } => {
+            let mut words = Vec::new();
+            words.extend((*every > 1).then_some(Word::Every(*every)));
+            words.extend((*min > 1).then_some(Word::NumberFrom(*min)));
+            words.extend((*max < u64::MAX).then_some(Word::NumberTo(*max)));
+            words.push(Word::In(window(*span)));
+            words.extend(place(at, said));
+            words
+        }
+        Condition::Any(_) | Condition::Not(_) => Vec::new(),
+        _ if !said.names.is_empty() => names(),
+        _ => vec![Word::Written(said.text.clone())],
+    }
+}
+
+/// What a condition met.
+pub(super) fn met(met: &Met, names: &Names) -> Vec<Word> {
+    match met {
+        Met::Bill(rials) => vec![Word::Rials(rials.0)],
+        Met::Shop(shop) => vec![Word::Name(names.shop(*shop).to_owned())],
+        Met::Place(shop, code) => {
+            let shop = Word::Name(names.shop(*shop).to_owned());
+            let code = (*code != 0).then(|| mcc(*code));
+            std::iter::once(shop).chain(code).collect()
+        }
+        Met::Mcc(0) => vec![Word::Never],
+        Met::Mcc(code) => vec![mcc(*code)],
+        Met::Day(day) => vec![Word::Day(day.to_string())],
+        Met::Time(time) => vec![Word::Time(time.to_string())],
+        Met::Weekday(day) => vec![Word::Weekday(day.weekday().0)],
+        Met::BusinessDay(is_one) => vec![Word::Yes(*is_one)],
+        Met::Tier(tier) => {
+            let name = tier.map(|tier| Word::Name(names.tier(tier).to_owned()));
+            vec![name.unwrap_or(Word::Never)]
+        }
+        Met::LastPurchase(None) => vec![Word::Never],
+        Met::LastPurchase(Some((day, ago))) | Met::Joined(day, ago) => {
+            vec![Word::DaysAgo(*ago), Word::Day(day.to_string())]
+        }
+        Met::Number(number) => vec![Word::Number(*number)],
+        Met::Inside => Vec::new(),
+    }
+}
+
+/// A window by its name in rule files.
+pub(super) fn window(window: Window) -> String {
+    match window {
+        Window::Day => "day".to_owned(),
+        Window::Week => "week".to_owned(),
+        Window::JalaliMonth => "jalali-month".to_owned(),
+        Window::JalaliYear => "jalali-year".to_owned(),
+        Window::Days(days) => format!("{days} days"),
+    }
+}
+
+fn mcc(code: u16) -> Word {
+    Word::Mcc(format!("{code:04}"))
+}
+
+fn age(age: Age) -> Word {
+    match age {
+        Age::Within(days) => Word::Within(days),
+        Age::OlderThan(days) => Word::OlderThan(days),
+    }
+}
+
+/// Where purchases are counted, unless it is the whole club.
+fn place(at: &Where, said: &Said) -> Option<Word> {
+    match at {
+        Where::Club => None,
+        Where::Merchant => Some(Word::AtShop),
+        Where::Shops(_) => {
+            let text = said.text.split_once("where").map_or("", |(_, rest)| rest);
+            let name = text.split('"').nth(1).unwrap_or_default();
+            Some(Word::AtGroup(name.to_owned()))
+        }
+    }
+}
