@@ -8,6 +8,7 @@ mod desk;
 mod dialects;
 mod doctor;
 mod encode;
+mod explain;
 mod fields;
 mod lang;
 mod ledger;
@@ -41,6 +42,7 @@ use crate::source::Faults;
   clubswitch describe --dialect auto FILE find out what a capture is
   clubswitch pos echo                     ask the running switch something, as a terminal does
   clubswitch settle --day today           make the day's files, as far as they are
+  clubswitch explain 632614000123         tell why a purchase got what it got, rule by rule
   clubswitch ledger verify                replay the journal and hold everything against it
   clubswitch demo                         show a whole day with a crash in it, and that every rial adds up
 
@@ -62,6 +64,7 @@ enum Command {
     Settle(settle::Args),
     Ledger(ledger::Args),
     Rules(rules::Args),
+    Explain(Box<explain::Args>),
     Demo(demo::Args),
 }
 
@@ -98,6 +101,7 @@ pub fn run() -> ExitCode {
         Command::Settle(args) => settle::run(&args),
         Command::Ledger(args) => ledger::run(&args),
         Command::Rules(args) => rules::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Demo(args) => demo::run(&args),
     };
     match done {

@@ -267,6 +267,11 @@ impl fmt::Debug for Hidden {
 }
 
 impl Hidden {
+    /// Whether it is this text.
+    pub(super) fn is(&self, text: &str) -> bool {
+        self.0 == text
+    }
+
     /// The card number it is.
     pub(super) fn card(&self) -> Result<Pan, Failure> {
         let digits: String = self
@@ -701,16 +706,16 @@ pub(super) fn rials(text: &str) -> Result<Rials, String> {
         .ok_or_else(|| "whole rials wanted, at most 12 digits".to_owned())
 }
 
-fn redeem(text: &str) -> Result<Redeem, String> {
+pub(super) fn redeem(text: &str) -> Result<Redeem, String> {
     match text {
-        "max" => Ok(Redeem::AsMuchAsAllowed),
+        "max" | "all" => Ok(Redeem::AsMuchAsAllowed),
         _ => rials(text)
             .map(Redeem::Exactly)
             .map_err(|why| format!("{why}, or max")),
     }
 }
 
-fn local(text: &str) -> Result<Local, String> {
+pub(super) fn local(text: &str) -> Result<Local, String> {
     Local::parse(text).ok_or_else(|| "a Jalali time wanted, as \"1405/09/02 10:15:30\"".to_owned())
 }
 

@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::sync::Arc;
 
-use super::{Brought, Decided, Engine, Hand};
+use super::{Brought, Decided, Engine, Hand, Limits};
 use crate::ledger::{Effects, Request, Verdict};
 use crate::rules::Rulebook;
 use crate::rules::trace::{Heard, Listener};
@@ -33,6 +33,11 @@ pub struct Explained {
 }
 
 impl Engine {
+    /// What it holds itself to.
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
     /// Judges a purchase that nobody makes. A member who is named by his number is judged as if his card had been read.
     pub fn explain(&self, mut supposed: Supposed, now: Moment) -> Explained {
         let now = now.max(self.book.at());

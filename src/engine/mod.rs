@@ -675,7 +675,7 @@ fn tell(told: Told, entry: Option<Sequence>, how: How) -> Decision {
 }
 
 /// The category of a purchase: what the message says, else what the shop is.
-fn category(asked: &Asked, shop: &Shop) -> u16 {
+pub fn category(asked: &Asked, shop: &Shop) -> u16 {
     if asked.mcc == 0 { shop.mcc } else { asked.mcc }
 }
 

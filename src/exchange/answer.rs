@@ -271,8 +271,8 @@ fn purse_amounts(text: &mut Vec<u8>, list: &[PurseAmount], names: &Names) {
     }
 }
 
-/// What the shop prints for the customer.
-fn receipt(text: &mut Vec<u8>, told: &Told, names: &Names) {
+/// What the shop prints for the customer, LF between its lines.
+pub fn receipt(text: &mut Vec<u8>, told: &Told, names: &Names) {
     let mut lines = WireLines::new(text);
     if let Some(discount) = told.discount.filter(|discount| !discount.is_zero()) {
         lines.discount(discount.0);

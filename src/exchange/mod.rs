@@ -6,6 +6,7 @@ mod read;
 pub mod session;
 pub mod terminal;
 
+pub use answer::receipt;
 pub use bind::{BindFault, Dialect, bind};
 pub use read::{Dropped, LinkTerms, Network, Read, Refusal};
 pub use session::{Action, Answer, Counts, Link, Session, Ticket, Why};

@@ -6,7 +6,7 @@ mod tell;
 mod word;
 mod write;
 
-pub use story::{Answer, NoClub, Posted, Story};
+pub use story::{Difference, NoClub, Posted, Story};
 pub use tell::{Facts, tell};
 pub use word::Word;
 pub use write::write;

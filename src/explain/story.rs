@@ -128,6 +128,8 @@ pub enum NoClub {
     NothingToJudge,
     /// The judgement failed.
     Failed,
+    /// It was refused before any rule was asked.
+    Refused,
 }
 
 /// How the rules of a stage go together.
@@ -320,6 +322,9 @@ pub struct Payment {
 pub struct Redeem {
     /// What was asked for; none: as much as the rules allow.
     pub asked: Option<i64>,
+    /// It was refused: how much was asked for is not kept.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub asked_unknown: bool,
     /// Nobody asked: the club takes as much as allowed by itself.
     pub automatic: bool,
     /// Told by an advice: it was taken.

@@ -37,8 +37,6 @@ pub struct Facts<'a> {
     pub amount: Rials,
     /// When, where no club judged it.
     pub local: Local,
-    /// Whether somebody was named: by card or number.
-    pub named: bool,
 }
 
 /// The story of a judgement. It lacks what only the caller knows: the entry, the answer's code and lines, the time it took.
@@ -559,7 +557,7 @@ impl<'a> Teller<'a> {
             rials: rials.0,
             value: terms
                 .and_then(|purse| purse.value)
-                .map(|rate| (rate.value, self.facts.sum(*purse, rate.per))),
+                .map(|rate| (rate.value, short(self.facts.sum(*purse, rate.per)))),
             odd: odd.0,
             owed: *owed,
             lots: moved.map(|moved| self.lot(moved)).collect(),
@@ -659,7 +657,7 @@ impl<'a> Teller<'a> {
             of: base.0,
             how: match &rule.earn {
                 Earn::Per(rate) => How::Per {
-                    sum: self.facts.units(unit, rate.value),
+                    sum: short(self.facts.units(unit, rate.value)),
                     rials: rate.per,
                 },
                 Earn::Fixed(amount) => How::Fixed(self.facts.units(unit, *amount)),
@@ -807,6 +805,18 @@ fn part(split: &rules::Split, party: Party, wanted: Rials, amount: Rials, left_o
         wanted: wanted.0,
         rials: amount.0,
         left_out,
+    }
+}
+
+/// A rate, without zeros behind its point.
+fn short(sum: Sum) -> Sum {
+    let amount = match sum.amount.contains('.') {
+        true => sum.amount.trim_end_matches('0').trim_end_matches('.'),
+        false => &sum.amount,
+    };
+    Sum {
+        amount: amount.to_owned(),
+        ..sum
     }
 }
 

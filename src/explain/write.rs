@@ -37,6 +37,7 @@ pub fn write(story: &Story, language: Language) -> String {
             NoClub::MemberUnknown => "member-unknown",
             NoClub::NothingToJudge => "nothing-to-judge",
             NoClub::Failed => "failed",
+            NoClub::Refused => "refused",
         };
         page.row(INDENT, &page.name(why));
     }
@@ -96,11 +97,11 @@ impl Page {
         let mut line = String::new();
         for piece in pieces {
             if !line.is_empty() && indent + line.width() + 2 + piece.width() > WIDE {
-                line.push(';');
+                line.push_str(self.semicolon().trim_end());
                 self.row(indent, &std::mem::take(&mut line));
             }
             if !line.is_empty() {
-                line.push_str("; ");
+                line.push_str(self.semicolon());
             }
             line.push_str(piece);
         }
@@ -121,6 +122,13 @@ impl Page {
 
     fn digits(&self, text: &str) -> String {
         digits(text, self.language)
+    }
+
+    fn percent(&self, percent: &str) -> String {
+        match self.language {
+            Language::English => percent.to_owned(),
+            Language::Persian => self.digits(percent).replace('%', "٪"),
+        }
     }
 
     fn name(&self, name: &str) -> String {
@@ -149,7 +157,7 @@ impl Page {
         }
     }
 
-    fn word(&self, key: &str, word: &Word) -> String {
+    fn word(&self, word: &Word) -> String {
         let number = |n: i64| self.number(n);
         let count = |n: u64| self.digits(&n.to_string());
         match word {
@@ -172,7 +180,6 @@ impl Page {
             Word::DaysAgo(days) => self.say(say::DAYS_AGO, &[&number(i64::from(*days))]),
             Word::OlderThan(days) => self.say(say::OLDER_THAN, &[&count(u64::from(*days))]),
             Word::Within(days) => self.say(say::WITHIN, &[&count(u64::from(*days))]),
-            Word::Never if key == "tiers" => self.name("none"),
             Word::Never => self.name("none"),
             Word::Number(n) => self.say(say::NUMBER, &[&count(*n)]),
             Word::Every(n) => self.say(say::EVERY, &[&count(*n)]),
@@ -191,19 +198,30 @@ impl Page {
         if !condition.inside.is_empty() {
             let lists = condition.inside.iter().map(|list| {
                 let all: Vec<String> = list.iter().map(|one| self.condition(one)).collect();
-                format!("[{}]", all.join("; "))
+                format!("[{}]", all.join(self.semicolon()))
             });
             let lists: Vec<String> = lists.collect();
             return format!("{mark} {label} {}", lists.join(&self.say(say::OR, &[])));
         }
         let words = |words: &[Word]| {
-            let words = words.iter().map(|word| self.word(&condition.key, word));
+            let words = words.iter().map(|word| self.word(word));
             words.collect::<Vec<_>>()
         };
         let comma = self.comma();
-        let wants = words(&condition.wants).join(comma);
         let met = words(&condition.met).join(comma);
+        // What is to be is said by its name alone.
+        if condition.wants == [Word::Yes(true)] {
+            return format!("{mark} {label}: {met}");
+        }
+        let wants = words(&condition.wants).join(comma);
         format!("{mark} {label} {wants}: {met}")
+    }
+
+    fn semicolon(&self) -> &'static str {
+        match self.language {
+            Language::English => "; ",
+            Language::Persian => "؛ ",
+        }
     }
 
     fn comma(&self) -> &'static str {
@@ -335,7 +353,7 @@ impl Page {
     fn reckoned(&self, how: &Reckoned, tier: Option<&str>) -> String {
         let of = self.number(how.of);
         let mut text = match &how.how {
-            How::Percent(percent) => self.say(say::SHARE_OF, &[&self.digits(percent), &of]),
+            How::Percent(percent) => self.say(say::SHARE_OF, &[&self.percent(percent), &of]),
             How::Fixed(sum) => self.say(say::FIXED, &[&self.amount(sum)]),
             How::Per { sum, rials } => {
                 self.say(say::PER, &[&self.amount(sum), &self.number(*rials), &of])
@@ -344,7 +362,7 @@ impl Page {
                 let taken = bands.iter().filter(|band| band.part > 0);
                 let parts: Vec<String> = taken
                     .map(|band| {
-                        let percent = self.digits(&band.percent);
+                        let percent = self.percent(&band.percent);
                         let (part, from) = (self.number(band.part), self.number(band.from));
                         self.say(say::BAND, &[&percent, &part, &from])
                     })
@@ -417,7 +435,7 @@ impl Page {
             let pays = rule.paid_by.iter().map(|paid| {
                 let (who, rials) = (self.name(&paid.payer), self.number(paid.rials));
                 match &paid.share {
-                    Some(share) => self.say(say::PAYS_SHARE, &[&who, &self.digits(share), &rials]),
+                    Some(share) => self.say(say::PAYS_SHARE, &[&who, &self.percent(share), &rials]),
                     None => self.say(say::PAYS_REST, &[&who, &rials]),
                 }
             });
@@ -436,6 +454,7 @@ impl Page {
 
     fn redeem(&mut self, redeem: &Redeem) {
         let mut pieces = vec![match redeem.asked {
+            _ if redeem.asked_unknown => self.say(say::ASKED_UNKNOWN, &[]),
             _ if redeem.automatic => self.say(say::AUTOMATIC, &[]),
             Some(asked) if redeem.told => self.say(say::TOLD_REDEEM, &[&self.number(asked)]),
             Some(asked) => self.say(say::ASKED, &[&self.number(asked)]),
@@ -445,7 +464,7 @@ impl Page {
             pieces.push(self.say(say::ONLY_PURSE, &[&self.name(purse)]));
         }
         if let (Some(share), Some(of), Some(of_bill)) = (&redeem.share, redeem.of, redeem.of_bill) {
-            let parts = [self.digits(share), self.number(of), self.number(of_bill)];
+            let parts = [self.percent(share), self.number(of), self.number(of_bill)];
             pieces.push(self.say(say::LIMIT, &[&parts[0], &parts[1], &parts[2]]));
         }
         if let (Some(most), Some(used)) = (redeem.day_most, redeem.day_used) {
@@ -464,8 +483,8 @@ impl Page {
             pieces.push(self.say(say::NO_REDEEM, &[]));
         }
         let first = pieces.remove(0);
-        let joined = std::iter::once(first).chain(pieces).collect::<Vec<_>>();
-        self.stage(say::REDEEM, &joined.join("; "));
+        self.stage(say::REDEEM, &first);
+        self.list(INDENT, &pieces);
         if let Some(refused) = &redeem.refused {
             let words = outcome(refused, self.language);
             self.row(INDENT, &self.say(say::REFUSED, &[words]));
@@ -627,7 +646,8 @@ impl Page {
             }
             let all = rule.conditions.iter().map(|one| self.condition(one));
             let all: Vec<String> = all.collect();
-            self.row(INDENT, &format!("{}  {}", rule.name, all.join("; ")));
+            let all = all.join(self.semicolon());
+            self.row(INDENT, &format!("{}  {all}", rule.name));
         }
     }
 
@@ -638,14 +658,15 @@ impl Page {
             return;
         }
         let share = match (&part.share, part.rest) {
-            (Some(share), _) => self.digits(share),
+            (Some(share), _) => self.percent(share),
             (None, true) => self.say(say::REST, &[]),
             (None, false) => String::new(),
         };
         let mut text = format!("{who} {share}").trim_end().to_owned();
         if part.rials < part.wanted {
             let (wanted, got) = (self.number(part.wanted), self.number(part.rials));
-            text.push_str(&format!("; {}", self.say(say::CUT, &[&wanted, &got])));
+            text.push_str(self.semicolon());
+            text.push_str(&self.say(say::CUT, &[&wanted, &got]));
         }
         let rials = self.number(part.rials);
         self.sum(INDENT, &text, &rials);
@@ -657,11 +678,14 @@ impl Page {
             return;
         };
         let parts = [
-            self.digits(&fee.percent),
+            self.percent(&fee.percent),
             self.number(fee.of),
             self.number(fee.share),
         ];
-        let mut text = self.say(say::FEE_IS, &[&parts[0], &parts[1], &parts[2]]);
+        let mut text = match fee.share == fee.rials {
+            true => self.say(say::SHARE_OF, &[&parts[0], &parts[1]]),
+            false => self.say(say::FEE_IS, &[&parts[0], &parts[1], &parts[2]]),
+        };
         let mut limits = vec![self.say(say::FEE_MIN, &[&self.number(fee.min)])];
         limits.extend(
             fee.max
@@ -669,7 +693,8 @@ impl Page {
         );
         text.push_str(&format!(" ({})", limits.join(self.comma())));
         let payer = self.say(say::FEE_BY, &[&self.name(&fee.payer)]);
-        text.push_str(&format!("; {payer}"));
+        text.push_str(self.semicolon());
+        text.push_str(&payer);
         let name = self.say(say::FEE, &[]);
         let gap = 11usize.saturating_sub(name.width()).max(2);
         let rials = self.number(fee.rials);
@@ -695,7 +720,8 @@ impl Page {
         self.stage(say::MONEY, &self.say(phrase, &[&parts[0], &parts[1]]));
         for (phrase, all) in sides {
             let name = self.say(phrase, &[]);
-            self.row(INDENT, &format!("{name}  {}", all.join(" + ")));
+            self.row(INDENT, &name);
+            self.list(DEEP, &all);
         }
         if let (Some(discount), Some(pays)) = (&story.discount, story.pays) {
             let redeemed = story.redeem.as_ref().map_or(0, |redeem| redeem.total);

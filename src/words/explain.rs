@@ -71,7 +71,7 @@ pub const CONDITIONS: [Word; 36] = [
 ];
 
 /// Who gets, gives and pays; windows; what caps count for; units; stages of stacking; why nothing is redeemed.
-pub const NAMES: [Word; 50] = [
+pub const NAMES: [Word; 51] = [
     ("merchant", "merchant", "پذیرنده"),
     ("shop", "shop", "پذیرنده"),
     ("club", "club", "باشگاه"),
@@ -150,6 +150,11 @@ pub const NAMES: [Word; 50] = [
         "چیزی برای داوری قاعده‌ها نیست",
     ),
     ("failed", "the judgement failed", "داوری ناکام ماند"),
+    (
+        "refused",
+        "refused before any rule was asked",
+        "پیش از بررسی قاعده‌ها رد شد",
+    ),
     (
         "over-redeemed",
         "more was redeemed than there was",
@@ -289,6 +294,10 @@ mod phrases {
 
     pub const REDEEM: Phrase = Phrase("redeem", "برداشت از کیف");
     pub const ASKED: Phrase = Phrase("asked {0}", "درخواست {0}");
+    pub const ASKED_UNKNOWN: Phrase = Phrase(
+        "asked for (how much is not kept of what was refused)",
+        "درخواست شد (مبلغ درخواستِ ردشده نگه داشته نمی‌شود)",
+    );
     pub const AS_MUCH: Phrase = Phrase("as much as allowed", "هر چه مجاز باشد");
     pub const AUTOMATIC: Phrase =
         Phrase("automatic: as much as allowed", "خودکار: هر چه مجاز باشد");
@@ -403,10 +412,10 @@ mod phrases {
     pub const DAYS_AGO: Phrase = Phrase("{0} days ago", "{0} روز پیش");
     pub const OLDER_THAN: Phrase = Phrase("more than {0} days ago", "بیش از {0} روز پیش");
     pub const WITHIN: Phrase = Phrase("within {0} days", "در {0} روز گذشته");
-    pub const NUMBER: Phrase = Phrase("this is number {0}", "این خرید {0}م است");
+    pub const NUMBER: Phrase = Phrase("this is number {0}", "این خرید شماره‌ی {0} است");
     pub const EVERY: Phrase = Phrase("every {0}th", "هر {0} خرید یک بار");
-    pub const NUMBER_FROM: Phrase = Phrase("from number {0} on", "از خرید {0}م");
-    pub const NUMBER_TO: Phrase = Phrase("up to number {0}", "تا خرید {0}م");
+    pub const NUMBER_FROM: Phrase = Phrase("from number {0} on", "از خرید شماره‌ی {0}");
+    pub const NUMBER_TO: Phrase = Phrase("up to number {0}", "تا خرید شماره‌ی {0}");
     pub const IN: Phrase = Phrase("in {0}", "در {0}");
     pub const AT_SHOP: Phrase = Phrase("at this shop", "در همین پذیرنده");
     pub const AT_GROUP: Phrase = Phrase("in group {0}", "در گروه {0}");

@@ -16,6 +16,7 @@ pub(crate) const IMPORTS: &[(&str, &[&str])] = &[
     ("rules", &["terms", "ledger"]),
     ("engine", &["terms", "ledger", "rules"]),
     ("settle", &["terms", "ledger"]),
+    ("explain", &["terms", "words", "ledger", "rules"]),
     (
         "exchange",
         &["terms", "words", "wire", "spec", "message", "ledger"],

@@ -76,7 +76,24 @@ pub(super) fn entry(
     words: &Value,
     progress: &mut dyn FnMut(Value),
 ) -> Result<Value, OfficeError> {
-    let wanted = text(words, "entry")?;
+    let found = find(office, text(words, "entry")?, progress)?;
+    let undone = reversed_by(office, &found, progress)?;
+    office.look(move |engine, _| {
+        let mut told = told(&found, &engine.names(), &engine.rules().world.zone);
+        told["reversed_by"] = json!(undone.map(|by| by.0));
+        told
+    })
+}
+
+/// The entry of a number, or of a retrieval reference of twelve characters.
+///
+/// # Errors
+/// When there is none, or the journal cannot be read.
+pub(super) fn find(
+    office: &Office,
+    wanted: &str,
+    progress: &mut dyn FnMut(Value),
+) -> Result<Entry, OfficeError> {
     let found = match <&[u8; 12]>::try_from(wanted.as_bytes()) {
         Ok(rrn) => with_reference(office, rrn, progress)?,
         Err(_) => {
@@ -88,17 +105,11 @@ pub(super) fn entry(
             data::entry(office.store(), office.journal(), Sequence(number))?
         }
     };
-    let found = found.ok_or_else(|| {
+    found.ok_or_else(|| {
         let last = office.journal().last_sequence();
         OfficeError::Refused(format!(
             "there is no entry {wanted}; the last one is {last}"
         ))
-    })?;
-    let undone = reversed_by(office, &found, progress)?;
-    office.look(move |engine, _| {
-        let mut told = told(&found, &engine.names(), &engine.rules().world.zone);
-        told["reversed_by"] = json!(undone.map(|by| by.0));
-        told
     })
 }
 
@@ -135,7 +146,7 @@ fn with_reference(
 }
 
 /// The reversal that undid an entry.
-fn reversed_by(
+pub(super) fn reversed_by(
     office: &mut Office,
     entry: &Entry,
     progress: &mut dyn FnMut(Value),

@@ -3,6 +3,7 @@
 mod archive;
 pub mod backup;
 mod event;
+mod explain;
 mod lookup;
 mod past;
 pub mod rules;
@@ -31,6 +32,8 @@ pub const COMMANDS: &[(&str, Command)] = &[
     ("ledger-backup", backup::backup),
     ("ledger-rebuild", backup::rebuild),
     ("ledger-open", opening::open),
+    ("explain", explain::explain),
+    ("explain-entry", explain::entry),
     ("rules-load", rules::load),
     ("rules-approve", rules::approve),
     ("rules-cancel", rules::cancel),

@@ -575,27 +575,8 @@ pub(super) fn known(office: &mut Office, words: &Value) -> Result<(Known, Tellin
 }
 
 fn whose(office: &Office, words: &Value) -> Result<Whose, OfficeError> {
-    let token = |kind, value: &[u8]| office.token_key().token(kind, value);
-    let bad = |key: &str, wanted: &str| OfficeError::Refused(format!("{key}: {wanted} wanted"));
-    if let Some(card) = words["card"].as_str() {
-        let pan = Pan::new(card.as_bytes()).ok_or_else(|| bad("card", "8 to 19 digits"))?;
-        let token = token(TokenKind::Card, pan.digits());
-        return Ok(Whose::Member(Identity::Card(token)));
-    }
-    if let Some(mobile) = words["mobile"].as_str() {
-        let mobile = Mobile::parse(mobile).ok_or_else(|| bad("mobile", "09 and nine digits"))?;
-        let token = token(TokenKind::Mobile, mobile.as_str().as_bytes());
-        return Ok(Whose::Member(Identity::Mobile(token)));
-    }
-    if let Some(code) = words["national_code"].as_str() {
-        let code = NationalCode::parse(code);
-        let code = code.ok_or_else(|| bad("national code", "ten digits with the right check"))?;
-        let token = token(TokenKind::NationalCode, code.as_str().as_bytes());
-        return Ok(Whose::Member(Identity::NationalCode(token)));
-    }
-    if let Some(number) = words["member"].as_u64() {
-        let number = u32::try_from(number).map_err(|_| bad("member", "a club number"))?;
-        return Ok(Whose::Member(Identity::Number(MemberId(number))));
+    if let Some(identity) = identity(office, words)? {
+        return Ok(Whose::Member(identity));
     }
     if let Some(code) = words["shop"].as_str() {
         return Ok(Whose::Shop(code.to_owned()));
@@ -604,6 +585,33 @@ fn whose(office: &Office, words: &Value) -> Result<Whose, OfficeError> {
         Some(name) => Whose::Club(name.to_owned()),
         None => Whose::All,
     })
+}
+
+/// By what a member is named: `card`, `mobile`, `national_code` or `member`.
+pub(super) fn identity(office: &Office, words: &Value) -> Result<Option<Identity>, OfficeError> {
+    let token = |kind, value: &[u8]| office.token_key().token(kind, value);
+    let bad = |key: &str, wanted: &str| OfficeError::Refused(format!("{key}: {wanted} wanted"));
+    if let Some(card) = words["card"].as_str() {
+        let pan = Pan::new(card.as_bytes()).ok_or_else(|| bad("card", "8 to 19 digits"))?;
+        let token = token(TokenKind::Card, pan.digits());
+        return Ok(Some(Identity::Card(token)));
+    }
+    if let Some(mobile) = words["mobile"].as_str() {
+        let mobile = Mobile::parse(mobile).ok_or_else(|| bad("mobile", "09 and nine digits"))?;
+        let token = token(TokenKind::Mobile, mobile.as_str().as_bytes());
+        return Ok(Some(Identity::Mobile(token)));
+    }
+    if let Some(code) = words["national_code"].as_str() {
+        let code = NationalCode::parse(code);
+        let code = code.ok_or_else(|| bad("national code", "ten digits with the right check"))?;
+        let token = token(TokenKind::NationalCode, code.as_str().as_bytes());
+        return Ok(Some(Identity::NationalCode(token)));
+    }
+    if let Some(number) = words["member"].as_u64() {
+        let number = u32::try_from(number).map_err(|_| bad("member", "a club number"))?;
+        return Ok(Some(Identity::Number(MemberId(number))));
+    }
+    Ok(None)
 }
 
 /// The members that an identity names: one in each club at most.

@@ -280,7 +280,7 @@ fn hour(at: Option<&str>, zone: &Zone, now: Moment) -> Result<Option<Moment>, Fa
     Ok(Some(moment))
 }
 
-fn texts(words: &Value) -> Result<Option<Vec<(String, String)>>, OfficeError> {
+pub(super) fn texts(words: &Value) -> Result<Option<Vec<(String, String)>>, OfficeError> {
     let Some(rows) = words["texts"].as_array() else {
         return Ok(None);
     };
@@ -356,7 +356,7 @@ fn row(set: &RuleSet, sets: &RuleSets, zone: &Zone) -> Value {
 }
 
 /// Nothing changed, and why.
-fn refused(found: &Faults) -> Value {
+pub(super) fn refused(found: &Faults) -> Value {
     json!({ "state": "refused", "faults": faults(found) })
 }
 
