@@ -366,6 +366,14 @@ impl Pages {
         }
     }
 
+    /// Takes the next entry in, as [`Book::apply`] does; for whoever looks at what was before each.
+    ///
+    /// # Panics
+    /// As [`Book::apply`].
+    pub fn apply_one(&mut self, entry: &Entry) {
+        self.apply(entry, &mut None);
+    }
+
     fn apply(&mut self, entry: &Entry, gathered: &mut Option<Gathered>) {
         let next = self.sequence.next();
         self.sequence = entry.head.sequence;

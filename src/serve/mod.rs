@@ -27,6 +27,7 @@ pub mod office;
 pub mod opening;
 mod people;
 pub mod pipeline;
+pub mod replay;
 pub mod rules;
 mod run;
 mod snapshots;

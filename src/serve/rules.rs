@@ -202,14 +202,18 @@ pub fn clock(config: &Config, rules: &Rulebook, book: &Book) -> Clock {
 
 /// An engine that decides by these rules. They are still to be put in force where the engine says so.
 pub fn engine(config: &Config, book: Book, rules: Arc<Rulebook>) -> Engine {
+    Engine::new(book, rules, limits(config))
+}
+
+/// What the configuration holds an engine to.
+pub(super) fn limits(config: &Config) -> Limits {
     let days = |span: Duration| i32::try_from(span.as_secs().div_ceil(86_400)).unwrap_or(i32::MAX);
-    let limits = Limits {
+    Limits {
         duplicate_days: days(config.limits.duplicate_window),
         advice_days: days(config.limits.advice_max_age),
         recent_entries: config.limits.recent_entries,
         ..Limits::default()
-    };
-    Engine::new(book, rules, limits)
+    }
 }
 
 /// Puts the rules that an engine was made with in force where the book knows others. `true` when it did.

@@ -28,6 +28,7 @@ mod past;
 mod powercut;
 mod random;
 mod reload;
+mod replay;
 mod rulefiles;
 mod secrets;
 mod shapes;

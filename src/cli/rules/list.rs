@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use super::{short, state, who};
+use super::{aligned, short, state, who};
 use crate::cli::{Failure, desk};
 use crate::config::Config;
 
@@ -39,7 +39,7 @@ fn table(told: &Value) -> String {
     let heads = [
         "set", "state", "since", "until", "sha", "clubs", "rules", "who",
     ];
-    let mut rows = vec![heads.map(str::to_owned)];
+    let mut rows = vec![heads.map(str::to_owned).to_vec()];
     for set in told["sets"].as_array().into_iter().flatten() {
         let text = |key: &str| match &set[key] {
             Value::Null => "-".to_owned(),
@@ -50,7 +50,7 @@ fn table(told: &Value) -> String {
             Some("waits-for-its-hour" | "waits-for-approval") => text("planned"),
             _ => text("since"),
         };
-        rows.push([
+        rows.push(vec![
             text("number"),
             state(set).to_owned(),
             since,
@@ -61,17 +61,5 @@ fn table(told: &Value) -> String {
             who(set),
         ]);
     }
-    let mut out = String::new();
-    for row in &rows {
-        for (at, cell) in row.iter().enumerate() {
-            let width = rows.iter().map(|row| row[at].len()).max().unwrap_or(0);
-            let last = at + 1 == row.len();
-            out.push_str(&if last {
-                format!("{cell}\n")
-            } else {
-                format!("{cell:<width$}  ")
-            });
-        }
-    }
-    out
+    aligned(&rows, &[])
 }

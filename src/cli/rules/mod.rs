@@ -5,11 +5,14 @@ mod cancel;
 mod check;
 mod list;
 mod load;
+mod replay;
 mod show;
 
 use serde_json::Value;
+use unicode_width::UnicodeWidthStr;
 
 use crate::cli::Failure;
+use crate::terms::money::grouped;
 
 /// Work on rule files: check them, put them in force, see what was in force.
 #[derive(Debug, clap::Args)]
@@ -18,6 +21,7 @@ use crate::cli::Failure;
   clubswitch rules check conf/rules --strict --json
   clubswitch rules load                  put them in force in the running switch
   clubswitch rules list
+  clubswitch rules replay --days 30 --with new-rules
 
 Exit status: 0 well, 1 it was refused, or there are notes and --strict was asked for, 2 a fault in the command or in a rule file,
 74 the disk failed.")]
@@ -34,6 +38,7 @@ enum Act {
     Cancel(cancel::Args),
     List(list::Args),
     Show(show::Args),
+    Replay(replay::Args),
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
@@ -44,6 +49,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         Act::Cancel(args) => cancel::run(args),
         Act::List(args) => list::run(args),
         Act::Show(args) => show::run(args),
+        Act::Replay(args) => replay::run(args),
     }
 }
 
@@ -137,4 +143,33 @@ fn who(set: &Value) -> String {
         Some(format!("{word} {} by {}{why}", text("at"), text("by")))
     });
     acts.collect::<Vec<_>>().join(", ")
+}
+
+/// Rows under one another, two blanks between columns; those named stand to the right.
+fn aligned(rows: &[Vec<String>], right: &[usize]) -> String {
+    let width = |at: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(at));
+        cells.map(|cell| cell.width()).max().unwrap_or(0)
+    };
+    let mut out = String::new();
+    for row in rows {
+        let mut line = String::new();
+        for (at, cell) in row.iter().enumerate() {
+            let blanks = " ".repeat(width(at) - cell.width());
+            line.push_str(&match right.contains(&at) {
+                true => format!("{blanks}{cell}  "),
+                false => format!("{cell}{blanks}  "),
+            });
+        }
+        out.push_str(line.trim_end());
+        out.push('\n');
+    }
+    out
+}
+
+/// A whole number with its thousands set off.
+fn number(value: &Value) -> String {
+    value
+        .as_i64()
+        .map_or_else(String::new, |number| grouped(number, 0))
 }

@@ -1,0 +1,243 @@
+//! A purchase of the journal, judged again by whatever rules: from its entry, and the book as it was before it. What an entry does not
+//! keep is worked out as far as it can be; whether that was right is seen by judging it by the rules of then, which must give what
+//! was decided.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::engine::{Limits, category, terminal_time};
+use crate::ledger::{
+    Asked, Effects, Entry, Function, Input, Member, MemberChange, Mode, Pages, Redeem, Told,
+    Verdict, Wishes,
+};
+use crate::rules::{Case, Club, NotJudged, Rulebook, judge};
+use crate::terms::{ClubId, MemberId, Rials, ShopId, Token};
+
+/// A purchase that a club judged.
+#[derive(Clone, Copy, Debug)]
+pub struct Past<'a> {
+    entry: &'a Entry,
+    asked: &'a Asked,
+    /// What was told.
+    pub told: &'a Told,
+    /// The club that judged it.
+    pub club: ClubId,
+    /// Who bought.
+    pub member: MemberId,
+    /// Where.
+    pub shop: ShopId,
+}
+
+/// Why an entry is not judged again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NotAgain {
+    /// It is no purchase, or only says one again.
+    NoPurchase,
+    /// It was refused; what was wished then is not kept.
+    Refused,
+    /// No club judged it: nobody's purchase, or one without rials.
+    NoClub,
+}
+
+/// What becomes of a purchase that rules do not judge.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Instead {
+    /// They refuse it.
+    Refused(Verdict),
+    /// It goes on without the club: the shop is not of it any more, or the club is none any more.
+    WithoutClub,
+    /// They fail; it goes on without the club.
+    Failed,
+}
+
+impl<'a> Past<'a> {
+    /// The purchase that an entry is.
+    ///
+    /// # Errors
+    /// Why it is none to be judged again.
+    pub fn of(entry: &'a Entry) -> Result<Past<'a>, NotAgain> {
+        let Effects {
+            told,
+            club,
+            member,
+            shop,
+            original,
+            ..
+        } = &entry.effects;
+        let Input::Request(asked) = &entry.input else {
+            return Err(NotAgain::NoPurchase);
+        };
+        let (Function::Purchase, Some(told)) = (asked.function, told) else {
+            return Err(NotAgain::NoPurchase);
+        };
+        if original.is_some() {
+            return Err(NotAgain::NoPurchase);
+        }
+        if !told.verdict.is_approved() {
+            return Err(NotAgain::Refused);
+        }
+        match (club, member, shop) {
+            (Some(club), Some(member), Some(shop)) => Ok(Past {
+                entry,
+                asked,
+                told,
+                club: *club,
+                member: *member,
+                shop: *shop,
+            }),
+            _ => Err(NotAgain::NoClub),
+        }
+    }
+
+    /// The bill.
+    pub fn bill(&self) -> Rials {
+        let visit = self.entry.effects.visit;
+        visit.map_or(self.asked.amount.unwrap_or_default(), |visit| visit.spent)
+    }
+
+    /// The last digits of its card, where they are kept.
+    pub fn last_four(&self) -> Option<[u8; 4]> {
+        self.asked.last_four
+    }
+
+    /// What it may have wished, the likeliest first. `automatic`: its club redeemed unasked.
+    pub fn wishes(&self, automatic: bool) -> Vec<Wishes> {
+        let redeemed = self.told.redeemed_rials();
+        let with = |redeem| Wishes {
+            redeem,
+            ..Wishes::default()
+        };
+        if self.asked.mode == Mode::Advise {
+            let discount = self.told.discount.unwrap_or_default();
+            let amount = self.asked.amount.unwrap_or_default();
+            // An advice may have told of more than the purses held: the bill says what it told.
+            let told = self.bill().0 - amount.0 - discount.0;
+            let redeem = match told {
+                0 => Redeem::Nothing,
+                told => Redeem::Exactly(Rials(told)),
+            };
+            return vec![Wishes {
+                discount_told: Some(discount),
+                ..with(redeem)
+            }];
+        }
+        if redeemed.is_zero() {
+            return vec![with(Redeem::Nothing), with(Redeem::AsMuchAsAllowed)];
+        }
+        let mut likely = vec![
+            with(Redeem::Exactly(redeemed)),
+            with(Redeem::AsMuchAsAllowed),
+        ];
+        if automatic {
+            likely.insert(0, with(Redeem::Nothing));
+        }
+        likely
+    }
+
+    /// The only purse that something was taken from: it may have been asked for by name.
+    pub fn only_purse(&self) -> Option<crate::terms::PurseId> {
+        match self.told.redeemed.as_slice() {
+            [only] => Some(only.purse),
+            _ => None,
+        }
+    }
+
+    /// Judges it by these rules against the book as it was before it. The rules must have been compiled against the names of the
+    /// journal's end, so that their ids are those of its entries.
+    ///
+    /// # Errors
+    /// What becomes of it instead.
+    pub fn judged(
+        &self,
+        pages: &Pages,
+        rules: &Rulebook,
+        wishes: &Wishes,
+        limits: &Limits,
+    ) -> Result<Told, Instead> {
+        let asked = self.asked;
+        let code = asked.key.acceptor_code();
+        let Some(shop) = rules.world.shops.get(code) else {
+            return Err(Instead::Refused(Verdict::MerchantUnknown));
+        };
+        let mcc = category(asked, shop);
+        let places = |club: &&Club| club.places.contains(shop.id, mcc);
+        let Some(club) = rules.club(self.club).filter(places) else {
+            return Err(Instead::WithoutClub);
+        };
+        let new = self.enrolled();
+        let Some(member) = pages.member(self.member).or(new.as_ref()) else {
+            return Err(Instead::WithoutClub);
+        };
+        if new.is_some() && !club.enrol.on_first_purchase {
+            return Err(Instead::WithoutClub);
+        }
+        let head = &self.entry.head;
+        let zone = &rules.world.zone;
+        let now = zone.local(head.at);
+        let told_time = terminal_time(asked, now)
+            .filter(|at| at.wall_seconds() - now.wall_seconds() <= limits.ahead_seconds);
+        let local = match (asked.mode, told_time) {
+            (Mode::Advise, Some(local)) => local,
+            _ => now,
+        };
+        let case = Case {
+            world: &rules.world,
+            club,
+            member,
+            book: pages,
+            shop,
+            acquirer: asked.key.acquirer,
+            mcc,
+            amount: asked.amount.unwrap_or_default(),
+            at: if local == now {
+                head.at
+            } else {
+                zone.moment(local)
+            },
+            local,
+            business_day: head.business_day,
+            wishes,
+            mode: asked.mode,
+            card: self.has_card().then_some(Token([0; 16])),
+            late: u16::try_from(limits.advice_days).unwrap_or(u16::MAX),
+        };
+        match catch_unwind(AssertUnwindSafe(|| judge(&case))) {
+            Ok(Ok(effects)) => effects.told.ok_or(Instead::Failed),
+            Ok(Err(NotJudged::Refused(verdict))) => Err(Instead::Refused(verdict)),
+            Ok(Err(NotJudged::Failed(_))) | Err(_) => Err(Instead::Failed),
+        }
+    }
+
+    /// The member that it made.
+    fn enrolled(&self) -> Option<Member> {
+        self.entry.effects.members.iter().find_map(|change| {
+            let MemberChange::Enrolled {
+                member,
+                club,
+                joined,
+                introducer,
+                ..
+            } = change
+            else {
+                return None;
+            };
+            let mut new = Member::new(*member, *club, *joined);
+            new.introducer = *introducer;
+            Some(new)
+        })
+    }
+
+    /// Whether it came with a card. Its token is not kept, and the last digits not beside one that was.
+    fn has_card(&self) -> bool {
+        self.asked.last_four.is_some() || !self.entry.effects.members.is_empty()
+    }
+}
+
+/// Whether two judgements give the same money and points to everybody.
+pub fn is_same(one: &Told, other: &Told) -> bool {
+    one.discount == other.discount
+        && one.pays == other.pays
+        && one.fee == other.fee
+        && one.redeemed == other.redeemed
+        && one.earned == other.earned
+        && one.split == other.split
+}
