@@ -145,7 +145,19 @@ impl Morning {
     }
 }
 
+/// Whether a part was asked for by its name, or none was.
+fn wanted(part: &str) -> bool {
+    let mut named = std::env::args()
+        .skip(1)
+        .filter(|arg| !arg.starts_with('-'))
+        .peekable();
+    named.peek().is_none() || named.any(|name| name == part)
+}
+
 fn decide(c: &mut Criterion) {
+    if !wanted("decide") {
+        return;
+    }
     let morning = Morning::new("name = \"base\"");
     let capped = Morning::new(CAPS);
     assert!(
@@ -172,6 +184,9 @@ fn decide(c: &mut Criterion) {
 
 /// A purchase against so many rules.
 fn rules(_: &mut Criterion) {
+    if !wanted("rules") {
+        return;
+    }
     let measured = std::env::args().any(|arg| arg == "--bench");
     let (sizes, purchases, rounds) = if measured {
         ("10,100,1000,10000,100000", 1 << 14, 15)
@@ -235,6 +250,9 @@ fn median(all: &mut [u64]) -> u64 {
 
 /// How long a set of so many rules takes to load, and where the time goes.
 fn load(_: &mut Criterion) {
+    if !wanted("load") {
+        return;
+    }
     let measured = std::env::args().any(|arg| arg == "--bench");
     let rules = if measured { 10_000 } else { 100 };
     let texts = many::texts(rules);

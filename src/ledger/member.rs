@@ -46,10 +46,18 @@ impl Holding {
     }
 }
 
+impl LotTerms {
+    /// Whether a lot can be spent under them at a moment on a day of the club's zone.
+    pub fn allow(&self, at: Moment, today: Day) -> bool {
+        let dead = self.dies.is_some_and(|dies| dies <= today);
+        self.usable_from <= at && self.hold.is_none() && !dead
+    }
+}
+
 impl Lot {
     /// Whether it can be spent at a moment on a day of the club's zone.
     pub fn is_usable(&self, at: Moment, today: Day) -> bool {
-        self.terms.usable_from <= at && !self.is_held() && !self.is_dead(today)
+        self.terms.allow(at, today)
     }
 
     /// Whether it waits for an event.
@@ -222,6 +230,40 @@ impl Member {
     /// Everything he has, in the order it came.
     pub fn lots(&self) -> impl Iterator<Item = HeldLot> {
         self.lots.iter().map(|packed| packed.held())
+    }
+
+    /// What can be spent of one purse, what he owes it not taken off.
+    pub fn usable(&self, purse: PurseId, shop: Option<ShopId>, at: Moment, today: Day) -> i64 {
+        let shop = shop.map_or(NO_SHOP, |shop| shop.0);
+        let usable = |lot: &&Packed| {
+            (lot.purse, lot.shop) == (purse.0, shop)
+                && lot.usable_from <= at.0
+                && lot.until == NONE
+                && lot.dies > today.0
+        };
+        self.lots.iter().filter(usable).map(|lot| lot.amount).sum()
+    }
+
+    /// The lots of one purse that were given under just these terms, with what is in them. Seldom more than one.
+    pub fn lots_under(
+        &self,
+        purse: PurseId,
+        shop: Option<ShopId>,
+        terms: LotTerms,
+    ) -> impl Iterator<Item = (LotId, i64)> {
+        let (id, amount) = (LotId(0), 0);
+        let lot = Lot { id, terms, amount };
+        let wanted = Packed::of(HeldLot { purse, shop, lot });
+        let same = move |lot: &&Packed| {
+            let (id, amount) = (wanted.id, wanted.amount);
+            Packed {
+                id,
+                amount,
+                ..**lot
+            } == wanted
+        };
+        let same = self.lots.iter().filter(same);
+        same.map(|lot| (LotId(lot.id), lot.amount))
     }
 
     /// Everything he owes.
@@ -500,24 +542,35 @@ mod tests {
             purse,
             shop,
         };
-        let terms = LotTerms {
+        let terms = |lot: i32| LotTerms {
             rule: None,
             booked: Day(20_000),
-            usable_from: Moment(0),
-            dies: None,
-            hold: None,
+            usable_from: Moment(i64::from(lot % 2)),
+            dies: (lot > 1).then_some(Day(20_000 + lot)),
+            hold: (lot == 5).then_some(Hold {
+                until: EventId(0),
+                lapses: Day(20_030),
+            }),
         };
         for lot in 0..7 {
             member.move_lot(&LotMove {
                 key,
                 lot: LotId(lot),
-                terms,
-                amount: 10,
+                terms: terms(lot as i32),
+                amount: 10 << lot,
             });
         }
         member.owe(PurseId(4), None, 5);
-        assert_eq!(member.total(purse, shop), 70);
+        assert_eq!(member.total(purse, shop), 1_270);
         assert_eq!(member.holdings().len(), 2);
+        for (at, today) in [(0, 20_000), (1, 20_000), (1, 20_003), (1, 20_006)] {
+            let (at, today) = (Moment(at), Day(today));
+            let usable = member.lots().filter(|held| held.lot.is_usable(at, today));
+            let usable: i64 = usable.map(|held| held.lot.amount).sum();
+            assert_eq!(member.usable(purse, shop, at, today), usable);
+        }
+        let under: Vec<(LotId, i64)> = member.lots_under(purse, shop, terms(5)).collect();
+        assert_eq!(under, [(LotId(5), 320)]);
         let mut bytes = Vec::new();
         member.put(&mut bytes);
         assert_eq!(Member::take(&mut &bytes[..]), Ok(member.clone()));
@@ -526,8 +579,8 @@ mod tests {
             member.move_lot(&LotMove {
                 key,
                 lot: LotId(lot),
-                terms,
-                amount: -10,
+                terms: terms(lot as i32),
+                amount: -10 << lot,
             });
         }
         assert!(member.holdings().is_empty() && member.next_lot == LotId(7));

@@ -10,6 +10,9 @@ pub const VISIT_DAYS: i32 = 400;
 /// Bytes that a record takes at most, but for shops and sums beyond the usual.
 const RECORD_USUAL: usize = 16;
 
+/// Numbers of a record.
+const NUMBERS: usize = 5;
+
 /// The day that is written as zero: 2024-10-04.
 const DAY_ZERO: i32 = 20_000;
 
@@ -65,6 +68,21 @@ impl Purchases {
                 return None;
             }
             VisitDay::take(&mut left).ok()
+        })
+    }
+
+    /// Every record, newest first: whoever asks for a window need not read what was before it.
+    pub fn newest_first(&self) -> impl Iterator<Item = VisitDay> {
+        let mut left = &self.bytes[..];
+        std::iter::from_fn(move || {
+            let (_, before) = left.split_last()?;
+            // The last byte of a number is below 0x80: a record begins behind the fifth such byte before its own last one.
+            let ends = before.iter().enumerate().rev();
+            let mut ends = ends.filter(|(_, byte)| **byte < 0x80);
+            let begins = ends.nth(NUMBERS - 1).map_or(0, |(at, _)| at + 1);
+            let mut record = &left[begins..];
+            left = &left[..begins];
+            VisitDay::take(&mut record).ok()
         })
     }
 
@@ -278,6 +296,9 @@ mod tests {
                     .map_or(Day(0), |last: &VisitDay| last.day.plus(-VISIT_DAYS));
                 made.retain(|visit| visit.day >= oldest);
                 let mut held: Vec<VisitDay> = log.iter().collect();
+                let mut turned: Vec<VisitDay> = log.newest_first().collect();
+                turned.reverse();
+                assert_eq!(turned, held);
                 held.sort_by_key(|v| (v.day, v.shop));
                 list.sort_by_key(|v| (v.day, v.shop));
                 assert_eq!(held, list);

@@ -1,10 +1,11 @@
 //! The judgement of a purchase: discount, redeem, accrue, split, fee, in this order (S3), each from what the one before left.
 
+use smallvec::SmallVec;
+
 use crate::ledger::told::{PurseAmount, ToldBalance};
 use crate::ledger::{
-    Account, Counted, Effects, Exception, HeldLot, Hold, Lot, LotId, LotMove, LotTerms, Member,
-    Mode, Pages, Party, Posting, PurseKey, PurseKind, Reason, Redeem, Told, Verdict, Visit, Who,
-    Wishes,
+    Account, Counted, Effects, Exception, Hold, Lot, LotId, LotMove, LotTerms, Member, Mode, Pages,
+    Party, Posting, PurseKey, PurseKind, Reason, Redeem, Told, Verdict, Visit, Who, Wishes,
 };
 use crate::rules::trace::{Barred, Deaf, Exact, Fact, Trace};
 use crate::rules::when::Circumstances;
@@ -98,10 +99,9 @@ struct Work<'a, T> {
     trace: &'a T,
     seen: Circumstances<'a>,
     known: Known,
-    /// What purses hold while it is judged: lots already spent from are lower here.
-    held: Vec<HeldLot>,
     debts: Vec<(PurseId, Option<ShopId>, i64)>,
     next_lot: LotId,
+    spendable: SmallVec<[(PurseId, (Moment, Option<Day>)); 2]>,
     bill: Rials,
     discount: Rials,
     redeemed: Rials,
@@ -128,7 +128,6 @@ impl<'a, T: Trace> Work<'a, T> {
         // An advice tells what the card was charged: the bill was that and all that lowered it.
         let bill = case.amount.plus(told_back)?.plus(told_discount)?;
         let tier = member.tier.or(case.club.tiers.first().map(|tier| tier.id));
-        let held = member.lots().collect();
         let debts = member
             .debts()
             .iter()
@@ -148,9 +147,9 @@ impl<'a, T: Trace> Work<'a, T> {
             trace,
             known: Known::new(&seen),
             seen,
-            held,
             debts,
             next_lot: member.next_lot,
+            spendable: SmallVec::new(),
             bill,
             discount: Rials::ZERO,
             redeemed: Rials::ZERO,
@@ -181,7 +180,7 @@ impl<'a, T: Trace> Work<'a, T> {
             return Ok(());
         }
         let club = self.case.club;
-        let mut given = Vec::new();
+        let mut given: SmallVec<[(&Discount, Rials); 8]> = SmallVec::new();
         for candidate in club.indexes.discounts.candidates(&self.known) {
             let rule = &club.discounts[candidate.place()];
             if candidate.is_certain() || self.seen.meet(&rule.when) {
@@ -197,7 +196,8 @@ impl<'a, T: Trace> Work<'a, T> {
             }
         }
         if club.discount_stack == Stack::Best {
-            keep_best(&mut given, |(_, amount)| amount.0);
+            let best = best(given.iter().map(|(_, amount)| amount.0));
+            given = best.into_iter().map(|at| given[at]).collect();
         }
         for (rule, amount) in given {
             let amount = amount.min(self.bill.less(self.discount)?);
@@ -363,14 +363,13 @@ impl<'a, T: Trace> Work<'a, T> {
     }
 
     fn net(&self, purse: PurseId, shop: Option<ShopId>) -> i64 {
-        let usable: i64 = self
-            .held
-            .iter()
-            .filter(|held| held.purse == purse && held.shop == shop)
-            .filter(|held| held.lot.is_usable(self.case.at, self.case.local.day))
-            .map(|held| held.lot.amount)
-            .sum();
-        usable - self.debt(purse, shop)
+        let (at, today) = (self.case.at, self.case.local.day);
+        let before = self.case.member.usable(purse, shop, at, today);
+        let moves = self.effects.lots.iter().filter(|moved| {
+            (moved.key.purse, moved.key.shop) == (purse, shop) && moved.terms.allow(at, today)
+        });
+        let moved: i64 = moves.map(|moved| moved.amount).sum();
+        before + moved - self.debt(purse, shop)
     }
 
     fn debt(&self, purse: PurseId, shop: Option<ShopId>) -> i64 {
@@ -415,39 +414,49 @@ impl<'a, T: Trace> Work<'a, T> {
     /// Soonest expiry first, then oldest, then smallest number; what never expires last (S10).
     fn take_lots(&mut self, purse: &Purse, shop: Option<ShopId>, charge: i64) {
         let (at, today) = (self.case.at, self.case.local.day);
-        let mut order: Vec<usize> = (0..self.held.len())
-            .filter(|i| {
-                let held = &self.held[*i];
-                held.purse == purse.id && held.shop == shop && held.lot.is_usable(at, today)
-            })
-            .collect();
-        order.sort_by_key(|i| {
-            let lot = &self.held[*i].lot;
-            (
-                lot.terms.dies.is_none(),
-                lot.terms.dies,
-                lot.terms.booked,
-                lot.id,
-            )
+        let mut lots = self.lots(purse.id, shop);
+        lots.retain(|lot| lot.is_usable(at, today));
+        lots.sort_by_key(|lot| {
+            let terms = &lot.terms;
+            (terms.dies.is_none(), terms.dies, terms.booked, lot.id)
         });
         let mut left = charge;
-        for i in order {
-            let lot = &mut self.held[i].lot;
+        for lot in lots {
             let taken = left.min(lot.amount);
             if taken == 0 {
                 continue;
             }
-            lot.amount -= taken;
             left -= taken;
             let moved = LotMove {
                 key: self.key(purse, shop),
-                lot: self.held[i].lot.id,
-                terms: self.held[i].lot.terms,
+                lot: lot.id,
+                terms: lot.terms,
                 amount: -taken,
             };
             self.effects.lots.push(moved);
         }
-        self.held.retain(|held| held.lot.amount > 0);
+    }
+
+    /// What a purse holds by now, lot by lot.
+    fn lots(&self, purse: PurseId, shop: Option<ShopId>) -> SmallVec<[Lot; 8]> {
+        let before = self.case.member.lots();
+        let of_purse = before.filter(|held| (held.purse, held.shop) == (purse, shop));
+        let mut lots: SmallVec<[Lot; 8]> = of_purse.map(|held| held.lot).collect();
+        for moved in &self.effects.lots {
+            if (moved.key.purse, moved.key.shop) != (purse, shop) {
+                continue;
+            }
+            match lots.iter_mut().find(|lot| lot.id == moved.lot) {
+                Some(lot) => lot.amount += moved.amount,
+                None => lots.push(Lot {
+                    id: moved.lot,
+                    terms: moved.terms,
+                    amount: moved.amount,
+                }),
+            }
+        }
+        lots.retain(|lot| lot.amount > 0);
+        lots
     }
 
     /// Books what a purse paid: the purse against what was outstanding, and the club's money to the shop.
@@ -571,7 +580,7 @@ impl<'a, T: Trace> Work<'a, T> {
 
     fn accrue(&mut self) -> Result<(), NotJudged> {
         let club = self.case.club;
-        let mut earned: Vec<(&Accrue, &Purse, i64)> = Vec::new();
+        let mut earned: SmallVec<[(&Accrue, &Purse, i64); 8]> = SmallVec::new();
         for candidate in club.indexes.accruals.candidates(&self.known) {
             let rule = &club.accruals[candidate.place()];
             if !candidate.is_certain() && !self.seen.meet(&rule.when) {
@@ -590,16 +599,16 @@ impl<'a, T: Trace> Work<'a, T> {
             }
         }
         if club.accrue_stack == Stack::Best {
-            let mut worths = Vec::with_capacity(earned.len());
-            for (rule, purse, amount) in earned {
-                worths.push((rule, purse, amount, worth(purse, amount)?));
+            let mut worths: SmallVec<[i64; 8]> = SmallVec::new();
+            for (_, purse, amount) in &earned {
+                worths.push(worth(purse, *amount)?.0);
             }
-            keep_best(&mut worths, |(_, _, _, worth)| worth.0);
-            earned = worths
-                .into_iter()
-                .map(|(rule, purse, amount, _)| (rule, purse, amount))
-                .collect();
+            let best = best(worths.into_iter());
+            earned = best.into_iter().map(|at| earned[at]).collect();
         }
+        self.effects.lots.reserve(earned.len());
+        self.effects.postings.reserve(2 * earned.len());
+        self.told.rules.reserve(earned.len());
         for (rule, purse, amount) in earned {
             self.earn(rule, purse, amount)?;
         }
@@ -737,7 +746,26 @@ impl<'a, T: Trace> Work<'a, T> {
         Ok(())
     }
 
-    fn lot_terms(&self, rule: &Accrue, purse: &Purse) -> LotTerms {
+    fn lot_terms(&mut self, rule: &Accrue, purse: &Purse) -> LotTerms {
+        let (usable_from, dies) = self.spendable(purse);
+        LotTerms {
+            rule: Some(rule.id),
+            booked: self.case.business_day,
+            usable_from,
+            dies,
+            hold: rule.hold.map(|hold| Hold {
+                until: hold.until,
+                lapses: self.case.local.day.plus(hold.at_most_days + 1),
+            }),
+        }
+    }
+
+    /// From when on what a purse earns today can be spent, and from which day on no more: the same for all of its rules.
+    fn spendable(&mut self, purse: &Purse) -> (Moment, Option<Day>) {
+        let known = self.spendable.iter().find(|(id, _)| *id == purse.id);
+        if let Some((_, known)) = known {
+            return *known;
+        }
         let zone = &self.case.world.zone;
         let today = self.case.local.day;
         let usable_from = match purse.available {
@@ -747,38 +775,31 @@ impl<'a, T: Trace> Work<'a, T> {
             Available::AfterSeconds(seconds) => self.case.at.plus_seconds(seconds),
             Available::AfterDays(days) => zone.midnight(today.plus(days)),
         };
-        LotTerms {
-            rule: Some(rule.id),
-            booked: self.case.business_day,
-            usable_from,
-            dies: dies(purse.expiry, today),
-            hold: rule.hold.map(|hold| Hold {
-                until: hold.until,
-                lapses: today.plus(hold.at_most_days + 1),
-            }),
-        }
+        let found = (usable_from, dies(purse.expiry, today));
+        self.spendable.push((purse.id, found));
+        found
     }
 
     fn put_lot(&mut self, key: PurseKey, terms: LotTerms, amount: i64) {
-        let same = self.held.iter_mut().find(|held| {
-            held.purse == key.purse && held.shop == key.shop && held.lot.terms == terms
-        });
-        let lot = match same {
-            Some(held) => {
-                held.lot.amount += amount;
-                held.lot.id
-            }
-            None => {
-                let id = self.next_lot;
-                self.next_lot = LotId(id.0 + 1);
-                self.held.push(HeldLot {
-                    purse: key.purse,
-                    shop: key.shop,
-                    lot: Lot { id, terms, amount },
-                });
-                id
-            }
+        let moved_in = |lot: LotId| -> i64 {
+            let moves = self.effects.lots.iter().filter(|moved| moved.lot == lot);
+            moves.map(|moved| moved.amount).sum()
         };
+        let member = self.case.member;
+        // A lot that was emptied is gone; what comes afterwards opens another one.
+        let mut before = member.lots_under(key.purse, key.shop, terms);
+        let before = before.find(|(lot, amount)| amount + moved_in(*lot) > 0);
+        let mut moves = self.effects.lots.iter();
+        let opened = |moved: &&LotMove| {
+            moved.lot >= member.next_lot && (moved.key, moved.terms) == (key, terms)
+        };
+        let same = before.map(|(lot, _)| lot);
+        let lot = same.or_else(|| Some(moves.find(opened)?.lot));
+        let lot = lot.unwrap_or_else(|| {
+            let id = self.next_lot;
+            self.next_lot = LotId(id.0 + 1);
+            id
+        });
         self.effects.lots.push(LotMove {
             key,
             lot,
@@ -1119,18 +1140,11 @@ fn dies(expiry: Expiry, today: Day) -> Option<Day> {
     Some(last.plus(1))
 }
 
-/// Keeps the one with the highest figure; of equals the first.
-fn keep_best<T>(all: &mut Vec<T>, figure: impl Fn(&T) -> i64) {
-    let best = all
-        .iter()
-        .enumerate()
-        .max_by_key(|(at, one)| (figure(one), std::cmp::Reverse(*at)))
-        .map(|(at, _)| at);
-    if let Some(at) = best {
-        let one = all.swap_remove(at);
-        all.clear();
-        all.push(one);
-    }
+/// Where the highest figure stands; of equals the first.
+fn best(figures: impl Iterator<Item = i64>) -> Option<usize> {
+    let figures = figures.enumerate();
+    let best = figures.max_by_key(|(at, figure)| (*figure, std::cmp::Reverse(*at)));
+    best.map(|(at, _)| at)
 }
 
 /// A share, times a multiplier, not rounded yet.

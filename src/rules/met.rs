@@ -87,7 +87,7 @@ impl<'a> Circumstances<'a> {
     }
 
     fn last_visit(&self, at: &'a Where) -> Option<(Day, i32)> {
-        let last = self.visits(at).last()?;
+        let last = self.visits(at).next()?;
         Some((last.day, self.local.day.0 - last.day.0))
     }
 }

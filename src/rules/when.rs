@@ -48,11 +48,7 @@ impl<'a> Circumstances<'a> {
                 self.visits(&Where::Club).next().is_none() == *wanted
             }
             Condition::LastPurchase { age, at } => {
-                let newest = self.member.purchases.last();
-                let last = match at {
-                    Where::Club if newest.is_none_or(|last| last.day <= self.local.day) => newest,
-                    _ => self.visits(at).last(),
-                };
+                let last = self.visits(at).next();
                 last.is_some_and(|last| age.fits(last.day, self.local.day))
             }
             Condition::Joined(age) => age.fits(self.member.joined, self.local.day),
@@ -74,7 +70,7 @@ impl<'a> Circumstances<'a> {
 }
 
 impl<'a> Circumstances<'a> {
-    /// His purchases there up to today, oldest first.
+    /// His purchases there up to today, newest first.
     pub(super) fn visits(&self, at: &'a Where) -> impl Iterator<Item = VisitDay> + 'a {
         let (here, today) = (self.shop, self.local.day);
         let counts = move |visit: &VisitDay| {
@@ -85,13 +81,13 @@ impl<'a> Circumstances<'a> {
                     Where::Shops(shops) => shops.binary_search(&visit.shop).is_ok(),
                 }
         };
-        self.member.purchases.iter().filter(counts)
+        self.member.purchases.newest_first().filter(counts)
     }
 
     /// How often he bought there in the window that today is in, before this purchase.
     pub(super) fn times(&self, window: Window, at: &'a Where) -> u64 {
         let first = window.first(self.local.day);
-        let visits = self.visits(at).filter(|visit| visit.day >= first);
+        let visits = self.visits(at).take_while(|visit| visit.day >= first);
         visits.map(|visit| u64::from(visit.times)).sum()
     }
 
