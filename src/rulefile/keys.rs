@@ -2,9 +2,9 @@
 //!
 //! The reader refuses by this table; `rules schema` and `rules reference` are made from it. A row is one or two lines:
 //! name, form, English, Persian. `must` has to stand there, `may` can be left out, of the `one`s of a table exactly one
-//! stands there, of the `some`s at least one. What the language has and this version does not obey is in the last list.
+//! stands there, of the `some`s at least one, `with` stands always and only beside another key, `beside` only beside it. What the language has and this version does not obey is in the last list.
 
-use crate::source::shape::{may, must, one, some};
+use crate::source::shape::{beside, may, must, one, some, with};
 use crate::source::{Form, Key, Shape};
 
 use crate::source::Form::{
@@ -170,7 +170,7 @@ pub static VALUE: Shape = shape("the value of points", "ارزش امتیاز", 
 pub static EXPIRY: Shape = shape("an expiry", "انقضا", &[
     one("after", Span(&["day", "jalali-month", "jalali-year"]), "\"180 days\" or \"12 jalali-months\" from the day of earning", "\"180 days\" یا \"12 jalali-months\" پس از روز کسب"),
     one("on", Day, "one day for everything earned", "یک روز برای همهٔ آنچه به دست آمده"),
-    may("round_up_to", OneOf(&["end-of-jalali-month", "end-of-jalali-year"], &[]), "end-of-jalali-month or end-of-jalali-year; beside `after` only", "تا پایان ماه یا سال جلالی گرد شود؛ فقط همراه `after`"),
+    beside("round_up_to", &["after"], OneOf(&["end-of-jalali-month", "end-of-jalali-year"], &[]), "end-of-jalali-month or end-of-jalali-year", "تا پایان ماه یا سال جلالی گرد شود"),
 ], &[]);
 
 /// `[tiers]`.
@@ -255,7 +255,7 @@ pub static DISCOUNT: Shape = shape("a discount", "تخفیف", &[
     must("give", Table(&GIVE), "what comes off the bill", "چه مبلغی از خرید کم می‌شود"),
     must("paid_by", Table(&PAYERS), "who bears it, parts of 100%", "چه کسی می‌پردازد؛ سهم‌ها روی‌هم 100%"),
     may("cap", CAPS, "the most it gives over many purchases", "سقف آنچه در چند خرید می‌دهد"),
-    may("on_cap", ON_CAP, "trim: what is left of it; skip: nothing", "trim: آنچه تا سقف مانده؛ skip: هیچ"),
+    beside("on_cap", &["cap"], ON_CAP, "trim: what is left of it; skip: nothing", "trim: آنچه تا سقف مانده؛ skip: هیچ"),
 ], &["carry", "say", "stop", "round_rial"]);
 
 /// A member of `cap`.
@@ -278,7 +278,7 @@ pub static GIVE: Shape = shape("what a discount gives", "آنچه تخفیف م�
     one("percent", Percent, "a share of the bill", "درصدی از مبلغ خرید"),
     one("fixed_rial", Rials, "so many rials", "مبلغ ثابت به ریال"),
     one("bands", BANDS, "shares by the size of the bill", "درصدهای پلکانی بر پایهٔ مبلغ خرید"),
-    may("bands_apply", BANDS_APPLY, "to-each-part or to-whole-amount", "to-each-part (هر پله جدا) یا to-whole-amount (همهٔ مبلغ)"),
+    beside("bands_apply", &["bands"], BANDS_APPLY, "to-each-part or to-whole-amount", "to-each-part (هر پله جدا) یا to-whole-amount (همهٔ مبلغ)"),
     may("max_rial", Rials, "never more than this", "هرگز بیش از این نه"),
 ], &[]);
 
@@ -321,7 +321,7 @@ pub static ACCRUE: Shape = shape("an accrual", "کسب", &[
     must("earn", Table(&EARN), "what is earned", "چه چیزی کسب می‌شود"),
     must("funded_by", OneOf(&["merchant", "club"], &["operator", "issuer"]), "club or merchant", "هزینه با کیست: club (باشگاه) یا merchant (پذیرنده)"),
     may("cap", CAPS, "the most it gives over many purchases", "سقف آنچه در چند خرید می‌دهد"),
-    may("on_cap", ON_CAP, "trim: what is left of it; skip: nothing", "trim: آنچه تا سقف مانده؛ skip: هیچ"),
+    beside("on_cap", &["cap"], ON_CAP, "trim: what is left of it; skip: nothing", "trim: آنچه تا سقف مانده؛ skip: هیچ"),
     may("hold", Table(&HOLD), "{ until, at_most }: the event that what is earned waits for", "{ until، at_most }: رویدادی که آنچه کسب شده در انتظار آن می‌ماند"),
 ], &["say", "stop"]);
 
@@ -329,12 +329,12 @@ pub static ACCRUE: Shape = shape("an accrual", "کسب", &[
 pub static EARN: Shape = shape("what is earned", "آنچه کسب می‌شود", &[
     must("to", Ref("purse"), "the purse", "کیف"),
     one("points", Points, "so many points", "این‌قدر امتیاز"),
-    may("per_rial", PositiveRials, "for so many rials; beside `points`", "برای این‌قدر ریال؛ همراه `points`"),
+    with("per_rial", &["points"], PositiveRials, "for so many rials", "برای این‌قدر ریال"),
     one("percent", Percent, "a share of the base, in rials", "درصدی از مبنا، به ریال"),
     one("fixed", Points, "so many points, in quotes", "امتیاز ثابت، درون گیومه"),
     one("fixed_rial", PositiveRials, "so many rials", "مبلغ ثابت به ریال"),
     one("bands", BANDS, "shares by the size of the base", "درصدهای پلکانی بر پایهٔ مبنا"),
-    may("bands_apply", BANDS_APPLY, "to-each-part or to-whole-amount", "to-each-part (هر پله جدا) یا to-whole-amount (همهٔ مبلغ)"),
+    beside("bands_apply", &["bands"], BANDS_APPLY, "to-each-part or to-whole-amount", "to-each-part (هر پله جدا) یا to-whole-amount (همهٔ مبلغ)"),
     may("tiered", Boolean, "true: times the tier's earn_times", "true: در earn_times سطح عضو ضرب می‌شود"),
 ], &["chances", "times", "of", "for", "max_rial", "max_points"]);
 

@@ -41,6 +41,10 @@ pub enum Need {
     One,
     /// At least one of the keys that say so.
     Some,
+    /// Always beside one of these, and never without them.
+    With(&'static [&'static str]),
+    /// It may stand beside one of these, and not without them.
+    Beside(&'static [&'static str]),
 }
 
 /// What a key takes.
@@ -164,6 +168,28 @@ pub const fn one(name: &'static str, form: Form, en: &'static str, fa: &'static 
 /// A key of which at least one must stand in the table.
 pub const fn some(name: &'static str, form: Form, en: &'static str, fa: &'static str) -> Key {
     key(name, Need::Some, form, en, fa)
+}
+
+/// A key that must stand beside one of some others, and cannot without them.
+pub const fn with(
+    name: &'static str,
+    others: &'static [&'static str],
+    form: Form,
+    en: &'static str,
+    fa: &'static str,
+) -> Key {
+    key(name, Need::With(others), form, en, fa)
+}
+
+/// A key that may stand beside one of some others, and cannot without them.
+pub const fn beside(
+    name: &'static str,
+    others: &'static [&'static str],
+    form: Form,
+    en: &'static str,
+    fa: &'static str,
+) -> Key {
+    key(name, Need::Beside(others), form, en, fa)
 }
 
 /// A key of a file that no schema is made for.

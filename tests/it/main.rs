@@ -19,6 +19,7 @@ mod frames;
 mod framings;
 mod frugal;
 mod keeping;
+mod keys;
 mod kill;
 mod layers;
 mod ledger;

@@ -6,6 +6,7 @@ mod check;
 mod list;
 mod load;
 mod replay;
+mod schema;
 mod show;
 
 use serde_json::Value;
@@ -39,6 +40,7 @@ enum Act {
     List(list::Args),
     Show(show::Args),
     Replay(replay::Args),
+    Schema(schema::Args),
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
@@ -50,6 +52,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         Act::List(args) => list::run(args),
         Act::Show(args) => show::run(args),
         Act::Replay(args) => replay::run(args),
+        Act::Schema(args) => schema::run(args),
     }
 }
 
