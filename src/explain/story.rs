@@ -333,7 +333,7 @@ pub struct Redeem {
     pub purse: Option<String>,
     /// The club has no redeeming.
     pub none_here: bool,
-    /// Why nothing may be redeemed: `pin`, `no-card`, `category`, `purse`.
+    /// Why nothing may be redeemed: `pin`, `no-card`, `category`, `no-such-purse`.
     pub barred: Option<String>,
     /// Why it was refused, by the name of the outcome.
     pub refused: Option<String>,

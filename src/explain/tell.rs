@@ -69,6 +69,7 @@ pub fn tell(facts: Facts<'_>) -> Story {
     };
     story.discount = Some(teller.discount());
     story.redeem = teller.redeem();
+    story.rules_asked = heard.discounts.len() + heard.accruals.len();
     let refused = effects
         .told
         .as_ref()
@@ -81,10 +82,9 @@ pub fn tell(facts: Facts<'_>) -> Story {
         story.accrue = Some(teller.accrue());
         story.split = teller.split();
         story.fee = teller.fee();
+        let gave = |fact: &&Fact| matches!(fact, Fact::Gives { .. });
+        story.rules_gave = heard.facts.iter().filter(gave).count();
     }
-    let gave = |fact: &&Fact| matches!(fact, Fact::Gives { .. });
-    story.rules_asked = heard.discounts.len() + heard.accruals.len();
-    story.rules_gave = heard.facts.iter().filter(gave).count();
     story
 }
 
@@ -470,7 +470,7 @@ impl<'a> Teller<'a> {
                         Barred::Pin => "pin",
                         Barred::NoCard => "no-card",
                         Barred::Category => "category",
-                        Barred::Purse => "purse",
+                        Barred::Purse => "no-such-purse",
                     };
                     redeem.barred = Some(why.to_owned());
                 }

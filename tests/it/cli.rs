@@ -215,7 +215,8 @@ fn check(words: &[&str], status: i32, says: &str) {
 #[test]
 fn every_command_teaches() {
     for command in [
-        "serve", "check", "describe", "encode", "pos", "settle", "ledger", "rules", "demo",
+        "serve", "check", "describe", "encode", "pos", "settle", "ledger", "explain", "rules",
+        "demo",
     ] {
         check(&[command, "--help"], 0, "Examples:");
         check(&[command, "--help"], 0, "Exit status:");

@@ -13,6 +13,7 @@ mod damage;
 mod days;
 mod decisions;
 mod doctor;
+mod explain;
 mod faults;
 mod fields;
 mod frames;
