@@ -5,6 +5,7 @@
 
 mod cap;
 mod club;
+pub mod diff;
 mod effect;
 #[rustfmt::skip] // A row of the table is a line or two.
 pub mod keys;

@@ -74,7 +74,48 @@ pub(super) struct Member {
     pub(super) value: Node,
 }
 
+/// A value by itself: what is compared where places do not matter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Plain {
+    /// A text.
+    Text(String),
+    /// A whole number.
+    Integer(i64),
+    /// Yes or no.
+    Bool(bool),
+    /// A bare date, as written; empty for what no file of ours may hold.
+    Other(String),
+    /// A list.
+    List(Vec<Plain>),
+    /// A table, in file order.
+    Table(Vec<(String, Plain)>),
+}
+
+impl Node {
+    fn plain(&self) -> Plain {
+        match &self.kind {
+            Kind::Text(text) => Plain::Text(text.clone()),
+            Kind::Integer(number) => Plain::Integer(*number),
+            Kind::Bool(flag) => Plain::Bool(*flag),
+            Kind::Date(Some((year, month, day))) => {
+                Plain::Other(format!("{year:04}-{month:02}-{day:02}"))
+            }
+            Kind::Float | Kind::Date(None) => Plain::Other(String::new()),
+            Kind::List(nodes) => Plain::List(nodes.iter().map(Node::plain).collect()),
+            Kind::Table(members) => {
+                let row = |member: &Member| (member.key.clone(), member.value.plain());
+                Plain::Table(members.iter().map(row).collect())
+            }
+        }
+    }
+}
+
 impl File {
+    /// What it says, without places and comments.
+    pub fn plain(&self) -> Plain {
+        self.root.plain()
+    }
+
     /// Reads and parses a file; `name` is what faults call it.
     pub fn read(
         path: &Path,

@@ -1,5 +1,6 @@
 //! What people read, in English and Persian: numbers, outcomes, receipts, the sentences of faults.
 
+pub mod difference;
 pub mod explain;
 pub mod number;
 pub mod outcome;

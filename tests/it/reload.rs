@@ -736,3 +736,38 @@ fn killed_at_any_moment_of_a_load_either_set_is_there_whole() {
     let drafts: Vec<PathBuf> = drafts.map(|entry| entry.unwrap().path()).collect();
     assert!(drafts.len() as u64 <= 1 + 2 * rounds, "{drafts:?}");
 }
+
+#[test]
+fn what_a_load_would_change_is_told_before_it_is_loaded() {
+    let mut house = house(&club("5", ""));
+    house.start();
+    house.stop();
+    let none = ends(&house, &["diff"], 0);
+    assert_eq!(none, "set 1 -> rules\nno difference\n");
+    let new = club("6", "").replace(
+        "kind = \"points\"",
+        "kind = \"points\"\nexpiry = { after = \"30 days\" }",
+    );
+    rules(&house.dir.path().join("new"), &new);
+    let words = ends(&house, &["diff", "new"], 0);
+    let wanted = "set 1 -> new\nclubs/golestan.toml\n  purse points: new expiry { after = 30 days } (new lots only)\n  rule always: percent 5% -> 6%\n";
+    assert_eq!(words, wanted);
+    let persian = ends(&house, &["diff", "1", "new", "--lang", "fa"], 0);
+    assert!(
+        persian.contains("قاعده always: percent از ۵% به ۶%"),
+        "{persian}"
+    );
+    let found = told(&house, &["diff", "new"]);
+    let row = &found["differences"][1];
+    assert_eq!(
+        (&row["of"], &row["key"]),
+        (&json!(["discount", "always"]), &json!(["give", "percent"]))
+    );
+    assert_eq!((&row["was"], &row["now"]), (&json!("5%"), &json!("6%")));
+    told(&house, &["load", "new", "--at", "1405/12/01 00:00"]);
+    assert_eq!(
+        ends(&house, &["diff", "2"], 0),
+        wanted.replacen("-> new", "-> set 2", 1)
+    );
+    ends(&house, &["diff", "7"], 1);
+}

@@ -3,6 +3,7 @@
 mod approve;
 mod cancel;
 mod check;
+mod diff;
 mod list;
 mod load;
 mod replay;
@@ -39,6 +40,7 @@ enum Act {
     Cancel(cancel::Args),
     List(list::Args),
     Show(show::Args),
+    Diff(diff::Args),
     Replay(replay::Args),
     Schema(schema::Args),
 }
@@ -51,6 +53,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         Act::Cancel(args) => cancel::run(args),
         Act::List(args) => list::run(args),
         Act::Show(args) => show::run(args),
+        Act::Diff(args) => diff::run(args),
         Act::Replay(args) => replay::run(args),
         Act::Schema(args) => schema::run(args),
     }
