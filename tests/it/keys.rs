@@ -525,3 +525,39 @@ fn good_files_fit_the_schema_and_broken_ones_do_not() {
     }
     assert!(refused >= 15 && !good.is_empty(), "{refused}");
 }
+
+#[test]
+fn the_reference_pages_are_those_of_the_table() {
+    for (name, words) in [("REFERENCE.md", "en"), ("REFERENCE.fa.md", "fa")] {
+        let output = Command::new(env!("CARGO_BIN_EXE_clubswitch"))
+            .args(["rules", "reference", "--lang", words])
+            .output()
+            .unwrap();
+        let made = String::from_utf8(output.stdout).unwrap();
+        let path = root().join("conf/rules").join(name);
+        if std::env::var_os("UPDATE_FIXTURES").is_some() {
+            fs::write(&path, &made).unwrap();
+        }
+        let kept = fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            made == kept,
+            "{name} is old: UPDATE_FIXTURES=1 cargo test --test it keys:: writes it"
+        );
+        for shape in keys::shapes() {
+            let told = |text: &str| !text.is_empty() && made.contains(text);
+            assert!(
+                shape
+                    .keys
+                    .iter()
+                    .all(|key| told(&format!("| `{}` |", key.name))),
+                "{}",
+                shape.what
+            );
+            assert!(
+                !shape.fa.is_empty() && shape.keys.iter().all(|key| !key.fa.is_empty()),
+                "{}",
+                shape.what
+            );
+        }
+    }
+}

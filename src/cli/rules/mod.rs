@@ -6,6 +6,7 @@ mod check;
 mod diff;
 mod list;
 mod load;
+mod reference;
 mod replay;
 mod schema;
 mod show;
@@ -21,6 +22,7 @@ use crate::terms::money::grouped;
 #[command(after_help = "Examples:
   clubswitch rules check conf/rules
   clubswitch rules check conf/rules --strict --json
+  clubswitch rules schema > rules.schema.json
   clubswitch rules load                  put them in force in the running switch
   clubswitch rules list
   clubswitch rules replay --days 30 --with new-rules
@@ -35,6 +37,8 @@ pub(super) struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Act {
     Check(check::Args),
+    Schema(schema::Args),
+    Reference(reference::Args),
     Load(load::Args),
     Approve(approve::Args),
     Cancel(cancel::Args),
@@ -42,12 +46,13 @@ enum Act {
     Show(show::Args),
     Diff(diff::Args),
     Replay(replay::Args),
-    Schema(schema::Args),
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     match &args.act {
         Act::Check(args) => check::run(args),
+        Act::Schema(args) => schema::run(args),
+        Act::Reference(args) => reference::run(args),
         Act::Load(args) => load::run(args),
         Act::Approve(args) => approve::run(args),
         Act::Cancel(args) => cancel::run(args),
@@ -55,7 +60,6 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         Act::Show(args) => show::run(args),
         Act::Diff(args) => diff::run(args),
         Act::Replay(args) => replay::run(args),
-        Act::Schema(args) => schema::run(args),
     }
 }
 
