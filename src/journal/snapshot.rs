@@ -189,9 +189,16 @@ impl Write for Paced<'_> {
 /// The newest snapshot whose every byte is what was written; a damaged one is passed over for the other.
 /// `None`: replay the journal from its beginning.
 pub fn newest_valid(dir: &Path) -> Option<Snapshot> {
+    newest_before(dir, u64::MAX)
+}
+
+/// The same among those that know no entry from `sequence` on. Beside a running switch it may be written over while it is read:
+/// afterwards [`sequences`] tells whether it is still there, and what was read is good.
+pub fn newest_before(dir: &Path, sequence: u64) -> Option<Snapshot> {
     let mut found: Vec<_> = paths(dir)
         .into_iter()
         .filter_map(|path| read_head(&path).map(|(head, bytes, hash)| (head, bytes, hash, path)))
+        .filter(|(head, ..)| head.sequence < sequence)
         .collect();
     found.sort_by_key(|(head, ..)| std::cmp::Reverse(head.sequence));
     found

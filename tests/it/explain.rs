@@ -298,6 +298,18 @@ fn a_purchase_is_told_from_the_journal_after_a_kill_and_after_it_was_undone() {
             ("/accrue/rules/2/conditions/1/met/0/days-ago", json!(0)),
         ],
     );
+    // One from behind the snapshot that the stop has written.
+    house.start();
+    let next = house.pos_json(&["purchase", "--card", CARD, "--amount", "700000"], 0);
+    let story = house.office_json(&["explain", next["rrn"].as_str().unwrap()]);
+    check(
+        &story,
+        &[
+            ("/posted/differs", json!([])),
+            ("/pays", next["pays"].clone()),
+            ("/accrue/rules/2/conditions/1/met/0/days-ago", json!(0)),
+        ],
+    );
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `explain`: why a purchase got what it got, or what one would get that nobody makes. Both are judged by the judge of purchases itself;
 //! a real one under the rules and in the book of its own time.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -358,16 +359,13 @@ fn purchase(entry: &Entry) -> Result<&Asked, OfficeError> {
     }
 }
 
-/// The book as it stood before an entry: from the snapshot where that is older, else from the first entry.
+/// The book as it stood before an entry: from a snapshot that is older, else from the first entry.
 fn before(
     office: &Office,
     sequence: Sequence,
     progress: &mut dyn FnMut(Value),
 ) -> Result<Pages, OfficeError> {
-    let older = snapshot::newest_valid(office.data());
-    let older = older.filter(|found| found.head.sequence < sequence.0);
-    let read = older.and_then(|mut found| Book::read(&mut found, 1).ok());
-    let mut pages = read.map_or_else(Pages::empty, |book| Pages::clone(&book));
+    let mut pages = older_book(office, sequence).unwrap_or_else(Pages::empty);
     let (first, last) = (pages.sequence().0 + 1, sequence.0 - 1);
     let mut next_step = first + STEP;
     let seen = |_: &ahead::Batch, _| {};
@@ -381,6 +379,15 @@ fn before(
         Ok(())
     })?;
     Ok(pages)
+}
+
+/// What the newest snapshot says that was written before an entry.
+fn older_book(office: &Office, sequence: Sequence) -> Option<Pages> {
+    let mut older = snapshot::newest_before(office.data(), sequence.0)?;
+    let read = catch_unwind(AssertUnwindSafe(|| Book::read(&mut older, 1)));
+    let book = read.ok()?.ok()?;
+    let is_there = snapshot::sequences(office.data()).contains(&Some(older.head.sequence));
+    is_there.then(|| Pages::clone(&book))
 }
 
 /// The rule set that an entry was judged by.
