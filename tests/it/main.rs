@@ -36,6 +36,7 @@ mod secrets;
 mod shapes;
 mod shim;
 mod sim;
+mod slips;
 mod sources;
 mod specs;
 mod storm;

@@ -14,12 +14,12 @@ use clubswitch::source::{Fault, Faults, PERSIAN};
 use clubswitch::terms::{Rate, Rials, TimeOfDay};
 use clubswitch::words::phrases::Phrasebook;
 
-fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// The rule files below a folder by name, as `clubs/golestan.toml`.
-fn texts(dir: &Path) -> BTreeMap<String, String> {
+pub(crate) fn texts(dir: &Path) -> BTreeMap<String, String> {
     let mut texts = BTreeMap::new();
     for folder in ["world", "clubs"] {
         for entry in fs::read_dir(dir.join(folder)).into_iter().flatten() {
@@ -35,7 +35,7 @@ fn texts(dir: &Path) -> BTreeMap<String, String> {
 }
 
 /// World files first, as `load` reads them.
-fn ordered(texts: &BTreeMap<String, String>) -> Vec<(&str, &str)> {
+pub(crate) fn ordered(texts: &BTreeMap<String, String>) -> Vec<(&str, &str)> {
     let mut list: Vec<(&str, &str)> = texts
         .iter()
         .map(|(n, t)| (n.as_str(), t.as_str()))
@@ -207,7 +207,7 @@ fn every_broken_file_gives_exactly_its_message() {
 }
 
 /// The sentences of faults that `src/words/persian.txt` has no Persian for.
-fn in_english(faults: &Faults, book: &Phrasebook) -> Vec<String> {
+pub(crate) fn in_english(faults: &Faults, book: &Phrasebook) -> Vec<String> {
     let sentences = |fault: &Fault| {
         let more = [fault.why.clone(), fault.mend.clone()];
         let told = [fault.title.clone(), fault.label.clone()];
