@@ -130,6 +130,8 @@ pub enum NoClub {
     Failed,
     /// It was refused before any rule was asked.
     Refused,
+    /// It was taken note of, and moves nothing.
+    NotPosted,
 }
 
 /// How the rules of a stage go together.

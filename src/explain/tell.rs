@@ -7,7 +7,8 @@ use crate::explain::story::{
 };
 use crate::explain::word::{met, wants, window};
 use crate::ledger::{
-    Account, Effects, LotMove, Mode, Names, Party, PurseKind, Reason, Redeem as Wish, Verdict,
+    Account, Effects, Exception, LotMove, Mode, Names, Party, PurseKind, Reason, Redeem as Wish,
+    Verdict,
 };
 use crate::rules::met::Asked;
 use crate::rules::trace::{Barred, Exact, Fact, Heard, Judged};
@@ -122,7 +123,21 @@ impl Facts<'_> {
         let mcc = shop.map_or(0, |shop| shop.mcc);
         let there = |club: &Club| shop.is_some_and(|shop| club.places.contains(shop.id, mcc));
         let told = self.effects.told.as_ref();
-        if self.amount.is_zero() || told.is_some_and(|t| t.verdict == Verdict::InvalidAmount) {
+        let refused = told.is_some_and(|told| told.verdict == Verdict::InvalidAmount);
+        let unposted = [
+            Exception::AdviceTooOld,
+            Exception::AdviceOfUnknownShop,
+            Exception::AdviceOfAnotherKind,
+        ];
+        if self
+            .effects
+            .exception
+            .is_some_and(|e| unposted.contains(&e))
+        {
+            NoClub::NotPosted
+        } else if self.effects.exception == Some(Exception::WithoutClub) {
+            NoClub::Failed
+        } else if self.amount.is_zero() || refused {
             NoClub::NothingToJudge
         } else if self.heard.judged.is_some() {
             NoClub::Failed

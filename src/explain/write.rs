@@ -38,6 +38,7 @@ pub fn write(story: &Story, language: Language) -> String {
             NoClub::NothingToJudge => "nothing-to-judge",
             NoClub::Failed => "failed",
             NoClub::Refused => "refused",
+            NoClub::NotPosted => "not-posted",
         };
         page.row(INDENT, &page.name(why));
     }

@@ -38,7 +38,7 @@ pub const CONDITIONS: [Word; 36] = [
     ("entry", "card read by", "روش خواندن کارت"),
     ("merchants", "shop", "پذیرنده"),
     ("merchant_groups", "group", "گروه پذیرنده"),
-    ("mcc", "category", "رسته"),
+    ("mcc", "category", "صنف"),
     ("terminal_groups", "terminal group", "گروه پایانه"),
     ("products", "product", "کالا"),
     ("not_products", "not product", "جز کالای"),
@@ -47,7 +47,7 @@ pub const CONDITIONS: [Word; 36] = [
     ("bins", "card prefix", "پیش‌شماره کارت"),
     ("provinces", "province", "استان"),
     ("dates", "dates", "تاریخ"),
-    ("season", "season", "مناسبت"),
+    ("season", "season", "فصل"),
     ("hours", "hours", "ساعت"),
     ("weekdays", "weekday", "روز هفته"),
     ("business_days", "business day", "روز کاری"),
@@ -61,7 +61,7 @@ pub const CONDITIONS: [Word; 36] = [
     ("last_purchase", "last purchase", "آخرین خرید"),
     ("spent", "spent", "جمع خرید"),
     ("visits", "purchases", "شمار خرید"),
-    ("earned", "earned", "دریافتی"),
+    ("earned", "earned", "کسب‌شده"),
     ("balance", "balance", "مانده کیف"),
     ("event", "event", "رویداد"),
     ("any", "any of", "یکی از"),
@@ -71,11 +71,11 @@ pub const CONDITIONS: [Word; 36] = [
 ];
 
 /// Who gets, gives and pays; windows; what caps count for; units; stages of stacking; why nothing is redeemed.
-pub const NAMES: [Word; 51] = [
+pub const NAMES: [Word; 57] = [
     ("merchant", "merchant", "پذیرنده"),
     ("shop", "shop", "پذیرنده"),
     ("club", "club", "باشگاه"),
-    ("operator", "operator", "راهبر سوییچ"),
+    ("operator", "operator", "گرداننده"),
     ("issuer", "issuer", "صادرکننده"),
     ("introducer", "introducer", "معرف"),
     ("member", "member", "عضو"),
@@ -127,12 +127,12 @@ pub const NAMES: [Word; 51] = [
     (
         "category",
         "not in this category of shops",
-        "در این رسته ممکن نیست",
+        "در این صنف ممکن نیست",
     ),
     (
         "no-such-purse",
         "this purse cannot be spent here",
-        "از این کیف نمی‌شود برداشت",
+        "این کیف اینجا خرج نمی‌شود",
     ),
     (
         "no-club-here",
@@ -156,10 +156,36 @@ pub const NAMES: [Word; 51] = [
         "پیش از بررسی قاعده‌ها رد شد",
     ),
     (
-        "over-redeemed",
+        "redeemed-over-balance",
         "more was redeemed than there was",
-        "بیش از موجودی برداشته شده است",
+        "بیش از موجودی خرج شده است",
     ),
+    (
+        "split-cut",
+        "the money did not reach for every part of the split",
+        "پول برای همه‌ی سهم‌های تسهیم نرسید",
+    ),
+    (
+        "without-club",
+        "the rules failed: it was kept as nobody's",
+        "قاعده‌ها ناکام ماندند؛ خرید بدون باشگاه ثبت شد",
+    ),
+    (
+        "advice-too-old",
+        "told too late: nothing was posted",
+        "دیر اعلام شد؛ چیزی جابه‌جا نشد",
+    ),
+    (
+        "advice-of-unknown-shop",
+        "told by a shop that nobody knows: nothing was posted",
+        "پذیرنده ناشناس است؛ چیزی جابه‌جا نشد",
+    ),
+    (
+        "advice-of-another-kind",
+        "told of what is no purchase: nothing was posted",
+        "اعلام چیزی جز خرید؛ چیزی جابه‌جا نشد",
+    ),
+    ("not-posted", "nothing was posted", "چیزی جابه‌جا نشد"),
     ("yes", "yes", "بله"),
     ("no", "no", "خیر"),
     ("none", "none", "ندارد"),
@@ -292,7 +318,7 @@ mod phrases {
     );
     pub const AFTER_CAPS: Phrase = Phrase("caps leave {0}", "سقف‌ها {0} باقی می‌گذارند");
 
-    pub const REDEEM: Phrase = Phrase("redeem", "برداشت از کیف");
+    pub const REDEEM: Phrase = Phrase("redeem", "خرج از کیف");
     pub const ASKED: Phrase = Phrase("asked {0}", "درخواست {0}");
     pub const ASKED_UNKNOWN: Phrase = Phrase(
         "asked for (how much is not kept of what was refused)",
@@ -301,17 +327,17 @@ mod phrases {
     pub const AS_MUCH: Phrase = Phrase("as much as allowed", "هر چه مجاز باشد");
     pub const AUTOMATIC: Phrase =
         Phrase("automatic: as much as allowed", "خودکار: هر چه مجاز باشد");
-    pub const TOLD_REDEEM: Phrase = Phrase("was taken: {0}", "برداشته شده: {0}");
+    pub const TOLD_REDEEM: Phrase = Phrase("was taken: {0}", "خرج شده: {0}");
     pub const ONLY_PURSE: Phrase = Phrase("only from {0}", "تنها از {0}");
     pub const LIMIT: Phrase = Phrase("limit {0} of {1} = {2}", "حد {0} از {1} = {2}");
     pub const DAY_LIMIT: Phrase = Phrase(
         "{0} of {1} a day used before",
-        "{0} از {1} روزانه پیش‌تر مصرف شده",
+        "{0} از {1} روزانه پیش‌تر خرج شده",
     );
     pub const LEAST: Phrase = Phrase("at least {0}", "دست‌کم {0}");
     pub const STEP: Phrase = Phrase("in steps of {0}", "در گام‌های {0}");
     pub const STEP_FITS: Phrase = Phrase("step {0} fits", "گام {0} درست است");
-    pub const NOTHING_REDEEMED: Phrase = Phrase("nothing is taken", "چیزی برداشته نمی‌شود");
+    pub const NOTHING_REDEEMED: Phrase = Phrase("nothing is taken", "چیزی خرج نمی‌شود");
     pub const NOT_ASKED: Phrase = Phrase("not asked for", "درخواست نشده است");
     pub const NO_REDEEM: Phrase = Phrase("this club has none", "این باشگاه ندارد");
     pub const REFUSED: Phrase = Phrase("REFUSED: {0}", "رد شد: {0}");
@@ -331,17 +357,17 @@ mod phrases {
         "{0} rial of rounding to the club",
         "{0} ریال خرده برای باشگاه",
     );
-    pub const LOT: Phrase = Phrase("lot of {0}, ends {1}: {2}", "دریافتی {0}، تا {1}: {2}");
+    pub const LOT: Phrase = Phrase("lot of {0}, ends {1}: {2}", "بخش {0}، تا {1}: {2}");
     pub const LOT_FOR_EVER: Phrase =
-        Phrase("lot of {0}, does not end: {1}", "دریافتی {0}، بی‌پایان: {1}");
+        Phrase("lot of {0}, does not end: {1}", "بخش {0}، بی‌پایان: {1}");
     pub const AT: Phrase = Phrase("{0} at {1}", "{0} در {1}");
     pub const CARD_PAYS: Phrase = Phrase("bank card pays", "کارت بانکی می‌پردازد");
 
-    pub const ACCRUE: Phrase = Phrase("accrue", "دریافت");
+    pub const ACCRUE: Phrase = Phrase("accrue", "کسب");
     pub const PAID_BY_SHOP: Phrase = Phrase("the shop pays {0}", "پذیرنده {0} می‌پردازد");
     pub const PAID_BY_CLUB: Phrase = Phrase("paid by the club", "به پای باشگاه");
     pub const PROMISED_BY_SHOP: Phrase = Phrase("the shop's own promise", "تعهد خود پذیرنده");
-    pub const USABLE: Phrase = Phrase("can be spent from {0}", "قابل مصرف از {0}");
+    pub const USABLE: Phrase = Phrase("can be spent from {0}", "خرج‌شدنی از {0}");
     pub const TO_THE_END_OF: Phrase = Phrase("to the end of {0}", "تا پایان {0}");
     pub const WAITS_FOR: Phrase = Phrase("waits for {0}", "در انتظار {0}");
     pub const REPAID: Phrase = Phrase(
@@ -350,7 +376,7 @@ mod phrases {
     );
     pub const DEAD: Phrase = Phrase(
         "would end on the day it is earned",
-        "همان روز دریافت پایان می‌یافت",
+        "همان روز کسب پایان می‌یافت",
     );
 
     pub const SPLIT: Phrase = Phrase("split", "تسهیم");
@@ -395,7 +421,7 @@ mod phrases {
     pub const ANSWER: Phrase = Phrase("answer", "پاسخ");
     pub const CODES: Phrase = Phrase("{0}: DE39 {1}, DE4 {2}", "{0}: DE39 {1}، DE4 {2}");
     pub const PRINTS: Phrase = Phrase("prints: {0}", "چاپ: {0}");
-    pub const BALANCES: Phrase = Phrase("can be spent now: {0}", "اکنون قابل مصرف: {0}");
+    pub const BALANCES: Phrase = Phrase("can be spent now: {0}", "اکنون خرج‌شدنی: {0}");
     pub const EXCEPTION: Phrase = Phrase("to be looked at: {0}", "نیازمند بررسی: {0}");
     pub const TOOK: Phrase = Phrase(
         "took {0} ms; {1} rules looked at, {2} gave; {3}",

@@ -373,6 +373,56 @@ fn what_is_refused_tells_what_it_was_held_against() {
 }
 
 #[test]
+fn a_member_is_named_by_mobile_or_by_a_card_from_standard_input() {
+    let house = house();
+    let enrol = [
+        "enrol",
+        "--card",
+        "9999120000007777",
+        "--mobile",
+        "09120000007",
+    ];
+    house.pos_json(&enrol, 0);
+    let bought = ["--merchant", "m-1001", "--amount", "2755555"];
+    let named = ["explain", "--mobile", "09120000007"];
+    let by_mobile = [&named[..], &bought[..], &["--redeem", "all"]].concat();
+    check(
+        &house.office_json(&by_mobile),
+        &[
+            ("/purchase/member", json!(2)),
+            ("/purchase/card", Value::Null),
+            ("/redeem/barred", json!("no-card")),
+            ("/answer/outcome", json!("not-allowed")),
+        ],
+    );
+    says(&house, &by_mobile, 0, &["REFUSED", "why: no card was read"]);
+    // As far as the rules allow, with a card.
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_clubswitch"));
+    let words = ["explain", "--card", "-", "--redeem", "all", "--json"];
+    let child = command
+        .current_dir(house.dir.path())
+        .args([&words[..], &bought[..], &["--config", "clubswitch.toml"]].concat())
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn();
+    let mut child = child.unwrap();
+    std::io::Write::write_all(child.stdin.as_mut().unwrap(), b"9999-1200-0000-1234\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    let story: Value = serde_json::from_slice(&output.stdout).unwrap();
+    check(
+        &story,
+        &[
+            ("/purchase/member", json!(1)),
+            ("/purchase/card", json!("****1234")),
+            ("/redeem/asked", Value::Null),
+            // All that 30% and the purses allow, in steps: 40,000 + 125,000 + 124,575.
+            ("/redeem/total", json!(280_000)),
+            ("/redeem/limit", json!(785_333)),
+        ],
+    );
+}
+
+#[test]
 fn rules_of_another_folder_are_tried_and_their_faults_told() {
     let house = house();
     let dir = house.dir.path();
@@ -482,6 +532,17 @@ fn a_fault_in_the_command_says_what_to_do() {
         0,
         &["Card or member not known"],
     );
+}
+
+#[test]
+fn every_condition_of_the_language_has_words() {
+    let keys = clubswitch::rulefile::keys::WHEN.keys.iter();
+    let known = keys.map(|key| key.name);
+    let later = clubswitch::rulefile::keys::WHEN.later.iter().copied();
+    for key in known.chain(later).filter(|key| *key != "use") {
+        let words = clubswitch::words::explain::CONDITIONS;
+        assert!(words.iter().any(|row| row.0 == key), "{key}");
+    }
 }
 
 /// What a story says in the figures that an answer has.
