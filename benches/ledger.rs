@@ -375,6 +375,7 @@ impl Making {
             tier: None,
             marketer: None,
             joined: None,
+            born: None,
             lots: Vec::new(),
         });
         let mut sha256 = [0; 32];

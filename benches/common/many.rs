@@ -7,11 +7,10 @@
 use std::fmt::Write;
 
 use clubswitch::ledger::{
-    Asked, Book, Effects, Entry, Function, Head, Input, Key, Member, MemberChange, Mode, Names,
-    TierId, Wishes,
+    Asked, Book, Effects, Entry, Facts, Function, Head, Input, Key, Member, MemberChange, Mode,
+    Names, TierId, Wishes,
 };
 use clubswitch::rulefile;
-use clubswitch::rules::when::Circumstances;
 use clubswitch::rules::{Case, Known, Rulebook, Shop, judge};
 use clubswitch::terms::{
     AcquirerId, Day, Local, MemberId, Moment, Rials, Sequence, SetNumber, TimeOfDay,
@@ -184,6 +183,7 @@ pub struct Market {
     shops: Vec<Shop>,
     purchases: Vec<Purchase>,
     wishes: Wishes,
+    facts: Facts,
 }
 
 struct Purchase {
@@ -210,6 +210,7 @@ impl Market {
             shops,
             purchases: Vec::new(),
             wishes: Wishes::default(),
+            facts: Facts::default(),
         };
         market.open(members);
         let mut dice = Dice(1);
@@ -293,6 +294,7 @@ impl Market {
                 last_four: None,
                 bill: None,
                 original: None,
+                facts: Facts::default(),
             }),
             effects,
         };
@@ -309,6 +311,9 @@ impl Market {
             world: &self.rules.world,
             club: &self.rules.clubs[0],
             member: self.member(purchase.member),
+            introducer: None,
+            terminal: "T0000001",
+            facts: &self.facts,
             book: &self.book,
             shop,
             acquirer: AcquirerId(0),
@@ -337,16 +342,7 @@ impl Market {
     pub fn counts(&self) -> (usize, usize, usize) {
         let (mut candidates, mut fired, mut lots) = (0, 0, 0);
         for case in self.cases() {
-            let seen = Circumstances {
-                world: case.world,
-                bill: case.amount,
-                shop: case.shop.id,
-                mcc: case.mcc,
-                local: case.local,
-                member: case.member,
-                tier: case.member.tier,
-            };
-            let known = Known::new(&seen);
+            let known = Known::new(&case.before());
             let indexes = &case.club.indexes;
             candidates += indexes.discounts.candidates(&known).len();
             candidates += indexes.accruals.candidates(&known).len();

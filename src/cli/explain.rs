@@ -87,6 +87,18 @@ struct Supposed {
     /// The category code of the message; left out: the shop's
     #[arg(long, value_name = "CODE")]
     mcc: Option<String>,
+    /// The way it comes: pos, pos-cash, app, web, ussd, import; left out: pos
+    #[arg(long, value_name = "WAY")]
+    channel: Option<String>,
+    /// How the card is read: stripe, chip, contactless, manual
+    #[arg(long = "entry-mode", id = "entry_mode", value_name = "HOW")]
+    entry: Option<String>,
+    /// The code of a product that is bought; may be given again
+    #[arg(long, value_name = "CODE")]
+    product: Vec<String>,
+    /// The code of the service that is rendered
+    #[arg(long, value_name = "CODE")]
+    service: Option<String>,
     /// Judge by the rule files of another folder
     #[arg(long, value_name = "DIR")]
     with: Option<PathBuf>,
@@ -137,6 +149,10 @@ impl Supposed {
             "club": self.club,
             "purse": self.purse,
             "mcc": self.mcc,
+            "channel": self.channel,
+            "entry": self.entry,
+            "products": self.product,
+            "service": self.service,
             "at": self.at.map(|at| at.to_string()),
         });
         match self.redeem {

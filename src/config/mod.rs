@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::source::{FaultLog, Faults, File, Language};
 use crate::spec::Spec;
-use crate::terms::Local;
+use crate::terms::{Channel, Local};
 use crate::wire::framing::Framing;
 
 /// Where the configuration is looked for when no other place is named.
@@ -86,6 +86,8 @@ pub struct Listener {
     pub terminals: Option<Vec<String>>,
     /// Whether its terminals are being tested: then an answer names the field at fault (tag 99).
     pub test: bool,
+    /// The way on which its messages come, as rules ask for it.
+    pub channel: Channel,
     /// After this long a request is not decided any more; `None`: always.
     pub deadline: Option<Duration>,
 }

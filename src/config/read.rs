@@ -10,7 +10,7 @@ use super::{Archiving, Config, LANGUAGE, Limits, Listener, LogFormat};
 use crate::source::shape::plain;
 use crate::source::{Shape, Table, Value, nearest};
 use crate::spec::{self, Spec};
-use crate::terms::Local;
+use crate::terms::{Channel, Local};
 use crate::wire::framing::Framing;
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -65,6 +65,10 @@ const LISTENER: Shape = Shape {
         plain("require_sign_on", "whether a sign-on must come first"),
         plain("terminals", "the only terminals let in"),
         plain("test", "whether answers name the field at fault"),
+        plain(
+            "channel",
+            "the way its messages come, for rules: pos, pos-cash, app, web, ussd, import",
+        ),
         plain(
             "deadline",
             "after this long a request is not decided any more",
@@ -197,6 +201,9 @@ fn listener(value: Value<'_>, specs: Option<&PathBuf>) -> Option<Listener> {
             .unwrap_or(false),
         terminals: table.optional("terminals", |v| v.each(terminal)),
         test: table.optional("test", Value::boolean).unwrap_or(false),
+        channel: table
+            .optional("channel", |v| v.one_of(&Channel::ALL, &[]))
+            .unwrap_or_default(),
         deadline: table.optional("deadline", time),
         name: name?.to_owned(),
         bind: bind?,

@@ -183,6 +183,9 @@ impl<'a> Past<'a> {
             world: &rules.world,
             club,
             member,
+            introducer: member.introducer().and_then(|id| pages.member(id)),
+            terminal: asked.key.terminal_code(),
+            facts: &asked.facts,
             book: pages,
             shop,
             acquirer: asked.key.acquirer,
@@ -221,7 +224,7 @@ impl<'a> Past<'a> {
                 return None;
             };
             let mut new = Member::new(*member, *club, *joined);
-            new.introducer = *introducer;
+            new.set_introducer(*introducer);
             Some(new)
         })
     }

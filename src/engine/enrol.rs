@@ -54,6 +54,9 @@ impl Engine {
             introducer: self.introducer(hand, club),
             tier: None,
         });
+        if let Some(day) = wish.born {
+            effects.members.push(MemberChange::Born { member, day });
+        }
         Decided::new(effects)
     }
 

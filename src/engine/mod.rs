@@ -18,8 +18,8 @@ use std::sync::Arc;
 
 use crate::ledger::told::ToldBalance;
 use crate::ledger::{
-    Asked, Book, Effects, Entry, Exception, Function, Head, Input, Item, Key, Mode, Named, Names,
-    Request, Told, Verdict,
+    Asked, Book, Effects, Entry, Exception, Function, Head, Input, Item, Key, MemberChange, Mode,
+    Named, Names, Request, Told, Verdict,
 };
 use crate::rules::{Club, Rulebook, Shop};
 use crate::terms::{AcquirerId, Day, Local, MemberId, Moment, Sequence, SetNumber, TimeOfDay};
@@ -543,9 +543,10 @@ impl Engine {
             key: hand.key,
             ..hand.request.asked.clone()
         };
-        // The last four digits never stand beside the token that an enrolment brings.
-        if !effects.members.is_empty() {
+        // What is known of a card's number never stands beside the token that an enrolment brings.
+        if effects.members.iter().any(MemberChange::has_token) {
             asked.last_four = None;
+            asked.facts.bin = None;
         }
         let mut entry = self.enter(
             Input::Request(asked),

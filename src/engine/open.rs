@@ -32,6 +32,8 @@ pub struct OpeningMember {
     pub marketer: Option<PersonId>,
     /// The day he joined; none is today.
     pub joined: Option<Day>,
+    /// The day he was born, where it is known.
+    pub born: Option<Day>,
     /// What he has.
     pub lots: Vec<OpeningLot>,
 }
@@ -145,6 +147,9 @@ impl Engine {
             introducer: None,
             tier: opened.tier,
         });
+        if let Some(day) = opened.born {
+            effects.members.push(MemberChange::Born { member, day });
+        }
         let zone = &self.rules.world.zone;
         for (at, lot) in opened.lots.iter().enumerate() {
             let key = PurseKey {

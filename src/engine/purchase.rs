@@ -156,8 +156,11 @@ impl Engine {
             world: &hand.rules.world,
             club,
             member,
+            introducer: member.introducer().and_then(|id| self.book.member(id)),
             book: &self.book,
             shop,
+            terminal: hand.key.terminal_code(),
+            facts: &asked.facts,
             acquirer: hand.acquirer,
             mcc: category(asked, shop),
             amount,
@@ -250,7 +253,7 @@ impl Engine {
             tier: None,
         };
         let mut member = Member::new(id, club.id, hand.business_day);
-        member.introducer = introducer;
+        member.set_introducer(introducer);
         Some((member, change))
     }
 

@@ -3,8 +3,9 @@
 
 use crate::engine::matching::{Found, amounts};
 use crate::engine::{Decided, Engine, Hand, How, Missing, may_refuse};
-use crate::ledger::{Effects, Entry, Exception, Told, Verdict};
+use crate::ledger::{Effects, Entry, Exception, Member, Posting, Told, Verdict};
 use crate::rules::{Negative, Undoing, undo};
+use crate::terms::MemberId;
 
 impl Engine {
     pub(super) fn reversal(&self, hand: &Hand<'_>) -> Result<Decided, Missing> {
@@ -41,7 +42,13 @@ impl Engine {
                 Exception::AmountDiffers,
             ));
         }
-        let member = original.effects.member.and_then(|id| self.book.member(id));
+        let moved = original.effects.lots.iter().map(|moved| moved.key.member);
+        let posted = original.effects.postings.iter().filter_map(Posting::member);
+        let mut ids: Vec<MemberId> = original.effects.member.into_iter().collect();
+        ids.extend(moved.chain(posted));
+        ids.sort_unstable();
+        ids.dedup();
+        let members: Vec<&Member> = ids.iter().filter_map(|id| self.book.member(*id)).collect();
         let negative = |purse| {
             self.rules
                 .clubs
@@ -50,7 +57,7 @@ impl Engine {
                 .map_or(Negative::Recover, |purse| purse.negative)
         };
         let undoing = Undoing {
-            member,
+            members: &members,
             negative: &negative,
             at: hand.now,
             today: hand.local.day,

@@ -140,6 +140,10 @@ impl Dialect {
         let mut used = 0;
         for balance in &told.balances {
             let particulars = names.purse_particulars(balance.purse);
+            // What only rules count with is told to nobody (S36).
+            if matches!(particulars, Some((_, PurseKind::Virtual, _))) {
+                continue;
+            }
             let elsewhere = balance.shop.is_some() && balance.shop != here;
             let room = groups.get_mut(used..used + 20);
             match (particulars, room) {
@@ -172,7 +176,7 @@ impl Dialect {
     ) {
         let tags = &self.tags;
         let mut text = Vec::with_capacity(512);
-        let mut parts: [(&str, Range<usize>); 10] = Default::default();
+        let mut parts: [(&str, Range<usize>); 11] = Default::default();
         let mut count = 0;
         let mut part = |text: &mut Vec<u8>, tag, write: &mut dyn FnMut(&mut Vec<u8>)| {
             let from = text.len();
@@ -221,6 +225,17 @@ impl Dialect {
                 text.extend_from_slice(party.name().as_bytes());
                 text.push(b'=');
                 put_pointed(text, rials.0, 0);
+            }
+        });
+        part(&mut text, &tags.chances, &mut |text| {
+            let is_chance = |purse| {
+                let particulars = names.purse_particulars(purse);
+                matches!(particulars, Some((_, PurseKind::Special, _)))
+            };
+            let chances = told.earned.iter().filter(|part| is_chance(part.purse));
+            let chances: i64 = chances.map(|part| part.amount).sum();
+            if chances > 0 {
+                put_pointed(text, chances, 0);
             }
         });
         part(&mut text, &tags.more_balances, &mut |text| {
@@ -287,6 +302,9 @@ pub fn receipt(text: &mut Vec<u8>, told: &Told, names: &Names) {
         let decimals = decimals(names, part.purse);
         lines.earned(names.purse(part.purse), part.amount, decimals);
     }
+    for line in &told.says {
+        lines.said(line);
+    }
 }
 
 fn decimals(names: &Names, purse: PurseId) -> u8 {
@@ -310,6 +328,8 @@ fn write_group(group: &mut [u8], kind: PurseKind, amount: i64) {
         PurseKind::Points => (b"91", b"999"),
         PurseKind::ClubCredit => (b"92", b"364"),
         PurseKind::MerchantCredit => (b"93", b"364"),
+        PurseKind::Special => (b"94", b"999"),
+        PurseKind::Virtual => (b"95", b"999"),
     };
     group[..2].copy_from_slice(kind);
     group[2..4].copy_from_slice(b"02");

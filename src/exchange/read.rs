@@ -6,12 +6,15 @@ use std::collections::BTreeSet;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::ledger::{
-    Asked, EnrolWish, Function, Key, Mode, OriginalRef, PurseKind, Redeem, Request, Verdict, Wishes,
+    Asked, EnrolWish, Facts, Function, Key, Mode, OriginalRef, PurseKind, Redeem, Request, Verdict,
+    Wishes,
 };
 use crate::message::{DecodeError, Message, Mti};
 use crate::spec::Path;
 use crate::terms::person::{Identity, Mobile, NationalCode};
-use crate::terms::{Day, JalaliDate, MemberId, Pan, Rials, Token, TokenKind};
+use crate::terms::{
+    Bin, Channel, Day, EntryMode, JalaliDate, MemberId, Pan, Rials, Token, TokenKind,
+};
 
 use super::bind::{Dialect, Meaning, OriginalForm};
 
@@ -26,6 +29,8 @@ pub struct LinkTerms {
     pub require_sign_on: bool,
     /// Whether its terminals are being tested: then an answer names the field at fault.
     pub test: bool,
+    /// The way on which its messages come.
+    pub channel: Channel,
 }
 
 /// What the two ends of a link say about the link itself.
@@ -97,6 +102,10 @@ impl Dropped {
 
 /// The longest bill number that is kept, in bytes.
 const BILL_BYTES_MAX: usize = 60;
+/// More codes of products than this are none that a rule could mean.
+const PRODUCTS_MAX: usize = 64;
+/// The longest code of a product, a service or a member of staff, in bytes.
+const CODE_BYTES_MAX: usize = 40;
 
 impl Dialect {
     /// What a message asks. `tokens` makes the token of a card number, a mobile in its stored form or a national code.
@@ -192,6 +201,9 @@ struct Tagged<'a> {
     purse_asked: Option<Cow<'a, [u8]>>,
     rials_asked: Option<Cow<'a, [u8]>>,
     bill: Option<Cow<'a, [u8]>>,
+    lines: Option<Cow<'a, [u8]>>,
+    staff: Option<Cow<'a, [u8]>>,
+    service: Option<Cow<'a, [u8]>>,
     discount: Option<Cow<'a, [u8]>>,
 }
 
@@ -206,12 +218,12 @@ impl<'a, T: Fn(TokenKind, &[u8]) -> Token> Reader<'a, T> {
         };
         self.must_carry(function)?;
         let tagged = self.tagged();
-        let (card, last_four) = match self.pan(&tagged)? {
+        let (card, last_four, bin) = match self.pan(&tagged)? {
             Some(pan) => {
                 let token = (self.tokens)(TokenKind::Card, pan.digits());
-                (Some(token), Some(pan.last_four()))
+                (Some(token), Some(pan.last_four()), Some(Bin::of(&pan)))
             }
-            None => (None, None),
+            None => (None, None, None),
         };
         let tags = &self.dialect.tags;
         let named = self.identity(tagged.member.as_deref(), &tags.member)?;
@@ -295,6 +307,10 @@ impl<'a, T: Fn(TokenKind, &[u8]) -> Token> Reader<'a, T> {
                     Function::Reversal => Some(self.original(key)?),
                     _ => None,
                 },
+                facts: match function {
+                    Function::Purchase | Function::Quote => self.facts(&tagged, bin, link)?,
+                    _ => Facts::default(),
+                },
             },
         })
     }
@@ -337,6 +353,12 @@ impl<'a, T: Fn(TokenKind, &[u8]) -> Token> Reader<'a, T> {
                 &mut tagged.purse_asked
             } else if is(&names.bill) {
                 &mut tagged.bill
+            } else if is(&names.lines) {
+                &mut tagged.lines
+            } else if is(&names.staff) {
+                &mut tagged.staff
+            } else if is(&names.service) {
+                &mut tagged.service
             } else if is(&names.club) {
                 &mut tagged.club
             } else if is(&names.introducer) {
@@ -449,6 +471,37 @@ impl<'a, T: Fn(TokenKind, &[u8]) -> Token> Reader<'a, T> {
         })
     }
 
+    fn facts(
+        &self,
+        tagged: &Tagged<'_>,
+        bin: Option<Bin>,
+        link: &LinkTerms,
+    ) -> Result<Facts, Refusal> {
+        let (also, tags) = (&self.dialect.also, &self.dialect.tags);
+        let entry = also.entry.and_then(|n| self.text(n));
+        let code = |value: &Option<Cow<'_, [u8]>>, tag: &str| {
+            let code = self.word(value.as_deref(), tag)?;
+            if code
+                .as_ref()
+                .is_some_and(|code| code.len() > CODE_BYTES_MAX)
+            {
+                return Err(self.bad_tag(tag));
+            }
+            Ok(code)
+        };
+        Ok(Facts {
+            channel: link.channel,
+            entry: entry.as_deref().and_then(entry_mode),
+            bin,
+            products: match self.word(tagged.lines.as_deref(), &tags.lines)? {
+                Some(lines) => products(&lines).ok_or_else(|| self.bad_tag(&tags.lines))?,
+                None => Vec::new(),
+            },
+            service: code(&tagged.service, &tags.service)?,
+            staff: code(&tagged.staff, &tags.staff)?,
+        })
+    }
+
     fn redeem(&self, value: Option<&[u8]>, mode: Mode) -> Result<Redeem, Refusal> {
         let tag = &self.dialect.tags.rials_asked;
         match value {
@@ -471,7 +524,8 @@ impl<'a, T: Fn(TokenKind, &[u8]) -> Token> Reader<'a, T> {
             91 => Ok(Some(PurseKind::Points)),
             92 => Ok(Some(PurseKind::ClubCredit)),
             93 => Ok(Some(PurseKind::MerchantCredit)),
-            30 | 60 | 94..=97 => Err(not_built()),
+            94 => Ok(Some(PurseKind::Special)),
+            30 | 60 | 95..=97 => Err(not_built()),
             _ => Err(bad(self.dialect.at.processing)),
         }
     }
@@ -709,6 +763,46 @@ fn jalali(date: &[u8]) -> Option<Day> {
 }
 
 /// One to eighteen digits.
+/// What field 22 tells: of ISO 8583:1987 the first two of its digits (n3), of 1993 the seventh of its characters (an12,
+/// card data input mode). What is not told there, or in another way, is none.
+fn entry_mode(text: &str) -> Option<EntryMode> {
+    let bytes = text.as_bytes();
+    match bytes.len() {
+        3 => match &bytes[..2] {
+            b"01" => Some(EntryMode::Manual),
+            b"02" | b"80" | b"90" => Some(EntryMode::Stripe),
+            b"05" | b"95" => Some(EntryMode::Chip),
+            b"07" | b"91" => Some(EntryMode::Contactless),
+            _ => None,
+        },
+        12 => match bytes[6] {
+            b'1' | b'6' => Some(EntryMode::Manual),
+            b'2' | b'A' | b'B' => Some(EntryMode::Stripe),
+            b'5' | b'C' => Some(EntryMode::Chip),
+            b'M' | b'8' => Some(EntryMode::Contactless),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The codes of product lines `code,quantity,amount`, `;` between them; rising, each once.
+fn products(lines: &str) -> Option<Vec<String>> {
+    let codes = lines
+        .split(';')
+        .map(str::trim)
+        .filter(|line| !line.is_empty());
+    let code = |line: &str| {
+        let code = line.split(',').next().unwrap_or_default().trim();
+        let good = !code.is_empty() && code.len() <= CODE_BYTES_MAX;
+        good.then(|| code.to_owned())
+    };
+    let mut codes = codes.map(code).collect::<Option<Vec<String>>>()?;
+    codes.sort_unstable();
+    codes.dedup();
+    (codes.len() <= PRODUCTS_MAX).then_some(codes)
+}
+
 fn number(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() || digits.len() > 18 {
         return None;
@@ -782,6 +876,25 @@ mod tests {
             (verdict, field),
             "{changes}"
         );
+    }
+
+    #[test]
+    fn field_22_tells_how_a_card_was_read() {
+        for (text, wanted) in [
+            ("011", Some(EntryMode::Manual)),
+            ("021", Some(EntryMode::Stripe)),
+            ("901", Some(EntryMode::Stripe)),
+            ("051", Some(EntryMode::Chip)),
+            ("071", Some(EntryMode::Contactless)),
+            ("001", None),
+            ("211101511344", Some(EntryMode::Chip)),
+            ("211101211344", Some(EntryMode::Stripe)),
+            ("211101M11344", Some(EntryMode::Contactless)),
+            ("211101011344", None),
+            ("", None),
+        ] {
+            assert_eq!(entry_mode(text), wanted, "{text}");
+        }
     }
 
     #[test]

@@ -212,6 +212,8 @@ impl Terminal {
             Some(PurseKind::Points) => 91,
             Some(PurseKind::ClubCredit) => 92,
             Some(PurseKind::MerchantCredit) => 93,
+            Some(PurseKind::Special) => 94,
+            Some(PurseKind::Virtual) => 95,
         };
         let mut draft = self.draft("balance", false, now);
         draft.sent.processing += kind * 100;
@@ -719,6 +721,7 @@ fn balance(group: &[u8], points_decimals: u8) -> Option<PurseAmount> {
         "91" => (PurseKind::Points, points_decimals),
         "92" => (PurseKind::ClubCredit, 0),
         "93" => (PurseKind::MerchantCredit, 0),
+        "94" => (PurseKind::Special, 0),
         _ => return None,
     };
     let amount: i64 = group.get(8..)?.parse().ok()?;

@@ -229,6 +229,13 @@ pub enum How {
         /// For so many rials.
         rials: i64,
     },
+    /// So many times what another rule earns.
+    Times {
+        /// So many times.
+        times: String,
+        /// The other rule.
+        of: String,
+    },
     /// A share by bands.
     Bands {
         /// Each band.

@@ -677,6 +677,14 @@ impl<'a> Teller<'a> {
                 },
                 Earn::Fixed(amount) => How::Fixed(self.facts.units(unit, *amount)),
                 Earn::Percent(percent) => How::Percent(percent.to_string()),
+                Earn::Times(times, of) => How::Times {
+                    times: times.to_string(),
+                    of: self
+                        .club
+                        .accruals
+                        .get(*of)
+                        .map_or_else(String::new, |of| self.facts.names.rule(of.id).to_owned()),
+                },
                 Earn::Bands(bands) => how_bands(bands, base),
             },
             times: rule.tiered.then(|| times.to_string()),

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::ledger::{Names, Window};
 use crate::rules::met::Met;
 use crate::rules::{Age, Condition, Said, Where};
-use crate::terms::Rials;
+use crate::terms::money::pointed;
+use crate::terms::{Rials, UnitId};
 
 /// A value that a condition wants or met.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -53,6 +54,12 @@ pub enum Word {
     In(String),
     /// Counted at the shop of the purchase.
     AtShop,
+    /// So many rials before, and so many with this purchase.
+    AndNow(i64, i64),
+    /// It is, or is not, his first purchase.
+    First(bool),
+    /// The member who brought him.
+    ByMember(u32),
     /// Counted at the shops of a group.
     AtGroup(String),
     /// As it is written in the file.
@@ -137,8 +144,42 @@ pub(super) fn met(met: &Met, names: &Names) -> Vec<Word> {
             vec![Word::DaysAgo(*ago), Word::Day(day.to_string())]
         }
         Met::Number(number) => vec![Word::Number(*number)],
+        Met::Channel(way) => vec![Word::Name(way.name().to_owned())],
+        Met::Entry(entry) => {
+            let name = entry.map(|entry| Word::Name(entry.name().to_owned()));
+            vec![name.unwrap_or(Word::Never)]
+        }
+        Met::Terminal(terminal) => vec![Word::Name(terminal.clone())],
+        Met::Products(codes) if codes.is_empty() => vec![Word::Never],
+        Met::Products(codes) => codes.iter().cloned().map(Word::Name).collect(),
+        Met::Service(service) => {
+            let name = service.clone().map(Word::Name);
+            vec![name.unwrap_or(Word::Never)]
+        }
+        Met::Bin(bin) => {
+            let range = bin.map(|bin| Word::Name(bin.to_string()));
+            vec![range.unwrap_or(Word::Never)]
+        }
+        Met::Member(member) => vec![Word::Name(member.to_string())],
+        Met::Spent(before, now) => vec![Word::AndNow(*before, now.0)],
+        Met::Earned(None) => vec![Word::Rials(0)],
+        Met::Earned(Some((unit, amount))) => vec![amount_of(*unit, *amount, names)],
+        Met::Balance(purse, amount) => {
+            vec![amount_of(names.purse_unit(*purse), *amount, names)]
+        }
+        Met::Born(born) => {
+            let day = born.map(|day| Word::Day(day.to_string()));
+            vec![day.unwrap_or(Word::Never)]
+        }
+        Met::Introduced(None, _) => vec![Word::Never],
+        Met::Introduced(Some(by), first) => vec![Word::ByMember(by.0), Word::First(*first)],
         Met::Inside => Vec::new(),
     }
+}
+
+fn amount_of(unit: UnitId, amount: i64, names: &Names) -> Word {
+    let (name, decimals) = names.unit(unit);
+    Word::Written(format!("{} {name}", pointed(amount, decimals)))
 }
 
 /// A window by its name in rule files.

@@ -188,6 +188,14 @@ impl Page {
             Word::NumberTo(n) => self.say(say::NUMBER_TO, &[&count(*n)]),
             Word::In(window) => self.say(say::IN, &[&span(window, self.language)]),
             Word::AtShop => self.say(say::AT_SHOP, &[]),
+            Word::AndNow(before, now) => {
+                let sum = before.saturating_add(*now);
+                let parts = [number(*before), number(*now), number(sum)];
+                self.say(say::AND_NOW, &[&parts[0], &parts[1], &parts[2]])
+            }
+            Word::First(true) => self.say(say::HIS_FIRST, &[]),
+            Word::First(false) => self.say(say::NOT_HIS_FIRST, &[]),
+            Word::ByMember(member) => self.say(say::BY_MEMBER, &[&count(u64::from(*member))]),
             Word::AtGroup(group) => self.say(say::AT_GROUP, &[group]),
         }
     }
@@ -359,6 +367,7 @@ impl Page {
             How::Per { sum, rials } => {
                 self.say(say::PER, &[&self.amount(sum), &self.number(*rials), &of])
             }
+            How::Times { times, of } => self.say(say::TIMES_OF, &[&self.digits(times), of]),
             How::Bands { bands, .. } => {
                 let taken = bands.iter().filter(|band| band.part > 0);
                 let parts: Vec<String> = taken

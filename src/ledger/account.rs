@@ -11,15 +11,26 @@ pub enum PurseKind {
     ClubCredit,
     /// Rials that one shop owes the member; one balance a shop.
     MerchantCredit,
+    /// Chances in a draw and the like: worth no money (S36).
+    Special,
+    /// What only rules count with: nobody owes it, nobody spends it (S36).
+    Virtual,
 }
 
 impl PurseKind {
     /// Every kind, with its name in rule files.
-    pub const ALL: [(PurseKind, &'static str); 3] = [
+    pub const ALL: [(PurseKind, &'static str); 5] = [
         (PurseKind::Points, "points"),
         (PurseKind::ClubCredit, "club-credit"),
         (PurseKind::MerchantCredit, "merchant-credit"),
+        (PurseKind::Special, "special"),
+        (PurseKind::Virtual, "virtual"),
     ];
+
+    /// Whether somebody owes its rials: every other kind is counted in a unit of its own.
+    pub fn is_money(self) -> bool {
+        matches!(self, PurseKind::ClubCredit | PurseKind::MerchantCredit)
+    }
 
     /// The name in rule files.
     pub fn name(self) -> &'static str {

@@ -405,7 +405,8 @@ impl Pages {
         if let Some(visit) = effects.visit {
             let sign = if effects.reverses { -1 } else { 1 };
             let log = &mut self.member_mut(visit.member).purchases;
-            log.log(visit.day, visit.shop, visit.spent, visit.redeemed, sign);
+            let spent = crate::terms::Rials(visit.spent.0 - visit.discount.0);
+            log.log(visit.day, visit.shop, spent, visit.redeemed, sign);
         }
         if !effects.counted.is_empty() {
             self.count_caps(&effects.counted, effects.reverses);
@@ -507,8 +508,8 @@ impl Pages {
                 );
                 let mut new = Member::new(*member, *club, *joined);
                 new.tier = *tier;
-                new.marketer = *marketer;
-                new.introducer = *introducer;
+                new.set_marketer(*marketer);
+                new.set_introducer(*introducer);
                 self.members.push(new);
                 for token in identities.iter().filter_map(|identity| identity.token()) {
                     self.known.insert((*club, token), *member);
@@ -521,8 +522,12 @@ impl Pages {
                 }
             }
             MemberChange::Tier { member, tier } => self.member_mut(*member).tier = *tier,
+            MemberChange::Born { member, day } => self.member_mut(*member).set_born(Some(*day)),
+            MemberChange::Standing { member, after, .. } => {
+                self.member_mut(*member).set_standing(*after);
+            }
             MemberChange::Marketer { member, marketer } => {
-                self.member_mut(*member).marketer = *marketer;
+                self.member_mut(*member).set_marketer(*marketer);
             }
         }
     }

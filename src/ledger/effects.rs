@@ -1,6 +1,6 @@
 //! What an entry does: all that `apply` needs, and all that a repeat is told.
 
-use crate::ledger::{Counted, LotMove, Named, Posting, TierId, Told};
+use crate::ledger::{Counted, LotMove, Named, Posting, Standing, TierId, Told};
 use crate::terms::person::Identity;
 use crate::terms::{ClubId, Day, MemberId, PersonId, Rials, Sequence, ShopId};
 
@@ -38,6 +38,20 @@ pub enum MemberChange {
         /// The tier; none takes it away.
         tier: Option<TierId>,
     },
+    /// The day he was born is known.
+    Born {
+        /// Who.
+        member: MemberId,
+        /// The day.
+        day: Day,
+    },
+    /// He stands in another tier by what he has bought, or in the same after a review.
+    Standing {
+        /// Who.
+        member: MemberId,
+        /// How he stands.
+        after: Option<Standing>,
+    },
     /// His marketer is set.
     Marketer {
         /// Who.
@@ -48,12 +62,22 @@ pub enum MemberChange {
 }
 
 impl MemberChange {
+    /// Whether it keeps a token that stands for a card or a number.
+    pub fn has_token(&self) -> bool {
+        matches!(
+            self,
+            MemberChange::Enrolled { .. } | MemberChange::KnownBy { .. }
+        )
+    }
+
     /// Whom it changes.
     pub fn member(&self) -> MemberId {
         match self {
             MemberChange::Enrolled { member, .. }
             | MemberChange::KnownBy { member, .. }
             | MemberChange::Tier { member, .. }
+            | MemberChange::Born { member, .. }
+            | MemberChange::Standing { member, .. }
             | MemberChange::Marketer { member, .. } => *member,
         }
     }
@@ -72,6 +96,8 @@ pub struct Visit {
     pub spent: Rials,
     /// What purses paid of it.
     pub redeemed: Rials,
+    /// The discount on it. Entries of formats 1 and 2 did not tell it: of theirs the whole bill counts as spent.
+    pub discount: Rials,
 }
 
 /// What somebody has to look at.

@@ -1,6 +1,6 @@
 //! What is asked of the book. A [`Request`] is a message as the money wing understands it; of it only [`Asked`] is kept.
 
-use crate::ledger::{By, EventId, SetStep};
+use crate::ledger::{By, EventId, Facts, SetStep};
 use crate::terms::card::Token;
 use crate::terms::person::Identity;
 use crate::terms::{AcquirerId, Day, MemberId, Rials, SetNumber};
@@ -140,6 +140,8 @@ pub struct Asked {
     pub bill: Option<String>,
     /// What a reversal is to undo.
     pub original: Option<OriginalRef>,
+    /// How it came and what was bought.
+    pub facts: Facts,
 }
 
 /// How much a purchase wants to take from purses.

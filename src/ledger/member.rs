@@ -94,6 +94,15 @@ pub struct Debt {
     pub amount: i64,
 }
 
+/// A tier that was reached by buying, and when it was last looked at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Standing {
+    /// The tier.
+    pub tier: TierId,
+    /// The Jalali month of it: twelve times the year, and the month less one.
+    pub month: u16,
+}
+
 /// A held lot in 40 bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Packed {
@@ -132,6 +141,8 @@ const FIRST_DAY: i32 = -719_528;
 const NO_RULE: u32 = (1 << 24) - 1;
 const NEVER: i32 = i32::MAX;
 const NO_SHOP: u32 = u32::MAX;
+/// The last id of 32 bits is given to nobody.
+const NOBODY: u32 = u32::MAX;
 /// The last id of 16 bits is given to nothing.
 const NONE: u16 = u16::MAX;
 
@@ -193,14 +204,18 @@ pub struct Member {
     pub joined: Day,
     /// His tier, where it was given by hand.
     pub tier: Option<TierId>,
-    /// Who gets the marketer's part of his purchases.
-    pub marketer: Option<PersonId>,
-    /// Who brought him.
-    pub introducer: Option<MemberId>,
+    /// See [`Member::marketer`]; [`NOBODY`]: none.
+    marketer: u32,
+    /// See [`Member::introducer`]; [`NOBODY`]: none.
+    introducer: u32,
+    /// See [`Member::standing`]; [`NONE`]: none.
+    standing: (u16, u16),
     /// The number the next lot will have.
     pub next_lot: LotId,
     /// His purchases, day by day and shop by shop.
     pub purchases: Purchases,
+    /// [`NEVER`]: not known.
+    born: i32,
     lots: SmallVec<[Packed; LOTS_INLINE]>,
     /// Few owe anything: eight bytes in all others.
     #[allow(
@@ -218,13 +233,59 @@ impl Member {
             club,
             joined,
             tier: None,
-            marketer: None,
-            introducer: None,
+            marketer: NOBODY,
+            introducer: NOBODY,
+            standing: (NONE, 0),
+            born: NEVER,
             next_lot: LotId(0),
             purchases: Purchases::default(),
             lots: SmallVec::new(),
             debts: None,
         }
+    }
+
+    /// Who gets the marketer's part of his purchases.
+    pub fn marketer(&self) -> Option<PersonId> {
+        (self.marketer != NOBODY).then_some(PersonId(self.marketer))
+    }
+
+    /// Sets who gets it.
+    pub fn set_marketer(&mut self, marketer: Option<PersonId>) {
+        self.marketer = marketer.map_or(NOBODY, |person| person.0);
+    }
+
+    /// The member who brought him.
+    pub fn introducer(&self) -> Option<MemberId> {
+        (self.introducer != NOBODY).then_some(MemberId(self.introducer))
+    }
+
+    /// Sets who brought him.
+    pub fn set_introducer(&mut self, introducer: Option<MemberId>) {
+        self.introducer = introducer.map_or(NOBODY, |member| member.0);
+    }
+
+    /// The tier he stands in by what he has bought, where his club measures that.
+    pub fn standing(&self) -> Option<Standing> {
+        let (tier, month) = self.standing;
+        (tier != NONE).then_some(Standing {
+            tier: TierId(tier),
+            month,
+        })
+    }
+
+    /// Sets it.
+    pub fn set_standing(&mut self, standing: Option<Standing>) {
+        self.standing = standing.map_or((NONE, 0), |s| (s.tier.0, s.month));
+    }
+
+    /// The day he was born, where it is known.
+    pub fn born(&self) -> Option<Day> {
+        (self.born != NEVER).then_some(Day(self.born))
+    }
+
+    /// Keeps the day he was born.
+    pub fn set_born(&mut self, day: Option<Day>) {
+        self.born = day.map_or(NEVER, |day| day.0);
     }
 
     /// Everything he has, in the order it came.
@@ -417,6 +478,19 @@ impl Recorded for HeldLot {
     }
 }
 
+impl Recorded for Standing {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.tier.put(out);
+        self.month.put(out);
+    }
+    fn take(from: &mut &[u8]) -> Result<Standing, BadRecord> {
+        Ok(Standing {
+            tier: Recorded::take(from)?,
+            month: Recorded::take(from)?,
+        })
+    }
+}
+
 impl Recorded for Debt {
     fn put(&self, out: &mut Vec<u8>) {
         self.purse.put(out);
@@ -438,8 +512,8 @@ impl Recorded for Member {
         self.club.put(out);
         self.joined.put(out);
         self.tier.put(out);
-        self.marketer.put(out);
-        self.introducer.put(out);
+        self.marketer().put(out);
+        self.introducer().put(out);
         self.next_lot.put(out);
         self.purchases.put(out);
         (self.lots.len() as u32).put(out);
@@ -452,6 +526,8 @@ impl Recorded for Member {
             .filter_map(|(at, held)| held.lot.terms.hold.map(|hold| (at, hold)))
             .collect();
         held.put(out);
+        self.standing().put(out);
+        self.born().put(out);
     }
     fn take(from: &mut &[u8]) -> Result<Member, BadRecord> {
         let id = Recorded::take(from)?;
@@ -459,8 +535,8 @@ impl Recorded for Member {
         let joined = Recorded::take(from)?;
         let mut member = Member::new(id, club, joined);
         member.tier = Recorded::take(from)?;
-        member.marketer = Recorded::take(from)?;
-        member.introducer = Recorded::take(from)?;
+        member.set_marketer(Recorded::take(from)?);
+        member.set_introducer(Recorded::take(from)?);
         member.next_lot = Recorded::take(from)?;
         member.purchases = Recorded::take(from)?;
         for _ in 0..u32::take(from)? {
@@ -475,6 +551,8 @@ impl Recorded for Member {
             held.lot.terms.hold = Some(hold);
             *packed = Packed::of(held);
         }
+        member.set_standing(Recorded::take(from)?);
+        member.set_born(Recorded::take(from)?);
         Ok(member)
     }
 }

@@ -5,6 +5,7 @@ pub mod book;
 pub mod caps;
 pub mod effects;
 pub mod entry;
+pub mod facts;
 pub mod finding;
 pub mod image;
 pub mod input;
@@ -25,13 +26,14 @@ pub use book::{Book, Pages, Remembering};
 pub use caps::{Counted, Used, Who, Window};
 pub use effects::{Effects, Exception, MemberChange, Visit};
 pub use entry::{Entry, Head};
+pub use facts::Facts;
 pub use finding::Item;
 pub use image::View;
 pub use input::{
     Asked, EnrolWish, Function, Input, Key, Mode, OriginalRef, Redeem, Request, Wishes,
 };
 pub use lot::{Hold, Lot, LotId, LotMove, LotTerms};
-pub use member::{Debt, HeldLot, Holding, Member};
+pub use member::{Debt, HeldLot, Holding, Member, Standing};
 pub use names::{EventId, Named, Names, Party, TierId};
 pub use posting::{Posting, Reason};
 pub use purchases::VisitDay;

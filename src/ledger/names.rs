@@ -310,10 +310,7 @@ impl Names {
     /// What a purse is counted in.
     pub fn purse_unit(&self, id: PurseId) -> UnitId {
         match self.purses.get(id.place()) {
-            Some(Named::Purse {
-                kind: PurseKind::Points,
-                ..
-            }) => UnitId::of_purse(id),
+            Some(Named::Purse { kind, .. }) if !kind.is_money() => UnitId::of_purse(id),
             _ => UnitId::RIAL,
         }
     }

@@ -1,7 +1,7 @@
 //! A posting moves an amount from one account to another: balanced by its shape, in one unit.
 
 use crate::ledger::Account;
-use crate::terms::UnitId;
+use crate::terms::{MemberId, UnitId};
 
 /// Why value moved. A reversal books the same reasons with `from` and `to` exchanged.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -30,6 +30,18 @@ pub enum Reason {
     DebtPaid,
     /// An opening balance: from what is outstanding to the purse.
     Opened,
+}
+
+impl Posting {
+    /// Whose purse it moves, where it moves one.
+    pub fn member(&self) -> Option<MemberId> {
+        [self.from, self.to]
+            .into_iter()
+            .find_map(|account| match account {
+                Account::Purse(key) | Account::Debt(key) => Some(key.member),
+                _ => None,
+            })
+    }
 }
 
 impl Reason {

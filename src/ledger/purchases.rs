@@ -25,7 +25,7 @@ pub struct VisitDay {
     pub shop: ShopId,
     /// How often.
     pub times: u32,
-    /// The sum of the bills.
+    /// The sum of the bills, each less its discount.
     pub spent: Rials,
     /// What purses paid of it.
     pub redeemed: Rials,

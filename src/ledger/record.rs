@@ -1,25 +1,29 @@
 //! Entries as bytes, and back. Format 1: numbers are LEB128, signed ones zigzag first; texts and lists carry their length before
 //! them; every choice is a tag byte that is never given to something else. Format 2: the same, and behind it what counts toward
-//! caps, and which of the lots are held; an entry that has neither is written as format 1. What an older version wrote stays
-//! readable.
+//! caps, and which of the lots are held. Format 3: the same, and behind it how a message came and what was bought, the discount
+//! on what counts as spent, and what rules say. An entry is written in the lowest format that holds all of it. What an older
+//! version wrote stays readable.
 
 use crate::ledger::sets::Done;
 use crate::ledger::told::{PurseAmount, ToldBalance};
 use crate::ledger::{
-    Account, Asked, By, Counted, Effects, Entry, EventId, Exception, Function, Head, Hold, Input,
-    Key, Lot, LotId, LotMove, LotTerms, MemberChange, Mode, Named, OriginalRef, Party, Posting,
-    PurseKey, PurseKind, Reason, RuleSet, SetContents, SetStep, TierId, Told, Verdict, Visit, Who,
+    Account, Asked, By, Counted, Effects, Entry, EventId, Exception, Facts, Function, Head, Hold,
+    Input, Key, Lot, LotId, LotMove, LotTerms, MemberChange, Mode, Named, OriginalRef, Party,
+    Posting, PurseKey, PurseKind, Reason, RuleSet, SetContents, SetStep, TierId, Told, Verdict,
+    Visit, Who,
 };
 use crate::terms::person::Identity;
 use crate::terms::{
-    AcquirerId, ClubId, Day, Iban, MemberId, Moment, PersonId, PurseId, Rials, RuleId, Sequence,
-    SetNumber, ShopId, Token, UnitId,
+    AcquirerId, Bin, ClubId, Day, Iban, MemberId, Moment, PersonId, PurseId, Rials, RuleId,
+    Sequence, SetNumber, ShopId, Token, UnitId,
 };
 
-/// What an entry begins with that has neither [`Counted`] nor [`Hold`].
+/// What an entry begins with that has nothing of what came later.
 const FORMAT_1: u8 = 1;
-/// The version of every other entry.
+/// Of one that has [`Counted`] or a [`Hold`].
 const FORMAT_2: u8 = 2;
+/// Of one that has unusual [`Facts`], a discount on what counts as spent, or something that rules say.
+const FORMAT_3: u8 = 3;
 
 /// Bytes that are no record of ours.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -54,7 +58,22 @@ pub fn encode(entry: &Entry, out: &mut Vec<u8>) {
     out.extend_from_slice(&[0; 4]);
     let effects = &entry.effects;
     let held = effects.lots.iter().any(|moved| moved.terms.hold.is_some());
-    if effects.counted.is_empty() && !held {
+    let facts = match &entry.input {
+        Input::Request(asked) if !asked.facts.are_usual() => Some(&asked.facts),
+        _ => None,
+    };
+    let discount = effects.visit.map_or(Rials::ZERO, |visit| visit.discount);
+    let says = effects.told.as_ref().map_or(&[][..], |told| &told.says);
+    if facts.is_some() || !discount.is_zero() || !says.is_empty() {
+        out.push(FORMAT_3);
+        entry.put(out);
+        put_later(effects, out);
+        out.push(u8::from(facts.is_some()));
+        facts.into_iter().for_each(|facts| facts.put(out));
+        discount.put(out);
+        (says.len() as u32).put(out);
+        says.iter().for_each(|line| line.put(out));
+    } else if effects.counted.is_empty() && !held {
         out.push(FORMAT_1);
         entry.put(out);
     } else {
@@ -104,15 +123,18 @@ pub fn decode_into(entry: &mut Entry, mut bytes: &[u8]) -> Result<(), BadRecord>
 
 fn take_format(bytes: &mut &[u8]) -> Result<u8, BadRecord> {
     match u8::take(bytes)? {
-        format @ (FORMAT_1 | FORMAT_2) => Ok(format),
+        format @ FORMAT_1..=FORMAT_3 => Ok(format),
         _ => Err(BadRecord::Unknown("a format")),
     }
 }
 
 /// What stands behind the fields that every format has.
 fn take_rest(format: u8, entry: &mut Entry, mut bytes: &[u8]) -> Result<(), BadRecord> {
-    if format == FORMAT_2 {
+    if format >= FORMAT_2 {
         take_later(&mut entry.effects, &mut bytes)?;
+    }
+    if format >= FORMAT_3 {
+        take_latest(entry, &mut bytes)?;
     }
     if bytes.is_empty() {
         Ok(())
@@ -137,6 +159,29 @@ fn take_later(effects: &mut Effects, from: &mut &[u8]) -> Result<(), BadRecord> 
         let moved = effects.lots.get_mut(at as usize);
         let moved = moved.ok_or(BadRecord::Unknown("a hold of a lot that is not there"))?;
         moved.terms.hold = Some(hold);
+    }
+    Ok(())
+}
+
+/// What format 3 has behind format 2.
+fn take_latest(entry: &mut Entry, from: &mut &[u8]) -> Result<(), BadRecord> {
+    let facts: Option<Facts> = Recorded::take(from)?;
+    let discount: Rials = Recorded::take(from)?;
+    let says: Vec<String> = Recorded::take(from)?;
+    match (&mut entry.input, facts) {
+        (Input::Request(asked), Some(facts)) => asked.facts = facts,
+        (_, None) => {}
+        _ => return Err(BadRecord::Unknown("facts of something that is no message")),
+    }
+    match (&mut entry.effects.visit, discount.is_zero()) {
+        (Some(visit), _) => visit.discount = discount,
+        (None, true) => {}
+        (None, false) => return Err(BadRecord::Unknown("a discount on no purchase")),
+    }
+    match (&mut entry.effects.told, says.is_empty()) {
+        (Some(told), _) => told.says = says,
+        (None, true) => {}
+        (None, false) => return Err(BadRecord::Unknown("words that nobody is told")),
     }
     Ok(())
 }
@@ -390,7 +435,7 @@ recorded_structs! {
     Asked {
         function, mode, key, digest, processing, amount, currency, transmitted, rrn, mcc,
         last_four, bill, original,
-    }
+    } + { facts }
     Done { by, at, why }
     Effects {
         told, club, shop, member, original, reverses, postings, lots, members, visit, names,
@@ -400,6 +445,7 @@ recorded_structs! {
     Counted { rule, who, window, day, late, unit, amount }
     Entry { head, input, effects }
     Head { sequence, at, business_day, acquirer, rule_set }
+    Facts { channel, entry, bin, products, service, staff }
     Hold { until, lapses }
     Key { acquirer, terminal, acceptor, stan, local, kind }
     Lot { id, terms, amount }
@@ -416,9 +462,9 @@ recorded_structs! {
     Told {
         verdict, pays, approval, rrn, member, discount, fee, redeemed, earned, split, rules,
         balances,
-    }
+    } + { says }
     ToldBalance { purse, shop, amount }
-    Visit { member, shop, day, spent, redeemed }
+    Visit { member, shop, day, spent, redeemed } + { discount }
 }
 
 /// An enum, each variant under the tag given here.
@@ -503,6 +549,8 @@ recorded_enums! {
         2 => KnownBy { member, identity },
         3 => Tier { member, tier },
         4 => Marketer { member, marketer },
+        5 => Born { member, day },
+        6 => Standing { member, after },
     }
     Mode ("a mode") {
         1 => Ask,
@@ -531,6 +579,8 @@ recorded_enums! {
         1 => Points,
         2 => ClubCredit,
         3 => MerchantCredit,
+        4 => Special,
+        5 => Virtual,
     }
     Reason ("a reason") {
         1 => CardPaid,
@@ -576,6 +626,15 @@ impl Recorded for Verdict {
     }
 }
 
+impl Recorded for Bin {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.number().put(out);
+    }
+    fn take(from: &mut &[u8]) -> Result<Bin, BadRecord> {
+        Bin::from_number(u32::take(from)?).ok_or(BadRecord::Unknown("a range of cards"))
+    }
+}
+
 impl Recorded for Iban {
     fn put(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(self.as_str().as_bytes());
@@ -593,6 +652,7 @@ impl Recorded for Iban {
 mod tests {
     use super::*;
     use crate::ledger::Window;
+    use crate::terms::{Channel, EntryMode};
 
     fn an_entry() -> Entry {
         let key = PurseKey {
@@ -655,6 +715,7 @@ mod tests {
                     partial: true,
                     ..OriginalRef::default()
                 }),
+                facts: Facts::default(),
             }),
             effects: Effects {
                 member: Some(MemberId(7)),
@@ -744,10 +805,37 @@ mod tests {
         entry
     }
 
+    /// One that only format 3 can hold.
+    fn a_told_entry() -> Entry {
+        let mut entry = a_counted_entry();
+        let Input::Request(asked) = &mut entry.input else {
+            unreachable!("a request")
+        };
+        asked.facts = Facts {
+            channel: Channel::App,
+            entry: Some(EntryMode::Contactless),
+            bin: Bin::parse("99991234"),
+            products: vec!["gold".to_owned(), "tea".to_owned()],
+            service: Some("tyres".to_owned()),
+            staff: Some("p-77".to_owned()),
+        };
+        entry.effects.visit = Some(Visit {
+            member: MemberId(7),
+            shop: ShopId(300),
+            day: Day(20_780),
+            spent: Rials(2_755_555),
+            redeemed: Rials(200_000),
+            discount: Rials(137_777),
+        });
+        let told = entry.effects.told.as_mut().expect("it is told");
+        told.says = vec!["come again".to_owned()];
+        entry
+    }
+
     /// Bytes that were written once are read for ever: a line for each format, the newest last.
     #[test]
     fn what_each_format_wrote_is_read_and_written_again() {
-        let entries = [an_entry(), a_counted_entry()];
+        let entries = [an_entry(), a_counted_entry(), a_told_entry()];
         let hex = |entry: &Entry| {
             let mut bytes = Vec::new();
             encode(entry, &mut bytes);
@@ -756,7 +844,11 @@ mod tests {
         };
         let text = include_str!("../../fixtures/entries.hex");
         assert_eq!(text.lines().count(), entries.len());
-        for ((line, entry), format) in text.lines().zip(&entries).zip([FORMAT_1, FORMAT_2]) {
+        for ((line, entry), format) in text
+            .lines()
+            .zip(&entries)
+            .zip([FORMAT_1, FORMAT_2, FORMAT_3])
+        {
             let bytes: Vec<u8> = (0..line.len())
                 .step_by(2)
                 .map(|at| u8::from_str_radix(&line[at..at + 2], 16).unwrap())
@@ -793,7 +885,7 @@ mod tests {
         let mut short = an_entry();
         short.effects.told = Some(Told::only(Verdict::NotAllowed));
         short.effects.lots.clear();
-        let all = [full, bare, short, a_counted_entry()];
+        let all = [full, bare, short, a_counted_entry(), a_told_entry()];
         for before in &all {
             for wanted in &all {
                 let (mut group, mut entry) = (Vec::new(), before.clone());

@@ -152,6 +152,8 @@ pub struct Told {
     pub rules: Vec<RuleId>,
     /// Balances after it.
     pub balances: Vec<ToldBalance>,
+    /// What rules that fired say to the customer, a line each.
+    pub says: Vec<String>,
 }
 
 impl Told {
@@ -170,6 +172,7 @@ impl Told {
             split: Vec::new(),
             rules: Vec::new(),
             balances: Vec::new(),
+            says: Vec::new(),
         }
     }
 

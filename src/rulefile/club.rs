@@ -1,19 +1,21 @@
 //! A club file: who it is, purses, tiers, stacking, redeeming, split and fee.
 
 use super::effect::{
-    BASES, PAYER_NAMES, Scope, accrue, discount, one_key, positive, shown, whole_units, written,
+    Accruals, BASES, PAYER_NAMES, Scope, accrue, discount, one_key, positive, shown, whole_units,
+    written,
 };
 use super::keys::{
-    CLUB, CLUB_FILE, ENROL, EXPIRY, FEE, LEVEL, PART, PER_MEMBER, PERSON, PURSE, REDEEM, SPLIT,
-    STACK, STACK_MODE, TIERS, VALUE,
+    CLUB, CLUB_FILE, ENROL, EXPIRY, FEE, LEVEL, MEASURE, PART, PER_MEMBER, PERSON, PURSE, REDEEM,
+    SPLIT, STACK, STACK_MODE, TIERS, VALUE,
 };
 use super::known::{Ids, Known};
+use super::span::{span_of_days, window};
 use super::when::{Conditions, places};
 use super::world::{WorldRead, alias, check_format, mcc};
 use crate::ledger::{Party, PurseKind, TierId};
 use crate::rules::{
-    Available, Base, Club, Enrol, Expiry, Fee, Identify, Indexes, Negative, Part, Payer, Places,
-    Purse, RedeemTerms, Rounding, Span, SpendAt, Split, Stack, Tier,
+    Available, Base, Club, Counter, Enrol, Expiry, Fee, Identify, Indexes, Measure, Negative, Part,
+    Payer, Places, Purse, RedeemTerms, Rounding, Span, SpendAt, Split, Stack, Tier, Tiering,
 };
 use crate::source::{Entry, Fault, FaultLog, File, Table, Value, counted};
 use crate::terms::{ClubId, Percent, PurseId, Rate, Rials, Times, UnitId};
@@ -48,7 +50,7 @@ pub(super) fn read<'f>(
     let entries = table
         .optional("condition", Value::entries)
         .unwrap_or_default();
-    let conditions = Conditions::new(world, &tier_names, &entries);
+    let conditions = Conditions::new(world, &tier_names, &purses, &entries);
     let (discount_stack, accrue_stack) = stacks(&table);
 
     let scope = Scope {
@@ -62,10 +64,13 @@ pub(super) fn read<'f>(
         discounts.extend(discount(value, &scope, &mut rules, ids));
     }
     let redeem = table.optional("redeem", |value| redeem(value, &purses));
-    let mut accruals = Vec::new();
-    for value in table.optional("accrue", Value::list).unwrap_or_default() {
-        accruals.extend(accrue(value, &scope, &mut rules, ids));
+    let values = table.optional("accrue", Value::list).unwrap_or_default();
+    let mut accruals = Accruals::new(&values);
+    for value in values {
+        let rule = accrue(value, &scope, &accruals, &mut rules, ids);
+        accruals.add(rule);
     }
+    let accruals = accruals.done();
     let mut split_names = Known::new("split", true);
     let mut splits: Vec<Split> = Vec::new();
     for value in table.optional("split", Value::list).unwrap_or_default() {
@@ -78,6 +83,18 @@ pub(super) fn read<'f>(
     }
     let fee = table.optional("fee", |value| fee(value, world));
 
+    let counters = conditions.counted().into_iter();
+    let counters = counters.map(|(purse, window)| {
+        let known = purses.meanings().flatten().find(|known| known.id == purse);
+        Counter {
+            purse,
+            rule: ids.earnings(club, &purse_names, purse),
+            unit: known.map_or(UnitId::RIAL, |purse| purse.unit),
+            window,
+        }
+    });
+    let counters = counters.collect();
+    let (tiers, tiering) = tiers.unwrap_or_default();
     let head = head?;
     let shops = world.merchants.iter().count();
     Some(Club {
@@ -90,7 +107,9 @@ pub(super) fn read<'f>(
         enrol: head.enrol,
         purses: purses.meanings().flatten().cloned().collect(),
         purse_names,
-        tiers: tiers.unwrap_or_default(),
+        tiers,
+        tiering,
+        counters,
         discount_stack,
         discounts,
         redeem,
@@ -140,6 +159,9 @@ fn head<'f>(
     let enrol = table.optional("enrol", |value| {
         let table = value.table(&ENROL)?;
         let flag = |key| table.optional(key, Value::boolean).unwrap_or(false);
+        if flag("at_panel") {
+            not_yet(&table, "at_panel", "there is no panel in this version");
+        }
         Some(Enrol {
             at_pos: flag("at_pos"),
             on_first_purchase: flag("on_first_purchase"),
@@ -147,6 +169,20 @@ fn head<'f>(
     });
     let persons = [("one-person", false), ("two-persons", true)];
     let two_persons = table.optional("approve", |value| value.one_of(&persons, &[]));
+    table.optional("on_engine_failure", |value| {
+        value.one_of(&[("pay-without-club", ())], &[])
+    });
+    if table
+        .optional("cards_per_member", |value| value.integer(1, 100))
+        .is_some()
+    {
+        let why = "a member has one card in this version";
+        not_yet(&table, "cards_per_member", why);
+    }
+    if table.optional("parent", Value::name).is_some() {
+        let why = "clubs do not clear with one another in this version";
+        not_yet(&table, "parent", why);
+    }
     let name = name?;
     Some(Head {
         two_persons: two_persons.unwrap_or(false),
@@ -190,18 +226,16 @@ fn purse(
 ) -> Option<Purse> {
     let good = entry.has_good_name();
     let table = entry.value.table(&PURSE)?;
-    let later = [
-        "special",
-        "virtual",
-        "bon",
-        "gift",
-        "prepaid",
-        "credit-line",
-    ];
+    let later = ["bon", "gift", "prepaid", "credit-line"];
     let kinds = PurseKind::ALL.map(|(kind, name)| (name, kind));
     let kind = table.required("kind", |value| value.one_of(&kinds, &later))?;
     let in_points = kind == PurseKind::Points;
     let unit = table.optional("unit", Value::name);
+    redeemable(&table, kind);
+    if table.optional("warn_before_expiry", span_of_days).is_some() {
+        let why = "nobody is told of it in this version";
+        not_yet(&table, "warn_before_expiry", why);
+    }
     let decimals = table
         .optional("decimals", |value| value.integer(0, 4))
         .unwrap_or(0);
@@ -233,32 +267,32 @@ fn purse(
             }
         }
     }
-    if !in_points && unit.is_some_and(|unit| unit != "rial") || in_points && unit == Some("rial") {
+    let in_rials = kind.is_money() && unit.is_some_and(|unit| unit != "rial");
+    let not_in_rials = matches!(kind, PurseKind::Points | PurseKind::Special);
+    if in_rials || not_in_rials && unit == Some("rial") {
         let value = table.get("unit")?;
         let title = format!(
             "a purse of kind {} is not kept in \"{}\"",
             kind.name(),
             unit?
         );
-        let mend = if in_points {
-            "unit = \"point\""
-        } else {
-            "unit = \"rial\""
-        };
+        let mend = format!("unit = \"{}\"", usual_unit(kind));
         value.report(value.fault("R03", title).mend(mend));
     }
-    let unit = unit.unwrap_or(if in_points { "point" } else { "rial" });
+    let unit = unit.unwrap_or(usual_unit(kind));
     stays_as_it_was(&table, entry.name, club, (kind, unit, decimals), ids);
     good.then_some(())?;
     let id = ids.purse(club, entry.name, kind, unit, decimals);
     Some(Purse {
         id,
         kind,
-        unit: if in_points {
-            UnitId::of_purse(id)
-        } else {
+        unit: if kind.is_money() {
             UnitId::RIAL
+        } else {
+            UnitId::of_purse(id)
         },
+        in_rials: unit == "rial",
+        redeemable: is_redeemable(&table, kind),
         decimals,
         value,
         available,
@@ -269,6 +303,40 @@ fn purse(
             _ => Negative::Recover,
         }),
     })
+}
+
+/// What is worth no money is not redeemed, whatever its purse says.
+fn is_redeemable(table: &Table<'_>, kind: PurseKind) -> bool {
+    let usual = !matches!(kind, PurseKind::Special | PurseKind::Virtual);
+    let said = table.get("redeemable");
+    usual && said.is_none_or(|value| value.is_true())
+}
+
+fn redeemable(table: &Table<'_>, kind: PurseKind) {
+    let said = table.optional("redeemable", Value::boolean);
+    if let Some(value) = table.get("redeemable")
+        && said == Some(true)
+        && !is_redeemable(table, kind)
+    {
+        let title = format!("a purse of kind {} cannot be redeemed", kind.name());
+        value.report(value.fault("R09", title).mend("redeemable = false"));
+    }
+}
+
+fn usual_unit(kind: PurseKind) -> &'static str {
+    match kind {
+        PurseKind::Points => "point",
+        PurseKind::Special => "chance",
+        _ => "rial",
+    }
+}
+
+/// Says that a key is well formed and changes nothing yet.
+fn not_yet(table: &Table<'_>, key: &'static str, why: &str) {
+    if let Some(value) = table.get(key) {
+        let note = Fault::note("R02", value.place(), format!("`{key}` changes nothing"));
+        value.report(note.label(why));
+    }
 }
 
 /// Balances exist in what a purse was: its kind, unit and decimals cannot become others.
@@ -453,10 +521,11 @@ fn tiers(
     club: ClubId,
     names: &mut Known<Option<TierId>>,
     ids: &mut Ids<'_>,
-) -> Option<Vec<Tier>> {
+) -> Option<(Vec<Tier>, Option<Tiering>)> {
     let table = value.table(&TIERS)?;
+    let tiering = tiering(&table);
     let levels = table.required("level", |value| value.each(Some))?;
-    let mut tiers = Vec::new();
+    let mut tiers: Vec<Tier> = Vec::new();
     for (at, value) in levels.into_iter().enumerate() {
         let Some(table) = value.table(&LEVEL) else {
             continue;
@@ -473,9 +542,12 @@ fn tiers(
             let fault = value.fault("R03", "the first tier is everybody's who has no other");
             value.report(fault.mend("leave `by_hand` out"));
         }
+        let highest = tiers.iter().filter_map(|tier| tier.from).max();
+        let from = threshold(&table, tiering.as_ref(), highest);
         let Some(named) = named else { continue };
         let name = named.text()?;
-        if at > 0 && !by_hand {
+        let has_from = table.has("from_rial") || table.has("from_visits");
+        if at > 0 && !by_hand && !has_from {
             let title = format!("nobody can reach the tier \"{name}\"");
             table.report(named.fault("R16", title).mend("by_hand = true"));
         }
@@ -488,9 +560,89 @@ fn tiers(
         tiers.extend(id.map(|id| Tier {
             id,
             earn_times: times,
+            from: if at == 0 { Some(0) } else { from },
         }));
     }
-    Some(tiers)
+    if let Some(value) = table.get("measure")
+        && tiers.iter().skip(1).all(|tier| tier.from.is_none())
+    {
+        let fault = Fault::note("R16", value.place(), "nobody changes his tier by this");
+        value.report(fault.label("no level says from what amount or count it is reached"));
+    }
+    Some((tiers, tiering))
+}
+
+/// `measure`, `review` and `downgrade`.
+fn tiering(table: &Table<'_>) -> Option<Tiering> {
+    let reviews = [("monthly", false), ("yearly", true)];
+    let yearly = table.optional("review", |value| value.one_of(&reviews, &[]));
+    let falls = [("one-step", true), ("by-balance", false)];
+    let one_step = table.optional("downgrade", |value| value.one_of(&falls, &[]));
+    let Some(value) = table.get("measure") else {
+        for key in ["review", "downgrade"] {
+            if let Some(value) = table.get(key) {
+                let fault = value.fault("R03", format!("`{key}` goes with `measure`"));
+                value.report(fault.mend("leave it out"));
+            }
+        }
+        return None;
+    };
+    let of = value.table(&MEASURE)?;
+    let key = one_key(&of, &["spent", "visits"], "a measure says")?;
+    let window = of.optional(key, window)?;
+    Some(Tiering {
+        measure: match key {
+            "spent" => Measure::Spent,
+            _ => Measure::Visits,
+        },
+        window,
+        yearly: yearly.unwrap_or(false),
+        one_step: one_step.unwrap_or(true),
+    })
+}
+
+/// With how much a level is reached; more than any before it.
+fn threshold(table: &Table<'_>, tiering: Option<&Tiering>, highest: Option<i64>) -> Option<i64> {
+    let rials = table.optional("from_rial", |value| value.rials().map(|rials| rials.0));
+    let visits = table.optional("from_visits", |value| value.integer(0, 1_000_000));
+    let right = match tiering.map(|tiering| tiering.measure) {
+        Some(Measure::Spent) => Some("from_rial"),
+        Some(Measure::Visits) => Some("from_visits"),
+        None => None,
+    };
+    for key in ["from_rial", "from_visits"] {
+        let Some(value) = table.get(key).filter(|_| right != Some(key)) else {
+            continue;
+        };
+        let (title, mend) = match right {
+            None => (
+                format!("`{key}` needs a measure"),
+                "add to the tiers  measure = { spent = \"365 days\" }".to_owned(),
+            ),
+            Some(right) => (
+                format!("`{key}` does not fit what the tiers measure"),
+                format!("write it as `{right}`"),
+            ),
+        };
+        value.report(value.fault("R09", title).mend(mend));
+        return None;
+    }
+    let (key, from) = match (rials, visits) {
+        (Some(from), _) => ("from_rial", from),
+        (None, from) => ("from_visits", from?),
+    };
+    if let Some(below) = highest.filter(|below| from <= *below && from > 0) {
+        let value = table.get(key)?;
+        let fault = value.fault("R10", "levels must rise");
+        let label = format!("a level before it is reached with {}", Rials(below));
+        value.report(
+            fault
+                .label(label)
+                .mend("put the levels in the order of their amounts"),
+        );
+        return None;
+    }
+    Some(from)
 }
 
 fn stacks(table: &Table<'_>) -> (Stack, Stack) {
@@ -520,6 +672,10 @@ fn redeem(value: Value<'_>, purses: &Known<Option<Purse>>) -> Option<RedeemTerms
             if from.contains(&purse.id) {
                 let fault = value.fault("R13", format!("the purse \"{name}\" stands twice"));
                 value.report(fault.mend("take one out"));
+            } else if !purse.redeemable {
+                let title = format!("the purse \"{name}\" cannot be redeemed");
+                let fault = value.fault("R13", title);
+                value.report(fault.mend("take it out"));
             } else if purse.kind == PurseKind::Points && purse.value.is_none() {
                 let title = format!("the points of the purse \"{name}\" have no value");
                 let fault = value.fault("R13", title);
@@ -560,6 +716,14 @@ fn redeem(value: Value<'_>, purses: &Known<Option<Purse>>) -> Option<RedeemTerms
         let max = table.required("max_rial", Value::rials);
         window.and(max)
     });
+    let refunds = [("pro-rata", ())];
+    let refund = table.optional("refund", |value| {
+        value.one_of(&refunds, &["purse-first", "card-first"])
+    });
+    if refund.is_some() {
+        let why = "a part of a purchase is not refunded in this version";
+        not_yet(&table, "refund", why);
+    }
     let mut not_mcc = not_mcc.unwrap_or_default();
     not_mcc.sort_unstable();
     not_mcc.dedup();

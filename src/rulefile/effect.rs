@@ -5,8 +5,8 @@ use super::keys::{ACCRUE, BAND, DISCOUNT, EARN, GIVE, PAYERS};
 use super::known::{Ids, Known};
 use super::when::Conditions;
 use crate::ledger::PurseKind;
-use crate::rules::{Accrue, Bands, Base, Discount, Earn, Give, PaidBy, Payer, Purse, Share};
-use crate::source::{Table, Value};
+use crate::rules::{Accrue, Bands, Base, Discount, Earn, For, Give, PaidBy, Payer, Purse, Share};
+use crate::source::{Table, Value, nearest};
 use crate::terms::{ClubId, Percent, Rate, Rials};
 
 /// What the rules of one club may refer to.
@@ -41,6 +41,7 @@ pub(super) fn discount<'f>(
     let given = table.required("give", give);
     let paid_by = table.required("paid_by", paid_by);
     let caps = caps(&table, None);
+    let (say, stop) = telling(&table);
     let (give, max) = given?;
     Some(Discount {
         id: ids.rule(scope.club, name?),
@@ -49,6 +50,8 @@ pub(super) fn discount<'f>(
         max,
         paid_by: paid_by?,
         caps,
+        say,
+        stop,
     })
 }
 
@@ -56,9 +59,10 @@ pub(super) fn discount<'f>(
 pub(super) fn accrue<'f>(
     value: Value<'f>,
     scope: &Scope<'_, 'f>,
+    above: &Accruals<'f>,
     rules: &mut Known<()>,
     ids: &mut Ids<'_>,
-) -> Option<Accrue> {
+) -> Option<(&'f str, Accrue)> {
     let table = value.table(&ACCRUE)?;
     let name = rule_name(&table, rules);
     table.optional("title", Value::title);
@@ -68,10 +72,20 @@ pub(super) fn accrue<'f>(
         v.one_of(&PAYER_NAMES, &["operator", "issuer"])
     });
     let hold = table.optional("hold", |v| hold(v, scope.club, ids));
-    let earned = table.required("earn", |v| earn(v, scope.purses));
-    let (purse, earn, tiered) = earned?;
-    let in_points = purse.kind == PurseKind::Points;
-    let caps = caps(&table, in_points.then_some(purse.decimals));
+    let (say, stop) = telling(&table);
+    let earned = table.required("earn", |v| earn(v, scope.purses, above, name));
+    let (purse, earn, tiered, whose) = earned?;
+    if matches!(earn, Earn::Times(..))
+        && let Some(value) = table.get("base")
+    {
+        let fault = value.fault("R03", "`base` does not go with `times`");
+        value.report(
+            fault
+                .label("the base is that of the other rule")
+                .mend("leave it out"),
+        );
+    }
+    let caps = caps(&table, (!purse.in_rials).then_some(purse.decimals));
     let gift = match &earn {
         Earn::Fixed(amount) if !tiered => Some(*amount),
         _ => None,
@@ -90,17 +104,22 @@ pub(super) fn accrue<'f>(
         );
         return None;
     }
-    Some(Accrue {
-        id: ids.rule(scope.club, name?),
+    let name = name?;
+    let rule = Accrue {
+        id: ids.rule(scope.club, name),
         when: when?,
         base: base.unwrap_or(Base::Paid),
         purse: purse.id,
         earn,
         tiered,
+        whose,
         funded_by: funded_by?,
         caps,
         hold,
-    })
+        say,
+        stop,
+    };
+    Some((name, rule))
 }
 
 /// The name of a rule, which no other rule of the club has.
@@ -128,24 +147,129 @@ fn give(value: Value<'_>) -> Option<(Give, Option<Rials>)> {
     Some((give, max))
 }
 
-fn earn<'p>(value: Value<'_>, purses: &'p Known<Option<Purse>>) -> Option<(&'p Purse, Earn, bool)> {
+/// The accruals of a club that were read, and the names of all of them.
+pub(super) struct Accruals<'f> {
+    names: Vec<&'f str>,
+    read: Vec<(&'f str, Accrue)>,
+}
+
+impl<'f> Accruals<'f> {
+    pub(super) fn new(values: &[Value<'f>]) -> Accruals<'f> {
+        let name = |value: &Value<'f>| value.member("name")?.text_if_any();
+        Accruals {
+            names: values.iter().filter_map(name).collect(),
+            read: Vec::new(),
+        }
+    }
+
+    pub(super) fn add(&mut self, rule: Option<(&'f str, Accrue)>) {
+        self.read.extend(rule);
+    }
+
+    pub(super) fn done(self) -> Vec<Accrue> {
+        self.read.into_iter().map(|(_, rule)| rule).collect()
+    }
+
+    /// The place of the rule that `of` names.
+    fn above(&self, value: Value<'_>, own: Option<&str>) -> Option<usize> {
+        let name = value.text()?;
+        if let Some(at) = self.read.iter().position(|(known, _)| *known == name) {
+            return Some(at);
+        }
+        let known = self.names.contains(&name);
+        let fault = if own == Some(name) {
+            let title = format!("the rule \"{name}\" earns by itself");
+            value
+                .fault("R15", title)
+                .label("here the circle closes")
+                .mend("name a rule above this one")
+        } else if known {
+            let title = format!("the rule \"{name}\" does not stand above this one");
+            value
+                .fault("R15", title)
+                .label("a rule earns by one above it, so that none goes in a circle")
+                .mend("put this rule below it")
+        } else {
+            let names = self.names.iter().copied().filter(|near| Some(*near) != own);
+            value
+                .fault("R08", format!("there is no accrual \"{name}\""))
+                .meant(nearest(name, names))
+        };
+        value.report(fault);
+        None
+    }
+}
+
+/// `say` and `stop`.
+fn telling(table: &Table<'_>) -> (Option<String>, bool) {
+    let say = table.optional("say", |value| {
+        let text = value.title()?;
+        let fits = text.chars().count() <= LINE_SIGNS && !text.chars().any(char::is_control);
+        if !fits {
+            let fault = value.fault("R03", "this is no line of a receipt");
+            let label = format!("one line of at most {LINE_SIGNS} signs");
+            value.report(fault.label(label).mend("make it shorter"));
+        }
+        fits.then(|| text.to_owned())
+    });
+    let stop = table.optional("stop", Value::boolean);
+    (say, stop.unwrap_or(false))
+}
+
+/// The width of a paper receipt.
+const LINE_SIGNS: usize = 40;
+
+fn earn<'p>(
+    value: Value<'_>,
+    purses: &'p Known<Option<Purse>>,
+    above: &Accruals<'_>,
+    own: Option<&str>,
+) -> Option<(&'p Purse, Earn, bool, For)> {
     let table = value.table(&EARN)?;
     let purse = table.required("to", |v| purses.find(v));
     let tiered = table.optional("tiered", Value::boolean).unwrap_or(false);
-    let keys = ["points", "percent", "fixed", "fixed_rial", "bands"];
+    let people = [("member", For::Member), ("introducer", For::Introducer)];
+    let whose = table.optional("for", |v| v.one_of(&people, &["merchant", "staff"]));
+    let whose = whose.unwrap_or(For::Member);
+    let keys = [
+        "points",
+        "percent",
+        "fixed",
+        "fixed_rial",
+        "bands",
+        "chances",
+        "times",
+    ];
     let key = one_key(&table, &keys, "an accrual earns")?;
     no_bands_apply(&table, key);
-    if key != "points"
+    if !matches!(key, "points" | "chances")
         && let Some(value) = table.get("per_rial")
     {
         let fault = value.fault("R03", "`per_rial` goes with `points`");
         value.report(fault.mend("leave it out"));
     }
+    if key != "times"
+        && let Some(value) = table.get("of")
+    {
+        let fault = value.fault("R03", "`of` goes with `times`");
+        value.report(fault.mend("leave it out"));
+    }
     let purse = purse?.as_ref()?;
-    let in_points = purse.kind == PurseKind::Points;
-    if in_points != matches!(key, "points" | "fixed") {
+    let fits = match key {
+        "times" => true,
+        "chances" => purse.kind == PurseKind::Special,
+        "points" => !purse.in_rials && purse.kind != PurseKind::Special,
+        "fixed" => !purse.in_rials,
+        _ => purse.in_rials,
+    };
+    if !fits {
         let value = table.get(key)?;
-        let (kind, mend) = if in_points {
+        let (kind, mend) = if purse.kind == PurseKind::Special {
+            (
+                "chances",
+                "chances = 1, per_rial = 1_000_000   or   fixed = \"1\"",
+            )
+        } else if !purse.in_rials {
             (
                 "points",
                 "points = 1, per_rial = 10_000   or   fixed = \"100\"",
@@ -166,12 +290,35 @@ fn earn<'p>(value: Value<'_>, purses: &'p Known<Option<Purse>>) -> Option<(&'p P
                 per: per?,
             })
         }
+        "chances" => {
+            let chances = table.optional("chances", |v| v.integer(1, 1_000_000));
+            let per = table.required("per_rial", positive);
+            Earn::Per(Rate {
+                value: chances?,
+                per: per?,
+            })
+        }
+        "times" => {
+            let times = table.optional("times", Value::times);
+            let of = table.required("of", |v| above.above(v, own))?;
+            let (name, rule) = &above.read[of];
+            if rule.purse != purse.id || rule.whose != whose {
+                let value = table.get("of")?;
+                let title = format!("the rule \"{name}\" earns into another purse");
+                let fault = value.fault("R09", title);
+                value.report(
+                    fault.mend("name a rule that earns into the same purse, for the same person"),
+                );
+                return None;
+            }
+            Earn::Times(times?, of)
+        }
         "fixed" => Earn::Fixed(table.optional("fixed", |v| whole_units(v, purse.decimals))?),
         "fixed_rial" => Earn::Fixed(table.optional("fixed_rial", positive)?),
         "percent" => Earn::Percent(table.optional("percent", Value::percent)?),
         _ => Earn::Bands(bands(&table)?),
     };
-    Some((purse, earn, tiered))
+    Some((purse, earn, tiered, whose))
 }
 
 /// The one of some keys that stands in a table.

@@ -8,7 +8,7 @@ use crate::source::shape::{beside, may, must, one, some, with};
 use crate::source::{Form, Key, Shape};
 
 use crate::source::Form::{
-    Acceptor, Alias, Boolean, Day, Either, Entries, Format, Hours, Iban, Integer, List, ListOrNone, Mcc, Name, OneOf,
+    Acceptor, Alias, Bin, Boolean, Code, Day, Either, Entries, Format, Hours, Iban, Integer, Line, List, ListFile, ListOrNone, Mcc, Name, OneOf,
     Percent, Points, PositiveRials, Ref, Rials, Span, Table, TimeOfDay, TimeZone, Times, Title, Weekday,
 };
 
@@ -48,6 +48,8 @@ const WHERE: Form = Either(&[OneOf(&["club", "merchant"], &[]), Ref("merchant gr
 const BASE: Form = OneOf(&["gross", "net", "paid"], &[]);
 const GROUPS: Form = List(&Ref("merchant group"));
 const MCCS: Form = List(&Mcc);
+/// How near a day that comes every year is.
+const FEAST: Form = OneOf(&["day", "week", "month"], &[]);
 const DAYS: Form = Span(&["day"]);
 const BANDS: Form = List(&Table(&BAND));
 const BANDS_APPLY: Form = OneOf(&["to-each-part", "to-whole-amount"], &[]);
@@ -64,7 +66,23 @@ pub static WORLD: Shape = shape("a world file", "پروندهٔ جهان", &[
     may("merchant", Entries(&Acceptor, &MERCHANT), "the shops, by acceptor number", "پذیرنده‌ها، با شمارهٔ پذیرنده"),
     may("merchant_group", Entries(&Name, &MERCHANT_GROUP), "groups of shops, by list or by category code", "گروه‌های پذیرنده، با فهرست یا با کد صنف"),
     may("person", Entries(&Name, &PERSON), "marketers who get a share of money", "بازاریابانی که سهمی از پول می‌گیرند"),
-], &["organisation", "member_group", "terminal_group"]);
+    may("organisation", Entries(&Name, &PERSON), "sponsors and card issuers", "پشتیبانان و صادرکنندگان کارت"),
+    may("member_group", Entries(&Name, &MEMBER_GROUP), "groups of members, by list", "گروه‌های عضو، با فهرست"),
+    may("terminal_group", Entries(&Name, &TERMINAL_GROUP), "groups of terminals", "گروه‌های پایانه"),
+], &[]);
+
+/// `[member_group.NAME]`.
+pub static MEMBER_GROUP: Shape = shape("a member group", "گروه عضو", &[
+    may("title", Title, "for people", "نام برای نمایش"),
+    may("members", List(&Integer(1, 4_294_967_295)), "members' numbers", "شماره‌های عضو"),
+    may("cards_from", ListFile, "a file of lists/ with one member number or card token a line", "پرونده‌ای در lists/ که در هر خط یک شمارهٔ عضو یا نشانهٔ کارت دارد"),
+], &[]);
+
+/// `[terminal_group.NAME]`.
+pub static TERMINAL_GROUP: Shape = shape("a terminal group", "گروه پایانه", &[
+    may("title", Title, "for people", "نام برای نمایش"),
+    must("terminals", List(&Code), "terminal numbers", "شماره‌های پایانه"),
+], &[]);
 
 /// `[operator]`.
 pub static OPERATOR: Shape = shape("the operator", "گرداننده", &[
@@ -79,7 +97,8 @@ pub static CALENDAR: Shape = shape("the calendar", "تقویم", &[
     must("cut_over", TimeOfDay, "the time of day at which the business date turns", "ساعتی که تاریخ کاری عوض می‌شود"),
     must("weekend", List(&Weekday), "the banks' days off, such as [\"thu\", \"fri\"]", "روزهای تعطیل هفتگی بانک‌ها، مانند [\"thu\", \"fri\"]"),
     may("holidays", ListOrNone(&Table(&HOLIDAY)), "days that are no business days: { date, name }", "روزهای تعطیل رسمی: { date, name }"),
-], &["week_start"]);
+    may("week_start", OneOf(&["sat"], &[]), "sat: weeks begin on Saturday", "sat: هفته از شنبه آغاز می‌شود"),
+], &[]);
 
 /// A member of `holidays`.
 pub static HOLIDAY: Shape = shape("a holiday", "روز تعطیل", &[
@@ -99,7 +118,9 @@ pub static MERCHANT: Shape = shape("a merchant", "پذیرنده", &[
     must("iban", Iban, "where its money goes", "شبایی که پول پذیرنده به آن می‌رود"),
     may("mcc", Mcc, "its category code, four digits in quotes", "کد صنف، چهار رقم درون گیومه"),
     may("marketer", Ref("person"), "the person who brought this shop in", "بازاریابی که این پذیرنده را آورده است"),
-], &["joined"]);
+    may("province", Name, "the province it is in", "استانی که در آن است"),
+    may("joined", Day, "the day it was brought in", "روزی که آورده شده است"),
+], &[]);
 
 /// `[merchant_group.NAME]`.
 pub static MERCHANT_GROUP: Shape = shape("a merchant group", "گروه پذیرنده", &[
@@ -138,17 +159,21 @@ pub static CLUB: Shape = shape("a club", "باشگاه", &[
     may("identify_by", List(&OneOf(&["card", "mobile", "national-id", "club-number"], &["token"])), "by what a member may be named: card, mobile, national-id, club-number", "عضو با چه شناخته می‌شود: کارت، موبایل، کد ملی، شمارهٔ باشگاه"),
     may("enrol", Table(&ENROL), "how somebody becomes a member", "عضو شدن چگونه است"),
     may("approve", OneOf(&["one-person", "two-persons"], &[]), "who puts changed rules in force: whoever loads them, or one loads and another approves", "چه کسی قانون‌های تازه را به کار می‌اندازد: همان که بارگذاری می‌کند، یا یکی بارگذاری و دیگری تأیید می‌کند"),
-], &["cards_per_member", "parent", "sub_of", "on_engine_failure"]);
+    may("on_engine_failure", OneOf(&["pay-without-club"], &[]), "pay-without-club: a purchase never fails because of the club", "pay-without-club: خرید هیچ‌گاه به سبب باشگاه رد نمی‌شود"),
+    may("cards_per_member", Integer(1, 100), "cards of one member", "شمار کارت‌های یک عضو"),
+    may("parent", Name, "the federation it belongs to", "فراباشگاهی که به آن تعلق دارد"),
+], &["sub_of"]);
 
 /// `enrol` of a club.
 pub static ENROL: Shape = shape("the way to enrol", "شیوهٔ عضوگیری", &[
     may("at_pos", Boolean, "whether a terminal may enrol a member", "آیا پایانه می‌تواند عضو بگیرد"),
     may("on_first_purchase", Boolean, "whether a purchase with an unknown card enrols its holder", "آیا خرید با کارت ناشناس دارندهٔ آن را عضو می‌کند"),
-], &["at_panel"]);
+    may("at_panel", Boolean, "whether the panel may enrol a member", "آیا پنل می‌تواند عضو بگیرد"),
+], &[]);
 
 /// `[purse.NAME]`.
 pub static PURSE: Shape = shape("a purse", "کیف", &[
-    must("kind", OneOf(&["points", "club-credit", "merchant-credit"], &["special", "virtual", "bon", "gift", "prepaid", "credit-line"]), "points, club-credit or merchant-credit", "points (امتیاز)، club-credit (اعتبار باشگاه) یا merchant-credit (اعتبار پذیرنده)"),
+    must("kind", OneOf(&["points", "club-credit", "merchant-credit", "special", "virtual"], &["bon", "gift", "prepaid", "credit-line"]), "points, club-credit, merchant-credit, special (chances) or virtual (for counting only)", "points (امتیاز)، club-credit (اعتبار باشگاه)، merchant-credit (اعتبار پذیرنده)، special (اعتبار ویژه، مانند شانس قرعه) یا virtual (اعتبار مجازی، فقط برای شمارش)"),
     may("unit", Name, "what one of it is called; rial for money", "نام یکای آن؛ برای پول rial"),
     may("decimals", Integer(0, 4), "decimals kept of one point, 0 to 4", "شمار رقم‌های اعشار امتیاز، ۰ تا ۴"),
     may("value", Table(&VALUE), "{ rial, per_points }: what points are worth", "{ rial, per_points }: ارزش امتیاز به ریال"),
@@ -158,7 +183,9 @@ pub static PURSE: Shape = shape("a purse", "کیف", &[
     may("consume", OneOf(&["soonest-expiry"], &["oldest", "newest"]), "which lot goes first: soonest-expiry", "کدام بخش زودتر خرج می‌شود: soonest-expiry (زودترین انقضا)"),
     may("negative", OneOf(&["forbid", "recover", "allow"], &[]), "what happens when spent points are taken back: forbid, recover or allow", "اگر امتیاز خرج‌شده پس گرفته شود: forbid (نمی‌شود)، recover (از کسب بعدی کم شود) یا allow (منفی بماند)"),
     may("owed_by", OneOf(&["club", "merchant"], &["operator", "issuer"]), "whose debt the balance is: club or merchant", "مانده بدهی کیست: club (باشگاه) یا merchant (پذیرنده)"),
-], &["warn_before_expiry", "redeemable", "restore_grace", "round_rial"]);
+    may("redeemable", Boolean, "false: nothing is paid with it", "false: با آن چیزی پرداخت نمی‌شود"),
+    may("warn_before_expiry", DAYS, "how long before its end the member is told", "چند روز پیش از پایان به عضو خبر داده شود"),
+], &["restore_grace", "round_rial"]);
 
 /// `value` of a purse.
 pub static VALUE: Shape = shape("the value of points", "ارزش امتیاز", &[
@@ -176,14 +203,25 @@ pub static EXPIRY: Shape = shape("an expiry", "انقضا", &[
 /// `[tiers]`.
 pub static TIERS: Shape = shape("the tiers", "سطح‌ها", &[
     must("level", List(&Table(&LEVEL)), "the steps, lowest first", "سطح‌ها، از پایین‌ترین"),
-], &["measure", "review", "downgrade"]);
+    may("measure", Table(&MEASURE), "{ spent = \"365 days\" } or { visits = \"90 days\" }: what lifts a member; left out: tiers are given by hand", "{ spent = \"365 days\" } یا { visits = \"90 days\" }: چه چیزی عضو را بالا می‌برد؛ اگر نیاید سطح‌ها دستی‌اند"),
+    beside("review", &["measure"], OneOf(&["monthly", "yearly"], &[]), "when a tier can fall: at the start of a Jalali month or year", "سطح کی می‌تواند پایین بیاید: آغاز ماه یا سال جلالی"),
+    beside("downgrade", &["measure"], OneOf(&["one-step", "by-balance"], &[]), "how far it falls: one step, or to where the measure is", "چه‌قدر پایین می‌آید: یک پله، یا تا جایی که اندازه می‌گوید"),
+], &[]);
+
+/// `measure` of the tiers.
+pub static MEASURE: Shape = shape("what tiers measure", "سنجهٔ سطح‌ها", &[
+    one("spent", WINDOW, "what he spent in this window", "مبلغ خریدها در این بازه"),
+    one("visits", WINDOW, "how often he bought in this window", "شمار خریدها در این بازه"),
+], &["earned"]);
 
 /// A member of `level`.
 pub static LEVEL: Shape = shape("a tier", "سطح", &[
     must("name", Name, "its name", "نام سطح"),
     may("by_hand", Boolean, "true: given by hand", "true: دستی داده می‌شود"),
     may("earn_times", Times, "multiplies what `tiered` rules earn, such as \"1.2\"", "ضریب آنچه قاعده‌های `tiered` می‌دهند، مانند \"1.2\""),
-], &["from_rial", "from_points", "from_visits"]);
+    may("from_rial", Rials, "reached with so much spent", "با این مبلغ خرید به دست می‌آید"),
+    may("from_visits", Integer(0, 1_000_000), "reached with so many purchases", "با این شمار خرید به دست می‌آید"),
+], &["from_points"]);
 
 /// `[stack]`.
 pub static STACK: Shape = shape("the stacking", "ترکیب قاعده‌ها", &[
@@ -214,10 +252,51 @@ pub static WHEN: Shape = shape("a condition", "شرط", &[
     may("last_purchase", Table(&LAST_PURCHASE), "{ older_than or within, where }: how long ago he bought last", "{ older_than یا within، where }: از آخرین خرید او چه‌قدر گذشته"),
     may("joined", Table(&JOINED), "{ older_than or within }: how long ago he became a member", "{ older_than یا within }: چند وقت است که عضو شده"),
     may("visits", Table(&VISITS), "{ in, min, max, every, where }: which of his purchases this one is", "{ in، min، max، every، where }: این خرید چندمین خرید اوست"),
+    may("channels", List(&OneOf(&["pos", "pos-cash", "app", "web", "ussd", "import"], &[])), "the way it came: pos, pos-cash, app, web, ussd, import", "از کدام راه آمده: pos (پایانه)، pos-cash (نقدی)، app، web، ussd، import"),
+    may("entry", List(&OneOf(&["stripe", "chip", "contactless", "manual"], &[])), "how the card was read: stripe, chip, contactless, manual", "کارت چگونه خوانده شده: stripe (نوار)، chip (تراشه)، contactless (بی‌تماس)، manual (دستی)"),
+    may("terminal_groups", List(&Ref("terminal group")), "groups of terminals of the world file", "گروه‌های پایانه از پروندهٔ جهان"),
+    may("products", List(&Code), "codes of products, one of which was bought", "کد کالاهایی که یکی از آنها خریده شده باشد"),
+    may("not_products", List(&Code), "codes of products, none of which was bought", "کد کالاهایی که هیچ‌کدام خریده نشده باشد"),
+    may("services", List(&Code), "codes of services, one of which was rendered", "کد خدمت‌هایی که یکی از آنها انجام شده باشد"),
+    may("bins", List(&Bin), "ranges of cards, six to eight digits", "پیش‌شمارهٔ کارت، شش تا هشت رقم"),
+    may("provinces", List(&Ref("province")), "provinces of merchants of the world file", "استان پذیرنده، چنان‌که در پروندهٔ جهان آمده"),
+    may("member_groups", List(&Ref("member group")), "groups of members of the world file", "گروه‌های عضو از پروندهٔ جهان"),
+    may("birthday", FEAST, "day, week or month of his birthday", "روز، هفته یا ماه زادروز عضو"),
+    may("anniversary", FEAST, "day, week or month in which he became a member, some years ago", "روز، هفته یا ماه سالگرد عضویت"),
+    may("introduced", Table(&INTRODUCED), "{ first_purchase }: another member brought him", "{ first_purchase }: عضو دیگری او را معرفی کرده"),
+    may("spent", Table(&SPENT), "{ in, min_rial, max_rial, crosses_rial, where }: what he spent before", "{ in، min_rial، max_rial، crosses_rial، where }: پیش از این چه‌قدر خرید کرده"),
+    may("earned", Table(&EARNED), "{ purse, in, min }: what he earned before", "{ purse، in، min }: پیش از این چه‌قدر کسب کرده"),
+    may("balance", Table(&BALANCE), "{ purse, min }: what he could spend before", "{ purse، min }: پیش از این خرید چه‌قدر موجودی داشته"),
     may("any", List(&Table(&WHEN)), "a list of conditions, one of which must hold", "فهرستی از شرط‌ها که یکی از آنها باید برقرار باشد"),
     may("not", Table(&WHEN), "a condition that must not hold", "شرطی که نباید برقرار باشد"),
-], &["channels", "entry", "terminal_groups", "products", "not_products", "services", "card_products", "bins", "provinces", "birthday",
-    "anniversary", "member_groups", "introduced", "spent", "earned", "balance", "event"]);
+], &["card_products", "event"]);
+
+/// `introduced` of a condition.
+pub static INTRODUCED: Shape = shape("being introduced", "معرفی‌شدن", &[
+    may("first_purchase", Boolean, "true: with his first purchase; false: with a later one; left out: with any", "true: با نخستین خرید؛ false: با خریدهای بعدی؛ اگر نیاید: با هر خرید"),
+], &[]);
+
+/// `spent` of a condition.
+pub static SPENT: Shape = shape("what he spent", "آنچه خرید کرده", &[
+    must("in", WINDOW, "counted from when: day, week, jalali-month, jalali-year or \"90 days\"", "از کی شمرده شود: day، week، jalali-month، jalali-year یا \"90 days\""),
+    some("min_rial", Rials, "before this purchase, at least this", "پیش از این خرید، دست‌کم این مبلغ"),
+    some("max_rial", Rials, "before this purchase, at most this", "پیش از این خرید، دست‌بالا این مبلغ"),
+    some("crosses_rial", PositiveRials, "below this before, this or more with it", "پیش از این خرید کمتر از این و با آن دست‌کم این مبلغ"),
+    may("where", WHERE, "club (all purchases in it), merchant (those at this shop) or a merchant group", "club (همهٔ خریدها در باشگاه)، merchant (نزد همین پذیرنده) یا نام یک گروه پذیرنده"),
+], &[]);
+
+/// `earned` of a condition.
+pub static EARNED: Shape = shape("what he earned", "آنچه کسب کرده", &[
+    must("purse", Ref("purse"), "into which purse", "در کدام کیف"),
+    must("in", WINDOW, "counted from when, and from the rule set that first asks", "از کی شمرده شود؛ و از نخستین مجموعهٔ قاعده‌ای که می‌پرسد"),
+    must("min", Points, "at least so much", "دست‌کم این‌قدر"),
+], &[]);
+
+/// `balance` of a condition.
+pub static BALANCE: Shape = shape("what he has", "موجودی او", &[
+    must("purse", Ref("purse"), "in which purse", "در کدام کیف"),
+    must("min", Points, "at least so much", "دست‌کم این‌قدر"),
+], &[]);
 
 /// `amount_rial` of a condition.
 pub static AMOUNT: Shape = shape("a span of amounts", "بازهٔ مبلغ", &[
@@ -256,7 +335,9 @@ pub static DISCOUNT: Shape = shape("a discount", "تخفیف", &[
     must("paid_by", Table(&PAYERS), "who bears it, parts of 100%", "چه کسی می‌پردازد؛ سهم‌ها روی‌هم 100%"),
     may("cap", CAPS, "the most it gives over many purchases", "سقف آنچه در چند خرید می‌دهد"),
     beside("on_cap", &["cap"], ON_CAP, "trim: what is left of it; skip: nothing", "trim: آنچه تا سقف مانده؛ skip: هیچ"),
-], &["carry", "say", "stop", "round_rial"]);
+    may("say", Line, "a line on the receipt when it gives", "خطی که هنگام اجرا روی رسید می‌آید"),
+    may("stop", Boolean, "true: when it gives, no rule below it is asked", "true: اگر بدهد، قاعده‌های پایین‌تر پرسیده نمی‌شوند"),
+], &["carry", "round_rial"]);
 
 /// A member of `cap`.
 pub static CAP: Shape = shape("a cap", "سقف", &[
@@ -304,7 +385,8 @@ pub static REDEEM: Shape = shape("the redemption", "خرج‌کردن", &[
     may("step_rial", Rials, "only multiples of this", "فقط مضرب‌های این مبلغ"),
     may("not_mcc", MCCS, "category codes where nothing can be redeemed", "کدهای صنفی که در آنها چیزی خرج نمی‌شود"),
     may("per_member", Table(&PER_MEMBER), "{ window = \"day\", max_rial }: the most a member redeems in a day", "{ window = \"day\", max_rial }: بیشترین مبلغی که عضو در روز خرج می‌کند"),
-], &["refund", "when", "say"]);
+    may("refund", OneOf(&["pro-rata"], &["purse-first", "card-first"]), "how a refund of a part is shared: pro-rata", "برگشت بخشی از خرید چگونه تقسیم شود: pro-rata (به نسبت)"),
+], &["when", "say"]);
 
 /// `per_member` of `[redeem]`.
 pub static PER_MEMBER: Shape = shape("a member's limit", "سقف عضو", &[
@@ -323,20 +405,26 @@ pub static ACCRUE: Shape = shape("an accrual", "کسب", &[
     may("cap", CAPS, "the most it gives over many purchases", "سقف آنچه در چند خرید می‌دهد"),
     beside("on_cap", &["cap"], ON_CAP, "trim: what is left of it; skip: nothing", "trim: آنچه تا سقف مانده؛ skip: هیچ"),
     may("hold", Table(&HOLD), "{ until, at_most }: the event that what is earned waits for", "{ until، at_most }: رویدادی که آنچه کسب شده در انتظار آن می‌ماند"),
-], &["say", "stop"]);
+    may("say", Line, "a line on the receipt when it gives", "خطی که هنگام اجرا روی رسید می‌آید"),
+    may("stop", Boolean, "true: when it gives, no rule below it is asked", "true: اگر بدهد، قاعده‌های پایین‌تر پرسیده نمی‌شوند"),
+], &[]);
 
 /// `earn` of an accrual.
 pub static EARN: Shape = shape("what is earned", "آنچه کسب می‌شود", &[
     must("to", Ref("purse"), "the purse", "کیف"),
     one("points", Points, "so many points", "این‌قدر امتیاز"),
-    with("per_rial", &["points"], PositiveRials, "for so many rials", "برای این‌قدر ریال"),
+    one("chances", Integer(1, 1_000_000), "so many chances, into a purse of kind special", "این‌قدر شانس، در کیفی از نوع special"),
+    with("per_rial", &["points", "chances"], PositiveRials, "for so many rials", "برای این‌قدر ریال"),
     one("percent", Percent, "a share of the base, in rials", "درصدی از مبنا، به ریال"),
     one("fixed", Points, "so many points, in quotes", "امتیاز ثابت، درون گیومه"),
     one("fixed_rial", PositiveRials, "so many rials", "مبلغ ثابت به ریال"),
     one("bands", BANDS, "shares by the size of the base", "درصدهای پلکانی بر پایهٔ مبنا"),
     beside("bands_apply", &["bands"], BANDS_APPLY, "to-each-part or to-whole-amount", "to-each-part (هر پله جدا) یا to-whole-amount (همهٔ مبلغ)"),
+    one("times", Times, "so many times what the rule `of` earns", "این‌قدر برابر آنچه قاعدهٔ `of` می‌دهد"),
+    with("of", &["times"], Ref("accrual above"), "a rule above this one, into the same purse", "قاعده‌ای بالاتر، در همین کیف"),
+    may("for", OneOf(&["member", "introducer"], &["merchant", "staff"]), "who earns it: member or introducer", "چه کسی کسب می‌کند: member (عضو) یا introducer (معرف)"),
     may("tiered", Boolean, "true: times the tier's earn_times", "true: در earn_times سطح عضو ضرب می‌شود"),
-], &["chances", "times", "of", "for", "max_rial", "max_points"]);
+], &["max_rial", "max_points"]);
 
 /// `[[split]]`.
 pub static SPLIT: Shape = shape("a split", "تسهیم", &[

@@ -225,6 +225,26 @@ impl<'n> Ids<'n> {
         id
     }
 
+    /// What the earnings into a purse are counted under; no rule can have this name.
+    pub(super) fn earnings(
+        &mut self,
+        club: ClubId,
+        names: &[(PurseId, String)],
+        purse: PurseId,
+    ) -> RuleId {
+        let name = names.iter().find(|(id, _)| *id == purse);
+        let name = format!("earned/{}", name.map_or("", |(_, name)| name));
+        let made = self.new.iter().find_map(|named| match named {
+            Named::Rule {
+                id,
+                club: of,
+                name: n,
+            } if *of == club && *n == name => Some(*id),
+            _ => None,
+        });
+        made.unwrap_or_else(|| self.rule(club, &name))
+    }
+
     pub(super) fn tier(&mut self, club: ClubId, name: &str) -> TierId {
         let known = self.names.tier_id(club, name);
         let id =

@@ -10,6 +10,7 @@ mod effect;
 #[rustfmt::skip] // A row of the table is a line or two.
 pub mod keys;
 mod known;
+mod list;
 mod span;
 mod when;
 mod world;
@@ -20,7 +21,7 @@ use sha2::{Digest, Sha256};
 
 use crate::ledger::Names;
 use crate::rules::Rulebook;
-use crate::source::{Fault, FaultLog, Faults, File, Language, Place, names_in};
+use crate::source::{Fault, FaultLog, Faults, File, Language, Place, names_in, read_text};
 use crate::terms::SetNumber;
 use crate::words::phrases::Phrasebook;
 
@@ -101,24 +102,46 @@ pub fn load(dir: &Path, names: &Names) -> Result<Loaded, Faults> {
             }
         }
     }
-    let rulebook = rulebook(&files, complete, names, &log);
-    loaded(rulebook, &files, log)
+    let mut lists = Vec::new();
+    for name in names_in(&dir.join("lists")).unwrap_or_default() {
+        let shown = format!("lists/{name}");
+        match read_text(&dir.join(&shown)) {
+            Ok(text) => lists.push((shown, text)),
+            Err(error) => {
+                let title = format!("the file cannot be read: {error}");
+                log.add(Fault::error("R01", Place::file(&shown), title));
+                complete = false;
+            }
+        }
+    }
+    let rulebook = rulebook(&files, &lists, complete, names, &log);
+    loaded(rulebook, &files, lists, log)
 }
 
 /// Compiles rules from texts, each with its name, as `("clubs/golestan.toml", "...")`.
 pub fn compile(texts: &[(&str, &str)], names: &Names) -> Result<Loaded, Faults> {
     let log = FaultLog::default();
-    let files: Vec<File> = texts
-        .iter()
-        .filter_map(|(name, text)| File::parse(name, *text, &LANGUAGE, &log))
+    let is_list = |(name, _): &(&str, &str)| name.starts_with("lists/");
+    let (lists, files): (Vec<_>, Vec<_>) = texts.iter().copied().partition(is_list);
+    let count = files.len();
+    let files: Vec<File> = files
+        .into_iter()
+        .filter_map(|(name, text)| File::parse(name, text, &LANGUAGE, &log))
         .collect();
-    let complete = files.len() == texts.len();
-    let rulebook = rulebook(&files, complete, names, &log);
-    loaded(rulebook, &files, log)
+    let complete = files.len() == count;
+    let owned = |(name, text): (&str, &str)| (name.to_owned(), text.to_owned());
+    let lists: Vec<(String, String)> = lists.into_iter().map(owned).collect();
+    let rulebook = rulebook(&files, &lists, complete, names, &log);
+    loaded(rulebook, &files, lists, log)
 }
 
 /// A rulebook and its notes, or the faults.
-fn loaded(rulebook: Option<Rulebook>, files: &[File], log: FaultLog) -> Result<Loaded, Faults> {
+fn loaded(
+    rulebook: Option<Rulebook>,
+    files: &[File],
+    lists: Vec<(String, String)>,
+    log: FaultLog,
+) -> Result<Loaded, Faults> {
     let failed = log.has_errors();
     let notes = log.into_faults();
     match rulebook {
@@ -128,6 +151,7 @@ fn loaded(rulebook: Option<Rulebook>, files: &[File], log: FaultLog) -> Result<L
             texts: files
                 .iter()
                 .map(|file| (file.name().to_owned(), file.text().to_owned()))
+                .chain(lists)
                 .collect(),
         }),
         _ => Err(notes),
@@ -135,12 +159,18 @@ fn loaded(rulebook: Option<Rulebook>, files: &[File], log: FaultLog) -> Result<L
 }
 
 /// The rulebook of some files; it is good for use only if nothing was logged as an error.
-fn rulebook(files: &[File], complete: bool, names: &Names, log: &FaultLog) -> Option<Rulebook> {
+fn rulebook(
+    files: &[File],
+    lists: &[(String, String)],
+    complete: bool,
+    names: &Names,
+    log: &FaultLog,
+) -> Option<Rulebook> {
     let mut ids = Ids::new(names);
     let (world_files, club_files): (Vec<&File>, Vec<&File>) = files
         .iter()
         .partition(|file| file.name().starts_with("world/"));
-    let world = world::read(&world_files, complete, &mut ids, log);
+    let world = world::read(&world_files, lists, complete, &mut ids, log);
     let mut aliases = Known::new("alias", true);
     if let Some(value) = world.operator_alias
         && let Some(alias) = value.text()
@@ -159,7 +189,7 @@ fn rulebook(files: &[File], complete: bool, names: &Names, log: &FaultLog) -> Op
     }
     Some(Rulebook {
         number: SetNumber(0),
-        sha256: hash(files),
+        sha256: hash(files, lists),
         world: world.compiled?,
         clubs,
         names: ids.new,
@@ -167,13 +197,15 @@ fn rulebook(files: &[File], complete: bool, names: &Names, log: &FaultLog) -> Op
 }
 
 /// SHA-256 over the files in their order: name, length, text of each.
-fn hash(files: &[File]) -> [u8; 32] {
+fn hash(files: &[File], lists: &[(String, String)]) -> [u8; 32] {
     let mut hash = Sha256::new();
-    for file in files {
-        hash.update(file.name().as_bytes());
+    let files = files.iter().map(|file| (file.name(), file.text()));
+    let lists = lists.iter().map(|(name, text)| (&**name, &**text));
+    for (name, text) in files.chain(lists) {
+        hash.update(name.as_bytes());
         hash.update([0]);
-        hash.update((file.text().len() as u64).to_le_bytes());
-        hash.update(file.text().as_bytes());
+        hash.update((text.len() as u64).to_le_bytes());
+        hash.update(text.as_bytes());
     }
     hash.finalize().into()
 }

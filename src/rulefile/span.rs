@@ -16,6 +16,11 @@ pub(super) fn days(text: &str) -> Option<u64> {
     }
 }
 
+/// "15 days".
+pub(super) fn span_of_days(value: Value<'_>) -> Option<u16> {
+    past(value)
+}
+
 /// `window` of a cap, `in` of a condition.
 pub(super) fn window(value: Value<'_>) -> Option<Window> {
     let text = value.text()?;

@@ -2,14 +2,17 @@
 
 use std::cell::RefCell;
 
-use super::keys::{AMOUNT, JOINED, LAST_PURCHASE, SPAN, VISITS, WHEN};
+use super::effect::whole_units;
+use super::keys::{
+    AMOUNT, BALANCE, EARNED, INTRODUCED, JOINED, LAST_PURCHASE, SPAN, SPENT, VISITS, WHEN,
+};
 use super::known::Known;
 use super::span::{age, window};
-use super::world::{WorldRead, mcc, span, weekdays};
-use crate::ledger::TierId;
-use crate::rules::{Condition, Places, Said, When, Where};
-use crate::source::{Entry, Table, Value};
-use crate::terms::{Map, Rials};
+use super::world::{WorldRead, code, mcc, rising, span, weekdays};
+use crate::ledger::{TierId, Window};
+use crate::rules::{Condition, Feast, Places, Purse, Roster, Said, When, Where};
+use crate::source::{Entry, Fault, Place, Table, Value};
+use crate::terms::{Bin, Channel, EntryMode, Map, PurseId, Rials};
 
 /// A rule that asks more than this is a mistake: named conditions that use one another grow by multiplication.
 const CONDITIONS_MAX: usize = 1_000;
@@ -20,6 +23,9 @@ const COUNT_MAX: i64 = 1_000_000;
 pub(super) struct Conditions<'c, 'f> {
     world: &'c WorldRead<'f>,
     tiers: &'c Known<Option<TierId>>,
+    purses: &'c Known<Option<Purse>>,
+    /// What must be counted for them: purse, kind of window, the longest of that kind.
+    counted: RefCell<Vec<(PurseId, Window)>>,
     named: Known<Value<'f>>,
     compiled: RefCell<Map<String, Named>>,
 }
@@ -36,6 +42,7 @@ impl<'c, 'f> Conditions<'c, 'f> {
     pub(super) fn new(
         world: &'c WorldRead<'f>,
         tiers: &'c Known<Option<TierId>>,
+        purses: &'c Known<Option<Purse>>,
         entries: &[Entry<'f>],
     ) -> Conditions<'c, 'f> {
         let mut named = Known::new("condition", true);
@@ -46,6 +53,8 @@ impl<'c, 'f> Conditions<'c, 'f> {
         let conditions = Conditions {
             world,
             tiers,
+            purses,
+            counted: RefCell::default(),
             named,
             compiled: RefCell::default(),
         };
@@ -53,6 +62,11 @@ impl<'c, 'f> Conditions<'c, 'f> {
             conditions.named(entry.name, entry.value);
         }
         conditions
+    }
+
+    /// The earnings that are counted for them: purse and window, in the order in which conditions name them by number.
+    pub(super) fn counted(&self) -> Vec<(PurseId, Window)> {
+        self.counted.borrow().clone()
     }
 
     /// The `when` of a rule; none of it means always.
@@ -154,6 +168,73 @@ impl<'c, 'f> Conditions<'c, 'f> {
             age(&value.table(&JOINED)?).map(Condition::Joined)
         });
         ask("visits", &|value| self.visits(value));
+        ask("channels", &|value| {
+            let ways = value.each(|v| v.one_of(&Channel::ALL, &[]))?;
+            let bits = ways.iter().fold(0, |bits, way| bits | 1 << *way as u8);
+            Some(Condition::Channels(bits))
+        });
+        ask("entry", &|value| {
+            let ways = value.each(|v| v.one_of(&EntryMode::ALL, &[]))?;
+            let bits = ways.iter().fold(0, |bits, way| bits | 1 << *way as u8);
+            Some(Condition::Entry(bits))
+        });
+        ask("terminal_groups", &|value| {
+            let groups = value.each(|v| self.world.terminal_groups.find(v))?;
+            let all = groups.into_iter().flatten().cloned().collect();
+            Some(Condition::Terminals(rising(all)))
+        });
+        ask("products", &|value| {
+            value.each(code).map(rising).map(Condition::Products)
+        });
+        ask("not_products", &|value| {
+            let none_of = value.each(code).map(rising).map(Condition::Products)?;
+            Some(Condition::Not(vec![none_of].into()))
+        });
+        ask("services", &|value| {
+            value.each(code).map(rising).map(Condition::Services)
+        });
+        ask("bins", &|value| value.each(bin).map(Condition::Bins));
+        ask("provinces", &|value| {
+            let shops = value.each(|v| self.world.provinces.find(v))?;
+            let all = shops.into_iter().flatten().copied().collect();
+            Some(Condition::Shops(rising(all)))
+        });
+        ask("member_groups", &|value| {
+            let groups = value.each(|v| self.world.member_groups.find(v))?;
+            let mut all = Roster::default();
+            for group in groups {
+                all.members.extend(&group.members);
+                all.cards.extend(&group.cards);
+            }
+            Some(Condition::Roster(Roster {
+                members: rising(all.members),
+                cards: rising(all.cards),
+            }))
+        });
+        ask("birthday", &|value| feast(value).map(Condition::Birthday));
+        ask("anniversary", &|value| {
+            feast(value).map(Condition::Anniversary)
+        });
+        ask("introduced", &|value| {
+            let first = value
+                .table(&INTRODUCED)?
+                .optional("first_purchase", Value::boolean);
+            Some(Condition::Introduced {
+                first_purchase: first,
+            })
+        });
+        ask("spent", &|value| self.spent(value));
+        ask("earned", &|value| self.earned(value));
+        ask("balance", &|value| {
+            let table = value.table(&BALANCE)?;
+            let purse = table.required("purse", |v| self.purses.find(v));
+            let purse = purse?.as_ref()?;
+            let min = table.required("min", |v| whole_units(v, purse.decimals));
+            Some(Condition::Balance {
+                purse: purse.id,
+                min: min?,
+            })
+        });
         ask("any", &|value| {
             value.each(|v| self.list(v)).map(Condition::Any)
         });
@@ -196,6 +277,66 @@ impl<'c, 'f> Conditions<'c, 'f> {
             max,
             every: every.unwrap_or(1),
             at: at?,
+        })
+    }
+
+    fn spent(&self, value: Value<'f>) -> Option<Condition> {
+        let table = value.table(&SPENT)?;
+        let window = table.required("in", window);
+        let keys = ["min_rial", "max_rial", "crosses_rial"];
+        let [min, max, crosses] = keys.map(|key| table.optional(key, Value::rials));
+        let at = self.place(&table);
+        if !keys.into_iter().any(|key| table.has(key)) {
+            let title = "what he spent needs `min_rial`, `max_rial` or `crosses_rial`";
+            let fault = table.fault("R02", title);
+            table.report(fault.mend("{ in = \"jalali-month\", crosses_rial = 30_000_000 }"));
+            return None;
+        }
+        let (min, max) = (min.unwrap_or(Rials::ZERO), max.unwrap_or(Rials(i64::MAX)));
+        if min > max {
+            let title = format!("no amount lies between {min} and {max}");
+            let fault = table.fault("R03", title);
+            table.report(fault.mend("exchange `min_rial` and `max_rial`"));
+            return None;
+        }
+        if let Some(value) = table.get("crosses_rial")
+            && crosses.is_some_and(Rials::is_zero)
+        {
+            value.report(value.fault("R03", "`crosses_rial` must be above 0"));
+            return None;
+        }
+        Some(Condition::Spent {
+            window: window?,
+            min,
+            max,
+            crosses,
+            at: at?,
+        })
+    }
+
+    fn earned(&self, value: Value<'f>) -> Option<Condition> {
+        let table = value.table(&EARNED)?;
+        let purse = table.required("purse", |v| self.purses.find(v));
+        let window = table.required("in", window);
+        let purse = purse?.as_ref()?;
+        let min = table.required("min", |v| whole_units(v, purse.decimals));
+        let (window, min) = (window?, min?);
+        let mut counted = self.counted.borrow_mut();
+        let same = |(of, kept): &(PurseId, Window)| *of == purse.id && kept.kind() == window.kind();
+        let counter = match counted.iter().position(same) {
+            Some(at) => at,
+            None => {
+                counted.push((purse.id, window));
+                counted.len() - 1
+            }
+        };
+        if counted[counter].1.days() < window.days() {
+            counted[counter].1 = window;
+        }
+        Some(Condition::Earned {
+            counter,
+            window,
+            min,
         })
     }
 
@@ -283,10 +424,28 @@ fn said(key: &'static str, value: Value<'_>) -> Said {
     }
 }
 
-fn rising<T: Ord>(mut list: Vec<T>) -> Vec<T> {
-    list.sort_unstable();
-    list.dedup();
-    list
+/// `"day"`, `"week"`, `"month"`.
+fn feast(value: Value<'_>) -> Option<Feast> {
+    let all = [
+        ("day", Feast::Day),
+        ("week", Feast::Week),
+        ("month", Feast::Month),
+    ];
+    value.one_of(&all, &[])
+}
+
+/// The first digits of cards.
+fn bin(value: Value<'_>) -> Option<Bin> {
+    let text = value.text()?;
+    let found = Bin::parse(text);
+    if found.is_none() {
+        // Somebody may have written a whole card number: its line is not shown.
+        let place = value.place();
+        let place = Place::file(format!("{}:{}", place.source.name, place.line()));
+        let fault = Fault::error("R03", place, "this is not the range of a card");
+        value.report(fault.mend("six to eight digits, such as  bins = [\"999912\"]"));
+    }
+    found
 }
 
 fn count(list: &[Condition]) -> usize {

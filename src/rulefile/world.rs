@@ -1,10 +1,14 @@
 //! The world files: calendar, seasons, shops, groups, people.
 
-use super::keys::{CALENDAR, HOLIDAY, MERCHANT, MERCHANT_GROUP, OPERATOR, PERSON, SPAN, WORLD};
+use super::keys::{
+    CALENDAR, HOLIDAY, MEMBER_GROUP, MERCHANT, MERCHANT_GROUP, OPERATOR, PERSON, SPAN,
+    TERMINAL_GROUP, WORLD,
+};
 use super::known::{Ids, Known};
-use crate::rules::{Places, Shop, World};
+use super::list;
+use crate::rules::{Places, Roster, Shop, World};
 use crate::source::{Entry, Fault, FaultLog, File, Place, Table, Value};
-use crate::terms::{Day, Map, PersonId, Zone};
+use crate::terms::{Day, Map, MemberId, PersonId, ShopId, Zone};
 
 /// What club files may refer to.
 pub(super) struct WorldRead<'f> {
@@ -16,11 +20,15 @@ pub(super) struct WorldRead<'f> {
     pub(super) merchants: Known<Option<Shop>>,
     pub(super) groups: Known<Option<Places>>,
     pub(super) seasons: Known<Option<(Day, Day)>>,
+    pub(super) provinces: Known<Vec<ShopId>>,
+    pub(super) terminal_groups: Known<Vec<String>>,
+    pub(super) member_groups: Known<Roster>,
 }
 
 /// Reads all world files as one. `complete` is false when some file could not be parsed.
 pub(super) fn read<'f>(
     files: &[&'f File],
+    lists: &[(String, String)],
     complete: bool,
     ids: &mut Ids<'_>,
     log: &'f FaultLog,
@@ -56,16 +64,42 @@ pub(super) fn read<'f>(
     }
     let mut merchants: Known<Option<Shop>> = Known::new("merchant", complete);
     let mut shops = Map::default();
+    let mut by_province = Vec::new();
     for entry in entries("merchant") {
         let shop = if merchants.has(entry.name) {
             None
         } else {
-            shop(&entry, &people, ids)
+            shop(&entry, &people, &mut by_province, ids)
         };
         if let Some(shop) = &shop {
             shops.insert(entry.name.to_owned(), shop.clone());
         }
         merchants.add_entry(&entry, shop);
+    }
+    let mut provinces = Known::new("province", complete);
+    for (name, value, shops) in by_province {
+        provinces.add(name, value.place(), value, rising(shops));
+    }
+    for entry in entries("organisation") {
+        entry.has_good_name();
+        let table = entry.value.table(&PERSON);
+        table.and_then(|table| table.required("title", Value::title));
+        table.and_then(|table| table.required("iban", |value| value.iban("R12")));
+    }
+    let mut terminal_groups = Known::new("terminal group", complete);
+    for entry in entries("terminal_group") {
+        entry.has_good_name();
+        let table = entry.value.table(&TERMINAL_GROUP);
+        let terminals = table.and_then(|table| {
+            table.optional("title", Value::title);
+            table.required("terminals", |value| value.each(code))
+        });
+        terminal_groups.add_entry(&entry, rising(terminals.unwrap_or_default()));
+    }
+    let mut member_groups = Known::new("member group", complete);
+    for entry in entries("member_group") {
+        let roster = member_group(&entry, lists);
+        member_groups.add_entry(&entry, roster.unwrap_or_default());
     }
     let mut groups = Known::new("merchant group", complete);
     for entry in entries("merchant_group") {
@@ -95,7 +129,48 @@ pub(super) fn read<'f>(
         merchants,
         groups,
         seasons,
+        provinces,
+        terminal_groups,
+        member_groups,
     }
+}
+
+/// `[member_group.NAME]`.
+fn member_group(entry: &Entry<'_>, lists: &[(String, String)]) -> Option<Roster> {
+    entry.has_good_name();
+    let table = entry.value.table(&MEMBER_GROUP)?;
+    table.optional("title", Value::title);
+    let members = table.optional("members", |value| {
+        value.each(|value| value.integer(1, u32::MAX.into()))
+    });
+    let listed = table.optional("cards_from", |value| list::roster(value, lists));
+    let mut roster = listed.unwrap_or_default();
+    let numbers = members.unwrap_or_default().into_iter();
+    let numbers = numbers.filter_map(|number| u32::try_from(number).ok());
+    roster.members.extend(numbers.map(MemberId));
+    Some(Roster {
+        members: rising(roster.members),
+        cards: rising(roster.cards),
+    })
+}
+
+/// A code of a product, a service, a terminal: at most forty signs without blank, comma or semicolon.
+pub(super) fn code(value: Value<'_>) -> Option<String> {
+    let text = value.text()?;
+    let good = |c: char| !c.is_whitespace() && !c.is_control() && !matches!(c, ',' | ';');
+    if (1..=40).contains(&text.len()) && text.chars().all(good) {
+        return Some(text.to_owned());
+    }
+    let fault = value.fault("R03", format!("\"{text}\" is not a code"));
+    let label = "1 to 40 signs without blank, comma or semicolon";
+    value.report(fault.label(label).mend("write it as the terminals send it"));
+    None
+}
+
+pub(super) fn rising<T: Ord>(mut list: Vec<T>) -> Vec<T> {
+    list.sort_unstable();
+    list.dedup();
+    list
 }
 
 /// `format = 1`, which every rule file begins with.
@@ -137,6 +212,7 @@ fn calendar(table: &Table<'_>, shops: Map<String, Shop>) -> Option<World> {
     });
     let cut_over = table.required("cut_over", Value::time_of_day);
     let weekend = table.required("weekend", weekdays);
+    table.optional("week_start", |value| value.one_of(&[("sat", ())], &[]));
     let holidays = table.optional("holidays", |value| {
         let days = value.list()?.into_iter().filter_map(|value| {
             let table = value.table(&HOLIDAY)?;
@@ -166,16 +242,30 @@ fn person(entry: &Entry<'_>, ids: &mut Ids<'_>) -> Option<PersonId> {
     Some(ids.person(entry.name, title?, iban?))
 }
 
-fn shop(entry: &Entry<'_>, people: &Known<Option<PersonId>>, ids: &mut Ids<'_>) -> Option<Shop> {
+fn shop<'f>(
+    entry: &Entry<'f>,
+    people: &Known<Option<PersonId>>,
+    by_province: &mut Vec<(&'f str, Value<'f>, Vec<ShopId>)>,
+    ids: &mut Ids<'_>,
+) -> Option<Shop> {
     let good = is_acceptor_number(entry);
     let table = entry.value.table(&MERCHANT)?;
     let title = table.required("title", Value::title);
     let iban = table.required("iban", |value| value.iban("R12"));
     let mcc = table.optional("mcc", mcc);
     let marketer = table.optional("marketer", |value| people.find(value).copied().flatten());
+    let province = table.optional("province", |value| Some((value.name()?, value)));
+    table.optional("joined", Value::day);
     good.then_some(())?;
+    let id = ids.shop(entry.name, title?, iban?);
+    if let Some((name, value)) = province {
+        match by_province.iter_mut().find(|(known, ..)| *known == name) {
+            Some((.., shops)) => shops.push(id),
+            None => by_province.push((name, value, vec![id])),
+        }
+    }
     Some(Shop {
-        id: ids.shop(entry.name, title?, iban?),
+        id,
         mcc: mcc.unwrap_or(0),
         marketer,
     })

@@ -4,13 +4,15 @@ use smallvec::SmallVec;
 
 use crate::ledger::told::{PurseAmount, ToldBalance};
 use crate::ledger::{
-    Account, Counted, Effects, Exception, Hold, Lot, LotId, LotMove, LotTerms, Member, Mode, Pages,
-    Party, Posting, PurseKey, PurseKind, Reason, Redeem, Told, Verdict, Visit, Who, Wishes,
+    Account, Counted, Effects, Exception, Facts, Hold, Lot, LotId, LotMove, LotTerms, Member,
+    MemberChange, Mode, Pages, Party, Posting, PurseKey, PurseKind, Reason, Redeem, Told, Verdict,
+    Visit, Who, Wishes,
 };
+use crate::rules::tier::Reached;
 use crate::rules::trace::{Barred, Deaf, Exact, Fact, Trace};
 use crate::rules::when::Circumstances;
 use crate::rules::{
-    Accrue, Available, Bands, Base, Candidate, Cap, Caps, Club, Discount, Earn, Expiry, Give,
+    Accrue, Available, Bands, Base, Candidate, Cap, Caps, Club, Discount, Earn, Expiry, For, Give,
     Known, Most, Negative, Part, Payer, Per, Purse, RedeemTerms, Rounding, Share, Shop, Span,
     SpendAt, Split, Stack, World,
 };
@@ -28,12 +30,18 @@ pub struct Case<'a> {
     pub club: &'a Club,
     /// The member it is for, as he stood before it.
     pub member: &'a Member,
+    /// The member who brought him.
+    pub introducer: Option<&'a Member>,
     /// What was counted before it.
     pub book: &'a Pages,
     /// Where.
     pub shop: &'a Shop,
     /// Who sent it.
     pub acquirer: AcquirerId,
+    /// The terminal's number, without padding.
+    pub terminal: &'a str,
+    /// How it came and what was bought.
+    pub facts: &'a Facts,
     /// The category code of the purchase.
     pub mcc: u16,
     /// Asked: the bill. Advised: what the bank card was charged.
@@ -52,6 +60,32 @@ pub struct Case<'a> {
     pub card: Option<Token>,
     /// How many days old an advice may be.
     pub late: u16,
+}
+
+impl<'a> Case<'a> {
+    /// What conditions look at, of a purchase that nothing has lowered.
+    pub fn before(&'a self) -> Circumstances<'a> {
+        self.seen(self.amount, self.club.reached(self.member, self.local.day))
+    }
+
+    fn seen(&'a self, bill: Rials, reached: Option<Reached>) -> Circumstances<'a> {
+        Circumstances {
+            world: self.world,
+            bill,
+            shop: self.shop.id,
+            mcc: self.mcc,
+            terminal: self.terminal,
+            facts: self.facts,
+            card: self.card,
+            at: self.at,
+            local: self.local,
+            club: self.club,
+            book: self.book,
+            spends: bill,
+            member: self.member,
+            tier: self.club.tier_of(self.member, reached),
+        }
+    }
 }
 
 /// Why there is no judgement.
@@ -87,6 +121,7 @@ pub fn judge_aloud<T: Trace>(case: &Case<'_>, trace: &T) -> Result<Effects, NotJ
     work.discount()?;
     work.redeem()?;
     work.card_pays();
+    trace.pays(case, &work.seen);
     work.accrue()?;
     work.split()?;
     work.fee()?;
@@ -99,9 +134,11 @@ struct Work<'a, T> {
     trace: &'a T,
     seen: Circumstances<'a>,
     known: Known,
-    debts: Vec<(PurseId, Option<ShopId>, i64)>,
-    next_lot: LotId,
+    /// By how much debts have changed while it is judged.
+    debts: SmallVec<[(PurseKey, i64); 2]>,
     spendable: SmallVec<[(PurseId, (Moment, Option<Day>)); 2]>,
+    /// How far he has come through the tiers.
+    reached: Option<Reached>,
     bill: Rials,
     discount: Rials,
     redeemed: Rials,
@@ -127,29 +164,16 @@ impl<'a, T: Trace> Work<'a, T> {
         };
         // An advice tells what the card was charged: the bill was that and all that lowered it.
         let bill = case.amount.plus(told_back)?.plus(told_discount)?;
-        let tier = member.tier.or(case.club.tiers.first().map(|tier| tier.id));
-        let debts = member
-            .debts()
-            .iter()
-            .map(|debt| (debt.purse, debt.shop, debt.amount))
-            .collect();
-        let seen = Circumstances {
-            world: case.world,
-            bill,
-            shop: case.shop.id,
-            mcc: case.mcc,
-            local: case.local,
-            member,
-            tier,
-        };
+        let reached = case.club.reached(member, case.local.day);
+        let seen = case.seen(bill, reached);
         Ok(Work {
             case,
             trace,
             known: Known::new(&seen),
             seen,
-            debts,
-            next_lot: member.next_lot,
+            debts: SmallVec::new(),
             spendable: SmallVec::new(),
+            reached,
             bill,
             discount: Rials::ZERO,
             redeemed: Rials::ZERO,
@@ -190,7 +214,8 @@ impl<'a, T: Trace> Work<'a, T> {
                 if !amount.is_zero() {
                     given.push((rule, amount));
                 }
-                if club.discount_stack == Stack::First {
+                let stops = rule.stop && !amount.is_zero();
+                if club.discount_stack == Stack::First || stops {
                     break;
                 }
             }
@@ -206,6 +231,7 @@ impl<'a, T: Trace> Work<'a, T> {
             }
             self.discount = self.discount.plus(amount)?;
             self.told.rules.push(rule.id);
+            self.told.says.extend(rule.say.clone());
             self.trace.hear(|| Fact::Gives {
                 rule: rule.id,
                 amount: amount.0,
@@ -364,19 +390,26 @@ impl<'a, T: Trace> Work<'a, T> {
 
     fn net(&self, purse: PurseId, shop: Option<ShopId>) -> i64 {
         let (at, today) = (self.case.at, self.case.local.day);
+        let key = self.key(purse, shop);
         let before = self.case.member.usable(purse, shop, at, today);
-        let moves = self.effects.lots.iter().filter(|moved| {
-            (moved.key.purse, moved.key.shop) == (purse, shop) && moved.terms.allow(at, today)
-        });
+        let moves = self.effects.lots.iter();
+        let moves = moves.filter(|moved| moved.key == key && moved.terms.allow(at, today));
         let moved: i64 = moves.map(|moved| moved.amount).sum();
-        before + moved - self.debt(purse, shop)
+        before + moved - self.debt(key)
     }
 
-    fn debt(&self, purse: PurseId, shop: Option<ShopId>) -> i64 {
-        self.debts
-            .iter()
-            .find(|(p, s, _)| *p == purse && *s == shop)
-            .map_or(0, |(_, _, debt)| *debt)
+    /// Whose purse it is: the member's, or his introducer's.
+    fn person(&self, key: PurseKey) -> &'a Member {
+        let introducer = self.case.introducer;
+        introducer
+            .filter(|introducer| introducer.id == key.member)
+            .unwrap_or(self.case.member)
+    }
+
+    fn debt(&self, key: PurseKey) -> i64 {
+        let before = self.person(key).debt(key.purse, key.shop);
+        let changes = self.debts.iter().filter(|(of, _)| *of == key);
+        before + changes.map(|(_, change)| change).sum::<i64>()
     }
 
     fn redeemable(&self, terms: &RedeemTerms) -> Result<Rials, Overflow> {
@@ -428,7 +461,7 @@ impl<'a, T: Trace> Work<'a, T> {
             }
             left -= taken;
             let moved = LotMove {
-                key: self.key(purse, shop),
+                key: self.key(purse.id, shop),
                 lot: lot.id,
                 terms: lot.terms,
                 amount: -taken,
@@ -443,7 +476,7 @@ impl<'a, T: Trace> Work<'a, T> {
         let of_purse = before.filter(|held| (held.purse, held.shop) == (purse, shop));
         let mut lots: SmallVec<[Lot; 8]> = of_purse.map(|held| held.lot).collect();
         for moved in &self.effects.lots {
-            if (moved.key.purse, moved.key.shop) != (purse, shop) {
+            if moved.key != self.key(purse, shop) {
                 continue;
             }
             match lots.iter_mut().find(|lot| lot.id == moved.lot) {
@@ -467,7 +500,7 @@ impl<'a, T: Trace> Work<'a, T> {
         (charge, rials): (i64, Rials),
         owed: bool,
     ) -> Result<(), NotJudged> {
-        let key = self.key(purse, shop);
+        let key = self.key(purse.id, shop);
         self.post(
             Account::Purse(key),
             Account::Outstanding {
@@ -535,7 +568,7 @@ impl<'a, T: Trace> Work<'a, T> {
         match owing {
             Some((purse, shop)) => {
                 let charge = charge_for(purse, over)?;
-                let key = self.key(purse, shop);
+                let key = self.key(purse.id, shop);
                 self.post(
                     Account::Debt(key),
                     Account::Purse(key),
@@ -543,7 +576,7 @@ impl<'a, T: Trace> Work<'a, T> {
                     purse.unit,
                     Reason::DebtBooked,
                 );
-                self.add_debt(purse.id, shop, charge);
+                self.debts.push((key, charge));
                 self.spend(purse, shop, (charge, over), true)
             }
             None => {
@@ -553,21 +586,11 @@ impl<'a, T: Trace> Work<'a, T> {
         }
     }
 
-    fn add_debt(&mut self, purse: PurseId, shop: Option<ShopId>, amount: i64) {
-        match self
-            .debts
-            .iter_mut()
-            .find(|(p, s, _)| *p == purse && *s == shop)
-        {
-            Some((_, _, debt)) => *debt += amount,
-            None => self.debts.push((purse, shop, amount)),
-        }
-    }
-
     // ---------------------------------------------------------------------------------- bank card
 
     fn card_pays(&mut self) {
         self.pays = Rials(self.bill.0 - self.discount.0 - self.redeemed.0);
+        self.seen.spends = self.pays;
         self.trace.hear(|| Fact::CardPays(self.pays));
         let pool = Account::Pool {
             acquirer: self.case.acquirer,
@@ -589,12 +612,16 @@ impl<'a, T: Trace> Work<'a, T> {
             let Some(purse) = club.purse(rule.purse) else {
                 continue;
             };
+            if rule.whose == For::Introducer && self.case.introducer.is_none() {
+                continue;
+            }
             self.trace.hear(|| Fact::Applies(rule.id));
             let amount = self.under_caps((rule.id, purse.unit), &rule.caps, self.earning(rule)?);
+            let stops = rule.stop && amount > 0;
             if amount > 0 {
                 earned.push((rule, purse, amount));
             }
-            if club.accrue_stack == Stack::First {
+            if club.accrue_stack == Stack::First || stops {
                 break;
             }
         }
@@ -617,14 +644,32 @@ impl<'a, T: Trace> Work<'a, T> {
 
     /// Rounded down once, at the end (S2).
     fn earning(&self, rule: &Accrue) -> Result<i64, Overflow> {
-        let base = self.base(rule.base)?;
-        let times = if rule.tiered {
+        let mut times = if rule.tiered {
             self.tier_times()
         } else {
             Times::ONCE
         };
+        let mut of = rule;
+        // Each step goes to a rule that stands above: it ends.
+        while let Earn::Times(more, above) = &of.earn {
+            let Some(above) = self.case.club.accruals.get(*above) else {
+                break;
+            };
+            if !self.seen.meet(&above.when) {
+                times = Times { over: 0, under: 1 };
+                of = above;
+                break;
+            }
+            times = times.times(*more)?;
+            if above.tiered {
+                times = times.times(self.tier_times())?;
+            }
+            of = above;
+        }
+        let base = self.base(of.base)?;
         let by_tier = (times.over, times.under);
-        let exact = match &rule.earn {
+        let exact = match &of.earn {
+            Earn::Times(..) => Exact::of(0, (1, 1), (1, 1))?,
             Earn::Per(rate) => Exact::of(base.0, (rate.value, rate.per), by_tier)?,
             Earn::Fixed(_) if base.is_zero() => Exact::of(0, (1, 1), by_tier)?,
             Earn::Fixed(amount) => Exact::of(*amount, (1, 1), by_tier)?,
@@ -666,7 +711,14 @@ impl<'a, T: Trace> Work<'a, T> {
             return Ok(());
         }
         let shop = purse.shop_of(self.case.shop.id);
-        let key = self.key(purse, shop);
+        let key = PurseKey {
+            member: match (rule.whose, self.case.introducer) {
+                (For::Introducer, Some(introducer)) => introducer.id,
+                _ => self.case.member.id,
+            },
+            purse: purse.id,
+            shop,
+        };
         self.post(
             Account::Outstanding {
                 purse: purse.id,
@@ -679,7 +731,7 @@ impl<'a, T: Trace> Work<'a, T> {
         );
         // What waits is not his yet: it pays a debt when it is released.
         let repaid = match terms.hold {
-            None => amount.min(self.debt(purse.id, shop)),
+            None => amount.min(self.debt(key)),
             Some(_) => 0,
         };
         if repaid > 0 {
@@ -690,7 +742,7 @@ impl<'a, T: Trace> Work<'a, T> {
                 purse.unit,
                 Reason::DebtPaid,
             );
-            self.add_debt(purse.id, shop, -repaid);
+            self.debts.push((key, -repaid));
         }
         if amount > repaid {
             self.put_lot(key, terms, amount - repaid);
@@ -706,7 +758,12 @@ impl<'a, T: Trace> Work<'a, T> {
         });
         self.fund(rule, purse, amount)?;
         self.told.rules.push(rule.id);
+        self.told.says.extend(rule.say.clone());
         self.count((rule.id, purse.unit), &rule.caps, amount);
+        if rule.whose == For::Introducer {
+            return Ok(());
+        }
+        self.count_earned(purse, amount);
         match self.told.earned.iter_mut().find(|e| e.purse == purse.id) {
             Some(earned) => {
                 earned.amount += amount;
@@ -782,24 +839,26 @@ impl<'a, T: Trace> Work<'a, T> {
 
     fn put_lot(&mut self, key: PurseKey, terms: LotTerms, amount: i64) {
         let moved_in = |lot: LotId| -> i64 {
-            let moves = self.effects.lots.iter().filter(|moved| moved.lot == lot);
+            let moves = self.effects.lots.iter();
+            let moves = moves.filter(|moved| (moved.key, moved.lot) == (key, lot));
             moves.map(|moved| moved.amount).sum()
         };
-        let member = self.case.member;
+        let person = self.person(key);
         // A lot that was emptied is gone; what comes afterwards opens another one.
-        let mut before = member.lots_under(key.purse, key.shop, terms);
+        let mut before = person.lots_under(key.purse, key.shop, terms);
         let before = before.find(|(lot, amount)| amount + moved_in(*lot) > 0);
-        let mut moves = self.effects.lots.iter();
-        let opened = |moved: &&LotMove| {
-            moved.lot >= member.next_lot && (moved.key, moved.terms) == (key, terms)
+        let his = self.effects.lots.iter();
+        let opened =
+            his.filter(|moved| moved.key.member == key.member && moved.lot >= person.next_lot);
+        let same = opened
+            .clone()
+            .find(|moved| (moved.key, moved.terms) == (key, terms));
+        let same = before.map(|(lot, _)| lot).or(same.map(|moved| moved.lot));
+        let next = || {
+            let last = opened.map(|moved| moved.lot.0 + 1).max();
+            last.map_or(person.next_lot, LotId)
         };
-        let same = before.map(|(lot, _)| lot);
-        let lot = same.or_else(|| Some(moves.find(opened)?.lot));
-        let lot = lot.unwrap_or_else(|| {
-            let id = self.next_lot;
-            self.next_lot = LotId(id.0 + 1);
-            id
-        });
+        let lot = same.unwrap_or_else(next);
         self.effects.lots.push(LotMove {
             key,
             lot,
@@ -873,13 +932,42 @@ impl<'a, T: Trace> Work<'a, T> {
         }
     }
 
+    /// Keeps what conditions on earnings ask for.
+    fn count_earned(&mut self, purse: &Purse, amount: i64) {
+        for counter in &self.case.club.counters {
+            if counter.purse == purse.id {
+                self.effects.counted.push(Counted {
+                    rule: counter.rule,
+                    who: Who::Member(self.case.member.id),
+                    window: counter.window,
+                    day: self.case.local.day,
+                    late: self.case.late,
+                    unit: purse.unit,
+                    amount,
+                });
+            }
+        }
+    }
+
+    /// Keeps the tier he has reached with it.
+    fn note_standing(&mut self) {
+        let member = self.case.member;
+        let Some(reached) = self.reached else { return };
+        if let Some(after) = self.case.club.stands(member, reached, self.pays.0) {
+            self.effects.members.push(MemberChange::Standing {
+                member: member.id,
+                after,
+            });
+        }
+    }
+
     fn who(&self, per: Per) -> Option<Who> {
         let member = self.case.member;
         match per {
             Per::Member => Some(Who::Member(member.id)),
             Per::Card => Some(Who::card(member.id, self.case.card)),
             Per::Merchant => Some(Who::Shop(self.case.shop.id)),
-            Per::Introducer => member.introducer.map(Who::Introducer),
+            Per::Introducer => member.introducer().map(Who::Introducer),
             Per::Rule => Some(Who::Rule),
             Per::Club => Some(Who::Club(self.case.club.id)),
         }
@@ -985,7 +1073,7 @@ impl<'a, T: Trace> Work<'a, T> {
 
     fn account(&self, party: Party) -> Option<Account> {
         match party {
-            Party::Marketer => self.case.member.marketer.map(Account::Person),
+            Party::Marketer => self.case.member.marketer().map(Account::Person),
             Party::MerchantMarketer => self.case.shop.marketer.map(Account::Person),
             Party::ClubOwner => Some(Account::Owner(self.case.club.id)),
             Party::AcceptorSaving => Some(Account::Saving {
@@ -1048,15 +1136,17 @@ impl<'a, T: Trace> Work<'a, T> {
             day: self.case.local.day,
             spent: self.bill,
             redeemed: self.redeemed,
+            discount: self.discount,
         });
+        self.note_standing();
         self.effects.told = Some(self.told);
         self.effects
     }
 
-    fn key(&self, purse: &Purse, shop: Option<ShopId>) -> PurseKey {
+    fn key(&self, purse: PurseId, shop: Option<ShopId>) -> PurseKey {
         PurseKey {
             member: self.case.member.id,
-            purse: purse.id,
+            purse,
             shop,
         }
     }

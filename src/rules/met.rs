@@ -3,7 +3,9 @@
 use crate::ledger::TierId;
 use crate::rules::when::Circumstances;
 use crate::rules::{Condition, Where};
-use crate::terms::{Day, Rials, ShopId, TimeOfDay};
+use crate::terms::{
+    Bin, Channel, Day, EntryMode, MemberId, PurseId, Rials, ShopId, TimeOfDay, UnitId,
+};
 
 /// A condition that was asked.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -43,6 +45,30 @@ pub enum Met {
     Joined(Day, i32),
     /// Which of his purchases this is, the first being 1.
     Number(u64),
+    /// The way it came.
+    Channel(Channel),
+    /// How the card was read.
+    Entry(Option<EntryMode>),
+    /// The terminal.
+    Terminal(String),
+    /// What was bought.
+    Products(Vec<String>),
+    /// The service.
+    Service(Option<String>),
+    /// The range of the card.
+    Bin(Option<Bin>),
+    /// His number.
+    Member(MemberId),
+    /// What he spent in the window before, and what this purchase adds.
+    Spent(i64, Rials),
+    /// What he earned in the window before, in smallest units of what.
+    Earned(Option<(UnitId, i64)>),
+    /// What he could spend, in smallest units.
+    Balance(PurseId, i64),
+    /// The day he was born.
+    Born(Option<Day>),
+    /// Who brought him, and whether this is his first purchase.
+    Introduced(Option<MemberId>, bool),
     /// See the conditions inside.
     Inside,
 }
@@ -82,6 +108,30 @@ impl<'a> Circumstances<'a> {
                 Met::Joined(joined, today.0 - joined.0)
             }
             Condition::Visits { window, at, .. } => Met::Number(1 + self.times(*window, at)),
+            Condition::Channels(_) => Met::Channel(self.facts.channel),
+            Condition::Entry(_) => Met::Entry(self.facts.entry),
+            Condition::Terminals(_) => Met::Terminal(self.terminal.to_owned()),
+            Condition::Products(_) => Met::Products(self.facts.products.clone()),
+            Condition::Services(_) => Met::Service(self.facts.service.clone()),
+            Condition::Bins(_) => Met::Bin(self.facts.bin),
+            Condition::Roster(_) => Met::Member(self.member.id),
+            Condition::Spent { window, at, .. } => Met::Spent(self.spent(*window, at), self.spends),
+            Condition::Earned {
+                counter, window, ..
+            } => {
+                let unit = self.club.counters.get(*counter).map(|counter| counter.unit);
+                Met::Earned(unit.map(|unit| (unit, self.earned(*counter, *window))))
+            }
+            Condition::Balance { purse, .. } => Met::Balance(*purse, self.balance(*purse)),
+            Condition::Birthday(_) => Met::Born(self.member.born()),
+            Condition::Anniversary(_) => {
+                let joined = self.member.joined;
+                Met::Joined(joined, today.0 - joined.0)
+            }
+            Condition::Introduced { .. } => Met::Introduced(
+                self.member.introducer(),
+                self.visits(&Where::Club).next().is_none(),
+            ),
             Condition::Any(_) | Condition::Not(_) => Met::Inside,
         }
     }

@@ -4,6 +4,7 @@ pub mod index;
 pub mod judge;
 pub mod met;
 pub mod rulebook;
+pub mod tier;
 pub mod trace;
 pub mod undo;
 pub mod when;
@@ -12,9 +13,10 @@ pub use index::{Candidate, Candidates, Index, Indexes, Known};
 pub use judge::{Case, NotJudged, judge, judge_aloud};
 
 pub use rulebook::{
-    Accrue, Age, Available, Bands, Base, Cap, Caps, Club, Condition, Discount, Earn, Enrol, Expiry,
-    Fee, Give, HoldTerms, Identify, Most, Negative, PaidBy, Part, Payer, Per, Places, Purse,
-    RedeemTerms, Rounding, Rulebook, Said, Share, Shop, Span, SpendAt, Split, Stack, Tier, When,
-    Where, World,
+    Accrue, Age, Available, Bands, Base, Cap, Caps, Club, Condition, Counter, Discount, Earn,
+    Enrol, Expiry, Feast, Fee, For, Give, HoldTerms, Identify, Most, Negative, PaidBy, Part, Payer,
+    Per, Places, Purse, RedeemTerms, Roster, Rounding, Rulebook, Said, Share, Shop, Span, SpendAt,
+    Split, Stack, Tier, When, Where, World,
 };
+pub use tier::{Measure, Tiering};
 pub use undo::{Undoing, undo};

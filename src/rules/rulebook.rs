@@ -2,10 +2,11 @@
 
 use crate::ledger::{EventId, Named, Party, PurseKind, TierId, Window};
 use crate::rules::Indexes;
+use crate::rules::tier::Tiering;
 use crate::terms::person::Identity;
 use crate::terms::{
-    ClubId, Day, Map, Percent, PersonId, PurseId, Rate, Rials, RuleId, SetNumber, ShopId,
-    TimeOfDay, Times, UnitId, Zone,
+    Bin, ClubId, Day, Map, MemberId, Percent, PersonId, PurseId, Rate, Rials, RuleId, SetNumber,
+    ShopId, TimeOfDay, Times, Token, UnitId, Zone,
 };
 
 /// One rule set. Immutable; a purchase that began with it ends with it.
@@ -134,6 +135,58 @@ pub enum Condition {
         /// Where.
         at: Where,
     },
+    /// It came on one of these ways, a bit each in the order of [`Channel::ALL`](crate::terms::Channel::ALL).
+    Channels(u8),
+    /// The card was read in one of these ways, a bit each in the order of [`EntryMode::ALL`](crate::terms::EntryMode::ALL).
+    Entry(u8),
+    /// The terminal is one of these (rising, without padding).
+    Terminals(Vec<String>),
+    /// One of these was bought (rising).
+    Products(Vec<String>),
+    /// The service is one of these (rising).
+    Services(Vec<String>),
+    /// The card is of one of these ranges.
+    Bins(Vec<Bin>),
+    /// He is on one of these lists, or his card is.
+    Roster(Roster),
+    /// What he spent in the window before this purchase: his bills less discount and what purses paid.
+    Spent {
+        /// Counted from when.
+        window: Window,
+        /// At least.
+        min: Rials,
+        /// At most.
+        max: Rials,
+        /// With this purchase it comes to this or more, and without it to less.
+        crosses: Option<Rials>,
+        /// Where.
+        at: Where,
+    },
+    /// What he earned into a purse in the window before this purchase, counted as caps are.
+    Earned {
+        /// The place of its counter among those of the club.
+        counter: usize,
+        /// Counted from when.
+        window: Window,
+        /// At least, in smallest units.
+        min: i64,
+    },
+    /// What he could spend from a purse before this purchase.
+    Balance {
+        /// Which.
+        purse: PurseId,
+        /// At least, in smallest units.
+        min: i64,
+    },
+    /// It is his birthday, or in the week or month of it.
+    Birthday(Feast),
+    /// The same of the day he became a member, from the first year on.
+    Anniversary(Feast),
+    /// Another member brought him; and this is (`true`), or is not, the first he buys.
+    Introduced {
+        /// Said nothing of: any purchase.
+        first_purchase: Option<bool>,
+    },
     /// All of at least one of these lists hold.
     Any(Vec<When>),
     /// Not all of these hold.
@@ -198,6 +251,26 @@ impl std::ops::Deref for When {
     fn deref(&self) -> &[Condition] {
         &self.all
     }
+}
+
+/// How near a day that comes every year must be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Feast {
+    /// The very day.
+    Day,
+    /// The week of it, from Saturday to Friday.
+    Week,
+    /// The Jalali month of it.
+    Month,
+}
+
+/// Members and cards on lists.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Roster {
+    /// Members, rising.
+    pub members: Vec<MemberId>,
+    /// Cards, rising.
+    pub cards: Vec<Token>,
 }
 
 /// A span of days up to today, or all that was before it. One is what the other is not.
@@ -349,6 +422,10 @@ pub struct Discount {
     pub paid_by: Vec<PaidBy>,
     /// At most this over all purchases of a window.
     pub caps: Caps,
+    /// What it says to the customer when it gives.
+    pub say: Option<String>,
+    /// When it gives, no rule below it is asked.
+    pub stop: bool,
 }
 
 /// What an amount is reckoned of.
@@ -373,6 +450,17 @@ pub enum Earn {
     Percent(Percent),
     /// A share by bands (purses kept in rials).
     Bands(Bands),
+    /// So many times what another rule of the stage earns into the same purse, where its conditions hold; its place.
+    Times(Times, usize),
+}
+
+/// Who earns.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum For {
+    /// The member who buys.
+    Member,
+    /// The member who brought him.
+    Introducer,
 }
 
 /// A rule of the accrue stage.
@@ -390,12 +478,18 @@ pub struct Accrue {
     pub earn: Earn,
     /// Whether the tier's multiplier counts.
     pub tiered: bool,
+    /// Who earns it.
+    pub whose: For,
     /// Who pays for it.
     pub funded_by: Payer,
     /// At most this over all purchases of a window.
     pub caps: Caps,
     /// What the earning waits for.
     pub hold: Option<HoldTerms>,
+    /// What it says to the customer when it gives.
+    pub say: Option<String>,
+    /// When it gives, no rule below it is asked.
+    pub stop: bool,
 }
 
 /// What an earning waits for before it is the member's.
@@ -484,6 +578,10 @@ pub struct Purse {
     pub kind: PurseKind,
     /// What it is counted in.
     pub unit: UnitId,
+    /// Whether it counts rials, owed by somebody or (virtual) by nobody.
+    pub in_rials: bool,
+    /// Whether it can pay.
+    pub redeemable: bool,
     /// Decimals of one whole.
     pub decimals: u8,
     /// Rials for smallest units; none for purses kept in rials, and for points without a value.
@@ -505,6 +603,8 @@ pub struct Tier {
     pub id: TierId,
     /// Multiplies tiered earnings.
     pub earn_times: Times,
+    /// Reached with so much of what is measured; none: by hand only.
+    pub from: Option<i64>,
 }
 
 /// Spending from purses.
@@ -591,6 +691,19 @@ pub struct Identify {
     pub number: bool,
 }
 
+/// What is counted of the earnings into a purse.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Counter {
+    /// Into which purse.
+    pub purse: PurseId,
+    /// What stands for the rule in what is counted.
+    pub rule: RuleId,
+    /// In what.
+    pub unit: UnitId,
+    /// The longest window that is asked for.
+    pub window: Window,
+}
+
 /// One customer club.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Club {
@@ -612,6 +725,10 @@ pub struct Club {
     pub purse_names: Vec<(PurseId, String)>,
     /// Its tiers, lowest first; the first is the tier of who has none by hand.
     pub tiers: Vec<Tier>,
+    /// How purchases move members between them; none: by hand only.
+    pub tiering: Option<Tiering>,
+    /// Earnings that are counted for conditions.
+    pub counters: Vec<Counter>,
     /// How discounts go together.
     pub discount_stack: Stack,
     /// Discounts, in file order.

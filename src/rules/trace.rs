@@ -13,6 +13,8 @@ use crate::terms::{ClubId, Day, Local, Overflow, PurseId, Rials, RuleId, ShopId,
 pub trait Trace {
     /// It begins: this is what the conditions of all rules look at.
     fn begins(&self, case: &Case<'_>, seen: &Circumstances<'_>);
+    /// What the bank card pays is known: this is what the conditions of accruals and splits look at.
+    fn pays(&self, case: &Case<'_>, seen: &Circumstances<'_>);
     /// Something was found or decided. The closure is not called where nobody listens.
     fn hear(&self, fact: impl FnOnce() -> Fact);
 }
@@ -24,6 +26,8 @@ pub struct Deaf;
 impl Trace for Deaf {
     #[inline(always)]
     fn begins(&self, _: &Case<'_>, _: &Circumstances<'_>) {}
+    #[inline(always)]
+    fn pays(&self, _: &Case<'_>, _: &Circumstances<'_>) {}
     #[inline(always)]
     fn hear(&self, _: impl FnOnce() -> Fact) {}
 }
@@ -298,10 +302,18 @@ impl Trace for Listener {
                 tier: seen.tier,
             }),
             discounts: club.discounts.iter().map(|r| seen.ask(&r.when)).collect(),
-            accruals: club.accruals.iter().map(|r| seen.ask(&r.when)).collect(),
-            splits: club.splits.iter().map(|s| seen.ask(&s.when)).collect(),
+            accruals: Vec::new(),
+            splits: Vec::new(),
             facts: Vec::new(),
         };
+        // A redemption that is refused is the end of it: the rest is told as it stands now.
+        self.pays(case, seen);
+    }
+
+    fn pays(&self, case: &Case<'_>, seen: &Circumstances<'_>) {
+        let (club, mut heard) = (case.club, self.0.borrow_mut());
+        heard.accruals = club.accruals.iter().map(|r| seen.ask(&r.when)).collect();
+        heard.splits = club.splits.iter().map(|s| seen.ask(&s.when)).collect();
     }
 
     fn hear(&self, fact: impl FnOnce() -> Fact) {

@@ -6,7 +6,7 @@ use crate::ledger::{
 };
 use crate::rules::Negative;
 use crate::terms::money::scaled_down;
-use crate::terms::{Day, Moment, Overflow, PurseId, ShopId};
+use crate::terms::{Day, MemberId, Moment, Overflow, PurseId};
 
 /// For how many days a lot that died in between comes back, so that a reversal is no renewal (S13).
 pub const RESTORE_GRACE_DAYS: i32 = 7;
@@ -14,8 +14,8 @@ pub const RESTORE_GRACE_DAYS: i32 = 7;
 /// When and by what an original is undone.
 #[derive(Clone, Copy)]
 pub struct Undoing<'a> {
-    /// The member of the original as he stands now.
-    pub member: Option<&'a Member>,
+    /// Everybody whose purses the original moved, as he stands now.
+    pub members: &'a [&'a Member],
     /// What each purse says of spent earnings.
     pub negative: &'a dyn Fn(PurseId) -> Negative,
     /// Now.
@@ -32,20 +32,9 @@ pub fn undo(original: &Entry, undoing: &Undoing<'_>) -> Result<Effects, Overflow
     let mut work = Work {
         undoing,
         original,
-        lots: undoing.member.map_or_else(Vec::new, |member| {
-            member
-                .lots()
-                .map(|held| (held.purse, held.shop, held.lot))
-                .collect()
-        }),
-        debts: undoing.member.map_or_else(Vec::new, |member| {
-            member
-                .debts()
-                .iter()
-                .map(|debt| (debt.purse, debt.shop, debt.amount))
-                .collect()
-        }),
-        next_lot: undoing.member.map_or(LotId(0), |member| member.next_lot),
+        lots: Vec::new(),
+        debts: Vec::new(),
+        next_lots: Vec::new(),
         given_back: Vec::new(),
         short: None,
         effects: Effects {
@@ -59,6 +48,20 @@ pub fn undo(original: &Entry, undoing: &Undoing<'_>) -> Result<Effects, Overflow
             ..Effects::none()
         },
     };
+    for member in undoing.members {
+        let key = |purse, shop| PurseKey {
+            member: member.id,
+            purse,
+            shop,
+        };
+        let lots = member.lots();
+        work.lots
+            .extend(lots.map(|held| (key(held.purse, held.shop), held.lot)));
+        let debts = member.debts().iter();
+        work.debts
+            .extend(debts.map(|debt| (key(debt.purse, debt.shop), debt.amount)));
+        work.next_lots.push((member.id, member.next_lot));
+    }
     for (at, posting) in before.postings.iter().enumerate() {
         // What paid an old debt at once says so in the posting right behind the earning.
         let repaid = before
@@ -74,9 +77,10 @@ pub fn undo(original: &Entry, undoing: &Undoing<'_>) -> Result<Effects, Overflow
 struct Work<'a> {
     undoing: &'a Undoing<'a>,
     original: &'a Entry,
-    lots: Vec<(PurseId, Option<ShopId>, Lot)>,
-    debts: Vec<(PurseId, Option<ShopId>, i64)>,
-    next_lot: LotId,
+    lots: Vec<(PurseKey, Lot)>,
+    debts: Vec<(PurseKey, i64)>,
+    /// The number that each member's next lot will have.
+    next_lots: Vec<(MemberId, LotId)>,
     /// Purses whose spent lots came back.
     given_back: Vec<PurseKey>,
     /// What could not be taken back of the earning before, and all of it: its funder bears that share.
@@ -165,11 +169,11 @@ impl Work<'_> {
         let mut others: Vec<Lot> = self
             .lots
             .iter()
-            .filter(|(purse, shop, _)| *purse == key.purse && *shop == key.shop)
+            .filter(|(of, _)| *of == key)
             // What is dead is worth nothing, whether a batch has swept it or not (S9).
             // What waits for an event is not his yet: nothing is paid with it.
-            .filter(|(_, _, lot)| !lot.is_dead(self.undoing.today) && !lot.is_held())
-            .map(|(_, _, lot)| *lot)
+            .filter(|(_, lot)| !lot.is_dead(self.undoing.today) && !lot.is_held())
+            .map(|(_, lot)| *lot)
             .collect();
         others.sort_by_key(|lot| {
             (
@@ -213,8 +217,8 @@ impl Work<'_> {
         let owed = self
             .debts
             .iter()
-            .find(|(purse, shop, _)| *purse == key.purse && *shop == key.shop)
-            .map_or(0, |(_, _, debt)| *debt);
+            .find(|(of, _)| *of == key)
+            .map_or(0, |(_, debt)| *debt);
         let forgiven = posting.amount.min(owed);
         self.post(Posting {
             amount: forgiven,
@@ -234,10 +238,10 @@ impl Work<'_> {
     }
 
     fn take(&mut self, key: PurseKey, id: LotId, at_most: i64) -> i64 {
-        let Some((_, _, lot)) = self
+        let Some((_, lot)) = self
             .lots
             .iter_mut()
-            .find(|(purse, shop, lot)| *purse == key.purse && *shop == key.shop && lot.id == id)
+            .find(|(of, lot)| *of == key && lot.id == id)
         else {
             return 0;
         };
@@ -259,12 +263,10 @@ impl Work<'_> {
         match self
             .lots
             .iter_mut()
-            .find(|(purse, shop, lot)| *purse == key.purse && *shop == key.shop && lot.id == id)
+            .find(|(of, lot)| *of == key && lot.id == id)
         {
-            Some((_, _, lot)) => lot.amount += amount,
-            None => self
-                .lots
-                .push((key.purse, key.shop, Lot { id, terms, amount })),
+            Some((_, lot)) => lot.amount += amount,
+            None => self.lots.push((key, Lot { id, terms, amount })),
         }
         self.effects.lots.push(LotMove {
             key,
@@ -275,19 +277,18 @@ impl Work<'_> {
     }
 
     fn open_lot(&mut self, key: PurseKey, terms: LotTerms, amount: i64) {
-        let id = self.next_lot;
-        self.next_lot = LotId(id.0 + 1);
-        self.put(key, id, terms, amount);
+        let mut next = LotId(0);
+        if let Some((_, of)) = self.next_lots.iter_mut().find(|(id, _)| *id == key.member) {
+            next = *of;
+            *of = LotId(of.0 + 1);
+        }
+        self.put(key, next, terms, amount);
     }
 
     fn change_debt(&mut self, key: PurseKey, by: i64) {
-        match self
-            .debts
-            .iter_mut()
-            .find(|(purse, shop, _)| *purse == key.purse && *shop == key.shop)
-        {
-            Some((_, _, debt)) => *debt += by,
-            None => self.debts.push((key.purse, key.shop, by)),
+        match self.debts.iter_mut().find(|(of, _)| *of == key) {
+            Some((_, debt)) => *debt += by,
+            None => self.debts.push((key, by)),
         }
     }
 

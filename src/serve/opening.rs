@@ -61,9 +61,10 @@ const MEMBER: Shape = Shape {
             "the person who brought him, by the name in the world file",
         ),
         plain("joined", "the day he joined; left out: today"),
+        plain("birth_date", "the day he was born"),
         plain("lot", "what he has, [[member.lot]] for each lot"),
     ],
-    later: &["birth_date", "introducer", "number"],
+    later: &["introducer", "number"],
 };
 
 const LOT: Shape = Shape {
@@ -297,6 +298,7 @@ impl Reader<'_> {
             )
         });
         let joined = table.optional("joined", Value::day);
+        let born = table.optional("birth_date", Value::day);
         let lots = table.optional("lot", Value::list).unwrap_or_default();
         let lots = lots.into_iter().filter_map(|lot| self.lot(lot, club));
         Some(OpeningMember {
@@ -306,6 +308,7 @@ impl Reader<'_> {
             tier,
             marketer,
             joined,
+            born,
         })
     }
 

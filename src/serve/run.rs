@@ -497,6 +497,7 @@ pub(super) fn lines(config: &Config) -> Result<Vec<Arc<Line>>, ServeError> {
                 terminals: terminals.map(|all| all.into_iter().collect()),
                 require_sign_on: listener.require_sign_on,
                 test: listener.test,
+                channel: listener.channel,
             },
             in_flight_max: usize::MAX,
             deadline: listener.deadline,

@@ -66,6 +66,7 @@ impl Counter {
             terminals: None,
             require_sign_on: false,
             test: false,
+            channel: Default::default(),
         };
         let link = Link {
             dialect: bind(&spec::shipped("iso87-ascii").unwrap()).unwrap(),

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::ledger::{Account, Entry, Function, Input, Mode, Names, Party, PurseKind, Reason};
+use crate::ledger::{
+    Account, Entry, Function, Input, Mode, Names, Party, Posting, PurseKind, Reason,
+};
 use crate::settle::division::{Move, Payee};
 use crate::settle::payments::{self, Creditor};
 use crate::settle::{SettleError, add};
@@ -53,6 +55,7 @@ struct Posted {
 impl Posted {
     fn of(entry: &Entry) -> Result<Posted, Overflow> {
         let mut posted = Posted::default();
+        let is_his = |posting: &Posting| posting.member() == entry.effects.member;
         for posting in &entry.effects.postings {
             let (moved, amount) = Move::of(posting);
             match (posting.reason, moved) {
@@ -75,6 +78,8 @@ impl Posted {
                     }
                     _ => {}
                 },
+                // What others earn by it is in no answer, and no row of his.
+                (Reason::Earned, _) if !is_his(posting) => {}
                 (Reason::Earned, _) => match (posting.from, posting.to) {
                     (_, Account::Purse(key)) => {
                         add(posted.earned.entry(key.purse).or_default(), posting.amount)?;

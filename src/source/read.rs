@@ -151,6 +151,32 @@ impl<'f> Value<'f> {
         matches!(&self.node.kind, Kind::Text(text) if text == wanted)
     }
 
+    /// A member of a table, whatever else is in it; no fault where it is none.
+    pub fn member(&self, key: &'static str) -> Option<Value<'f>> {
+        let Kind::Table(members) = &self.node.kind else {
+            return None;
+        };
+        let member = members.iter().find(|member| member.key == key)?;
+        Some(Value {
+            node: &member.value,
+            key: &member.key,
+            ..*self
+        })
+    }
+
+    /// Text, where it is one; no fault where it is none.
+    pub fn text_if_any(&self) -> Option<&'f str> {
+        match &self.node.kind {
+            Kind::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Whether it is `true`.
+    pub fn is_true(&self) -> bool {
+        matches!(self.node.kind, Kind::Bool(true))
+    }
+
     /// Whether it is a decimal number.
     pub fn is_float(&self) -> bool {
         matches!(self.node.kind, Kind::Float)

@@ -68,6 +68,14 @@ pub enum Form {
     Iban,
     /// A category code, four digits in quotes.
     Mcc,
+    /// The first six to eight digits of cards.
+    Bin,
+    /// A code of a product or service: at most 40 signs, no blank, comma or semicolon.
+    Code,
+    /// Text for a receipt: one line of at most 40 signs.
+    Line,
+    /// A file of `lists/`, by its path below the folder of rules.
+    ListFile,
     /// A name of the tz database.
     TimeZone,
     /// The version of the language: 1.

@@ -201,6 +201,14 @@ impl File {
     }
 }
 
+/// The text of a file that is no TOML.
+///
+/// # Errors
+/// Those of the file system, and that it is not UTF-8.
+pub fn read_text(path: &Path) -> std::io::Result<String> {
+    fs::read_to_string(path)
+}
+
 /// The names of what lies in a folder, sorted. Hidden ones and copies that editors leave (`~`) are none of it.
 pub fn names_in(dir: &Path) -> std::io::Result<Vec<String>> {
     let mut names = Vec::new();

@@ -14,7 +14,7 @@ use crate::ledger::finding;
 use crate::ledger::record;
 use crate::ledger::told::{Told, Verdict};
 use crate::ledger::{
-    Account, Asked, Effects, Entry, Function, Head, Input, Key, LotId, LotMove, LotTerms,
+    Account, Asked, Effects, Entry, Facts, Function, Head, Input, Key, LotId, LotMove, LotTerms,
     MemberChange, Mode, OriginalRef, Party, Posting, PurseKey, Reason,
 };
 use crate::terms::{
@@ -185,6 +185,7 @@ fn some_request(acquirer: AcquirerId, random: &mut Random) -> Asked {
             stan: random.one_in(2).then(|| random.below(40_000) as u32),
             ..OriginalRef::default()
         }),
+        facts: Facts::default(),
     }
 }
 

@@ -45,6 +45,55 @@ impl Pan {
     }
 }
 
+/// The range a card is of: the first eight digits of its number, or six where the number is shorter than sixteen. With the last
+/// four, more than four digits of a number are never known.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Bin(u32);
+
+impl Bin {
+    /// Six to eight digits.
+    pub fn parse(digits: &str) -> Option<Bin> {
+        let good = (6..=8).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+        // The leading 1 keeps zeros, and how many digits there are.
+        good.then(|| format!("1{digits}").parse().ok().map(Bin))?
+    }
+
+    /// Of a card.
+    pub fn of(pan: &Pan) -> Bin {
+        let length = if pan.length >= 16 { 8 } else { 6 };
+        let digits = pan.digits()[..length].iter();
+        Bin(digits.fold(1, |sum, digit| sum * 10 + u32::from(digit - b'0')))
+    }
+
+    /// Whether it is within a range told by fewer or as many digits.
+    pub fn is_within(self, range: Bin) -> bool {
+        let mut own = self.0;
+        while own > range.0 && own >= 10_000_000 {
+            own /= 10;
+        }
+        own == range.0
+    }
+
+    /// As a number, for records.
+    pub fn number(self) -> u32 {
+        self.0
+    }
+
+    /// From such a number.
+    pub fn from_number(number: u32) -> Option<Bin> {
+        (1_000_000..200_000_000)
+            .contains(&number)
+            .then_some(Bin(number))
+    }
+}
+
+impl fmt::Display for Bin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = self.0.to_string();
+        f.write_str(&digits[1..])
+    }
+}
+
 impl fmt::Debug for Pan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("****")
@@ -87,6 +136,32 @@ impl fmt::Debug for Token {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_range_is_of_six_to_eight_digits_and_holds_what_begins_with_it() {
+        let bin = |text| Bin::parse(text).unwrap();
+        let card = |digits: &[u8]| Bin::of(&Pan::new(digits).unwrap());
+        assert_eq!(card(b"9999123412345678").to_string(), "99991234");
+        assert_eq!(card(b"009912341234567").to_string(), "009912");
+        for (text, wanted) in [
+            ("99991234", true),
+            ("9999123", true),
+            ("999912", true),
+            ("99991235", false),
+            ("999913", false),
+        ] {
+            assert_eq!(
+                card(b"9999123412345678").is_within(bin(text)),
+                wanted,
+                "{text}"
+            );
+        }
+        // What is known of a short number is less than the range asks.
+        assert!(!card(b"999912341234567").is_within(bin("99991234")));
+        for bad in ["99991", "999912345", "99991x", ""] {
+            assert_eq!(Bin::parse(bad), None);
+        }
+    }
 
     #[test]
     fn a_card_is_never_printed() {

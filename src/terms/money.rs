@@ -216,6 +216,14 @@ impl Times {
     /// Once.
     pub const ONCE: Times = Times { over: 1, under: 1 };
 
+    /// So many times of it.
+    pub fn times(self, other: Times) -> Result<Times, Overflow> {
+        Ok(Times {
+            over: self.over.checked_mul(other.over).ok_or(Overflow)?,
+            under: self.under.checked_mul(other.under).ok_or(Overflow)?,
+        })
+    }
+
     /// Reads `"1.2"`: above zero, at most 1,000, at most four decimals.
     pub fn parse(text: &str) -> Option<Times> {
         let value = Decimal::from_str(text.trim()).ok()?.normalize();

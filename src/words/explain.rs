@@ -304,6 +304,7 @@ mod phrases {
 
     pub const SHARE_OF: Phrase = Phrase("{0} of {1}", "{0} از {1}");
     pub const FIXED: Phrase = Phrase("{0}", "{0}");
+    pub const TIMES_OF: Phrase = Phrase("{0} times what {1} earns", "{0} برابر کسب {1}");
     pub const PER: Phrase = Phrase(
         "{0} for every {1} rial of {2}",
         "{0} برای هر {1} ریال از {2}",
@@ -444,6 +445,10 @@ mod phrases {
     pub const NUMBER_TO: Phrase = Phrase("up to number {0}", "تا خرید شماره‌ی {0}");
     pub const IN: Phrase = Phrase("in {0}", "در {0}");
     pub const AT_SHOP: Phrase = Phrase("at this shop", "در همین پذیرنده");
+    pub const AND_NOW: Phrase = Phrase("{0} + {1} now = {2}", "{0} و {1} اکنون = {2}");
+    pub const HIS_FIRST: Phrase = Phrase("his first purchase", "نخستین خرید او");
+    pub const NOT_HIS_FIRST: Phrase = Phrase("not his first purchase", "نه نخستین خرید او");
+    pub const BY_MEMBER: Phrase = Phrase("brought by member {0}", "معرف: عضو {0}");
     pub const AT_GROUP: Phrase = Phrase("in group {0}", "در گروه {0}");
     pub const BY_CONDITION: Phrase = Phrase("by \"{0}\"", "از شرط «{0}»");
     pub const OR: Phrase = Phrase(" or ", " یا ");

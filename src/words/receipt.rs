@@ -175,10 +175,20 @@ impl WireLines<'_> {
             .extend_from_slice(row(&PURSES, purse, Language::English).as_bytes());
     }
 
-    fn line(&mut self, label: &[u8], amount: i64, decimals: u8) {
+    /// What a rule says to the customer.
+    pub fn said(&mut self, line: &str) {
+        self.begin();
+        self.out.extend_from_slice(line.as_bytes());
+    }
+
+    fn begin(&mut self) {
         if self.out.len() > self.from {
             self.out.push(b'\n');
         }
+    }
+
+    fn line(&mut self, label: &[u8], amount: i64, decimals: u8) {
+        self.begin();
         self.out.extend_from_slice(label);
         put_grouped(self.out, amount, decimals);
     }

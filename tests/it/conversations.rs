@@ -76,6 +76,7 @@ impl Conversation {
                 terminals: value("terminals").map(|t| t.split(',').map(str::to_owned).collect()),
                 require_sign_on: words.contains(&"require-sign-on"),
                 test: words.contains(&"test"),
+                channel: Default::default(),
             },
             in_flight_max: value("in-flight").map_or(64, |n| n.parse().unwrap()),
             deadline: seconds("deadline"),
@@ -162,6 +163,7 @@ impl Conversation {
             tier: None,
             marketer: None,
             joined: None,
+            born: None,
             lots: Vec::new(),
         };
         for word in &words[1..] {

@@ -11,8 +11,8 @@ use clubswitch::engine::{
 };
 use clubswitch::ledger::told::{PurseAmount, Told};
 use clubswitch::ledger::{
-    Account, Asked, Book, Effects, Entry, Function, Head, Input, Key, Mode, Named, Names, Party,
-    Posting, PurseKey, PurseKind, Reason, Redeem, Request, Verdict, Visit, Wishes,
+    Account, Asked, Book, Effects, Entry, Facts, Function, Head, Input, Key, Mode, Named, Names,
+    Party, Posting, PurseKey, PurseKind, Reason, Redeem, Request, Verdict, Visit, Wishes,
 };
 use clubswitch::settle::{
     Carry, Folder, Manifest, Memory, Published, Run, SettleError, Totals, pain, publish, reread,
@@ -336,6 +336,7 @@ impl Sale {
                 day: Day(0),
                 spent: Rials(self.gross),
                 redeemed: Rials(self.points.1 + self.credit + self.own),
+                discount: Rials::ZERO,
             }),
             ..Effects::told(told)
         }
@@ -426,6 +427,7 @@ impl Journal {
             last_four: Some(*b"1234"),
             bill: None,
             original: None,
+            facts: Facts::default(),
         };
         let open = self.open[&acquirer];
         self.enter(Input::Request(asked), effects, Some(acquirer), open)
@@ -1610,6 +1612,7 @@ fn opening(names: &Names) -> Opening {
         tier: None,
         marketer: names.person_id("p-77"),
         joined: None,
+        born: None,
         lots: vec![
             lot("points", None, 4_000_000),
             lot("club-credit", None, 9_000_000),
@@ -1656,6 +1659,7 @@ fn request(dice: &mut Dice, stan: u32) -> Request {
             last_four: Some(*b"1234"),
             bill: None,
             original: None,
+            facts: Facts::default(),
         },
         acquirer: ["581672031", "627412"][dice.below(2) as usize].to_owned(),
         repeat: false,

@@ -9,7 +9,7 @@ use clubswitch::engine::{
     OpeningMember,
 };
 use clubswitch::ledger::{
-    Asked, Book, Effects, EnrolWish, Entry, Function, Item, Key, Mode, Names, OriginalRef,
+    Asked, Book, Effects, EnrolWish, Entry, Facts, Function, Item, Key, Mode, Names, OriginalRef,
     PurseKind, Redeem, Request, Wishes, finding, record,
 };
 use clubswitch::rulefile;
@@ -184,6 +184,7 @@ impl Town {
                 last_four: None,
                 bill: None,
                 original: None,
+                facts: Facts::default(),
             },
             acquirer: "581672031".to_owned(),
             repeat: false,
@@ -386,6 +387,7 @@ impl Town {
             tier: None,
             marketer: None,
             joined: None,
+            born: None,
             lots: Vec::new(),
         };
         for word in &words[1..] {

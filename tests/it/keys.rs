@@ -133,6 +133,10 @@ fn sample(form: &Form) -> Value {
         Form::Iban => json!("IR560550012345678901234567"),
         Form::Mcc => json!("5411"),
         Form::TimeZone => json!("Asia/Tehran"),
+        Form::Bin => json!("999912"),
+        Form::Code => json!("tea-100"),
+        Form::Line => json!("come again"),
+        Form::ListFile => json!("lists/staff.csv"),
         Form::Format => json!(1),
         Form::Integer(least, _) => json!(least),
         Form::Boolean => json!(true),
@@ -160,6 +164,10 @@ fn sample(form: &Form) -> Value {
             "purse" => "points",
             "condition" => "morning",
             "person" => "p-1",
+            "accrual above" => "base",
+            "member group" => "staff",
+            "terminal group" => "tills",
+            "province" => "fars",
             _ => "welcome",
         }),
     }
@@ -241,6 +249,7 @@ fn others(form: &Form) -> Vec<Value> {
     match form {
         Form::Text | Form::Ref(_) | Form::Any => {}
         Form::Title => found.push(json!(" ")),
+        Form::Line => found.push(json!("a line that is longer than a paper receipt")),
         Form::Integer(least, most) => found.extend([json!(least - 1), json!(most + 1)]),
         Form::Rials => found.push(json!(-1)),
         Form::PositiveRials => found.push(json!(0)),
@@ -384,6 +393,8 @@ fn is_about_others(fault: &clubswitch::source::Fault) -> bool {
     let signs = [
         "no other",
         "goes with",
+        "go with",
+        "changes nothing",
         "cannot stand",
         "stands twice",
         "does not fit",

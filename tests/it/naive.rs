@@ -7,7 +7,8 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use clubswitch::ledger::{
-    Asked, Book, Effects, Entry, Function, Head, Input, Key, MemberChange, Mode, Names, Wishes,
+    Asked, Book, Effects, Entry, Facts, Function, Head, Input, Key, MemberChange, Mode, Names,
+    Wishes,
 };
 use clubswitch::rulefile;
 use clubswitch::rules::{Case, Rulebook, judge};
@@ -866,6 +867,7 @@ impl Town {
             last_four: None,
             bill: None,
             original: None,
+            facts: Facts::default(),
         };
         let at = self.rules.world.zone.midnight(Day(day));
         self.book.apply(&Entry {
@@ -891,6 +893,9 @@ impl Town {
             world: &self.rules.world,
             club: &self.rules.clubs[0],
             member: self.book.member(MemberId(now.member as u32 + 1)).unwrap(),
+            introducer: None,
+            terminal: "T0000001",
+            facts: &Facts::default(),
             book: &self.book,
             shop: &self.rules.world.shops[&format!("m-{}", now.shop)],
             acquirer: AcquirerId(0),

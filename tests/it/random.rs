@@ -123,6 +123,7 @@ impl History {
                 tier: None,
                 marketer: names.person_id("p-77"),
                 joined: None,
+                born: None,
                 lots: purses
                     .iter()
                     .map(|purse| OpeningLot {

@@ -173,6 +173,13 @@ fn takes(form: &Form, page: Page) -> String {
         Form::Alias => page.say("`\"ABC\"`", "`\"ABC\"`"),
         Form::Iban => page.say("an IBAN", "شبا"),
         Form::Mcc => page.say("`\"5411\"`", "`\"5411\"`"),
+        Form::Bin => page.say(
+            "six to eight digits: `\"999912\"`",
+            "شش تا هشت رقم: `\"999912\"`",
+        ),
+        Form::Code => page.say("a code without blanks", "کدی بی فاصله"),
+        Form::Line => page.say("a line of at most 40 signs", "یک خط، حداکثر ۴۰ نویسه"),
+        Form::ListFile => page.say("`\"lists/staff.csv\"`", "`\"lists/staff.csv\"`"),
         Form::TimeZone => page.say("`\"Asia/Tehran\"`", "`\"Asia/Tehran\"`"),
         Form::Format => "`1`",
         Form::Boolean => page.say("`true` or `false`", "`true` یا `false`"),
@@ -247,6 +254,10 @@ fn kind_of(kind: &'static str, page: Page) -> &'static str {
         ("purse", "کیف"),
         ("condition", "شرط"),
         ("person", "شخص"),
+        ("accrual above", "کسبِ بالاتر"),
+        ("member group", "گروه عضو"),
+        ("terminal group", "گروه پایانه"),
+        ("province", "استان"),
     ];
     let persian = known.iter().find(|(english, _)| *english == kind);
     page.say(kind, persian.map_or(kind, |(_, persian)| persian))

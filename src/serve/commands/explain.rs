@@ -13,6 +13,7 @@ use crate::engine::{Engine, Explained, Supposed, category, judged_at};
 use crate::exchange::{bind, receipt};
 use crate::explain::{Difference, Facts, NoClub, Posted, Story, tell};
 use crate::journal::snapshot;
+use crate::ledger;
 use crate::ledger::{
     Asked, Book, Effects, Entry, Function, Input, Key, Member, MemberChange, Mode, Names, Pages,
     Redeem, Request, Told, Verdict, Who, Wishes,
@@ -25,7 +26,9 @@ use crate::serve::rules as sets;
 use crate::serve::{ahead, data};
 use crate::source::nearest;
 use crate::terms::person::Identity;
-use crate::terms::{AcquirerId, ClubId, Local, Moment, Pan, Rials, Sequence, Token};
+use crate::terms::{
+    AcquirerId, Bin, Channel, ClubId, EntryMode, Local, Moment, Pan, Rials, Sequence, Token,
+};
 
 /// ISO 4217 numeric of the rial.
 const RIAL: u16 = 364;
@@ -101,6 +104,41 @@ pub(super) fn explain(
     Ok(json!(story))
 }
 
+/// How it would have come, and what would have been bought.
+fn facts(words: &Value) -> Result<ledger::Facts, OfficeError> {
+    let refused = |what: String| Err(OfficeError::Refused(what));
+    let channel = match words["channel"].as_str() {
+        None => Channel::Pos,
+        Some(name) => match Channel::ALL.iter().find(|(known, _)| *known == name) {
+            Some((_, channel)) => *channel,
+            None => return refused(format!("there is no channel {name:?}")),
+        },
+    };
+    let entry = match words["entry"].as_str() {
+        None => None,
+        Some(name) => match EntryMode::ALL.iter().find(|(known, _)| *known == name) {
+            Some((_, entry)) => Some(*entry),
+            None => return refused(format!("there is no entry mode {name:?}")),
+        },
+    };
+    let products = words["products"].as_array().into_iter().flatten();
+    let products = products.filter_map(|code| code.as_str().map(str::to_owned));
+    let mut products: Vec<String> = products.collect();
+    products.sort_unstable();
+    products.dedup();
+    let card = words["card"]
+        .as_str()
+        .and_then(|digits| Pan::new(digits.as_bytes()));
+    Ok(ledger::Facts {
+        channel,
+        entry,
+        bin: card.map(|pan| Bin::of(&pan)),
+        products,
+        service: words["service"].as_str().map(str::to_owned),
+        staff: None,
+    })
+}
+
 /// The message that such a purchase would be.
 fn request(words: &Value, identity: Option<Identity>) -> Result<Request, OfficeError> {
     let wanted = |what: &str| OfficeError::Refused(format!("the command needs {what}"));
@@ -156,6 +194,7 @@ fn request(words: &Value, identity: Option<Identity>) -> Result<Request, OfficeE
             last_four: None,
             bill: None,
             original: None,
+            facts: facts(words)?,
         },
         acquirer: String::new(),
         repeat: false,
@@ -473,7 +512,7 @@ impl Again<'_> {
                 ..
             } => {
                 let mut new = Member::new(*member, *club, *joined);
-                new.introducer = *introducer;
+                new.set_introducer(*introducer);
                 Some(new)
             }
             _ => None,
@@ -537,6 +576,9 @@ impl Again<'_> {
             world: &self.rules.world,
             club,
             member,
+            introducer: member.introducer().and_then(|id| self.pages.member(id)),
+            terminal: self.asked.key.terminal_code(),
+            facts: &self.asked.facts,
             book: self.pages,
             shop,
             acquirer: self.entry.head.acquirer.unwrap_or(AcquirerId(0)),

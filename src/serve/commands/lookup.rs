@@ -415,6 +415,16 @@ fn change(change: &MemberChange, names: &Names) -> Value {
             "member": member.0,
             "tier": tier.map(|tier| names.tier(tier)),
         }),
+        MemberChange::Born { member, day } => json!({
+            "change": "born",
+            "member": member.0,
+            "day": day.to_string(),
+        }),
+        MemberChange::Standing { member, after } => json!({
+            "change": "standing",
+            "member": member.0,
+            "tier": after.map(|standing| names.tier(standing.tier)),
+        }),
         MemberChange::Marketer { member, marketer } => json!({
             "change": "marketer",
             "member": member.0,

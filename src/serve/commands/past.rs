@@ -390,6 +390,8 @@ impl Telling {
             "member": then.id.0,
             "club": names.club(then.club),
             "tier": then.tier.map(|tier| names.tier(tier)),
+            "tier_by_purchases": then.standing.map(|standing| names.tier(standing.tier)),
+            "born": then.born.map(|day| day.to_string()),
             "marketer": then.marketer.map(|person| names.person(person)),
             "introducer": then.introducer.map(|member| member.0),
             "joined": then.joined.to_string(),
@@ -471,6 +473,8 @@ impl Telling {
                 MemberChange::Enrolled { .. } => "enrolled",
                 MemberChange::KnownBy { .. } => "known-by",
                 MemberChange::Tier { .. } => "tier",
+                MemberChange::Born { .. } => "born",
+                MemberChange::Standing { .. } => "standing",
                 MemberChange::Marketer { .. } => "marketer",
             })
             .collect();

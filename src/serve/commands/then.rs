@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::ledger::{
-    Account, Entry, Lot, LotMove, Member, MemberChange, Posting, TierId, purchases::VISIT_DAYS,
+    Account, Entry, Lot, LotMove, Member, MemberChange, Posting, Standing, TierId,
+    purchases::VISIT_DAYS,
 };
 use crate::terms::{ClubId, Day, MemberId, Moment, PersonId, PurseId, ShopId};
 
@@ -14,6 +15,10 @@ pub(super) struct Then {
     pub(super) club: ClubId,
     pub(super) joined: Day,
     pub(super) tier: Option<TierId>,
+    /// The tier he stands in by what he has bought.
+    pub(super) standing: Option<Standing>,
+    /// The day he was born.
+    pub(super) born: Option<Day>,
     pub(super) marketer: Option<PersonId>,
     pub(super) introducer: Option<MemberId>,
     /// Those in use, by purse and, for merchant credit, shop.
@@ -68,8 +73,10 @@ impl Then {
             club: member.club,
             joined: member.joined,
             tier: member.tier,
-            marketer: member.marketer,
-            introducer: member.introducer,
+            standing: member.standing(),
+            born: member.born(),
+            marketer: member.marketer(),
+            introducer: member.introducer(),
             purses: purses.collect(),
             visits: visits.map(|v| ((v.day, v.shop), v.times)).collect(),
         }
@@ -95,6 +102,8 @@ impl Then {
                     club: *club,
                     joined: *joined,
                     tier: *tier,
+                    standing: None,
+                    born: None,
                     marketer: *marketer,
                     introducer: *introducer,
                     purses: BTreeMap::new(),
@@ -113,6 +122,10 @@ impl Then {
         for change in &effects.members {
             match change {
                 MemberChange::Tier { member, tier } if *member == self.id => self.tier = *tier,
+                MemberChange::Standing { member, after } if *member == self.id => {
+                    self.standing = *after;
+                }
+                MemberChange::Born { member, day } if *member == self.id => self.born = Some(*day),
                 MemberChange::Marketer { member, marketer } if *member == self.id => {
                     self.marketer = *marketer;
                 }

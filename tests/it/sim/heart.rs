@@ -600,6 +600,7 @@ fn opening(names: &Names) -> Opening {
         tier: None,
         marketer: names.person_id("p-77"),
         joined: None,
+        born: None,
         lots: purses
             .iter()
             .map(|purse| OpeningLot {

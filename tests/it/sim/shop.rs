@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use clubswitch::ledger::{
-    Asked, Function, Key, Mode, OriginalRef, Redeem, Request, Told, Verdict, Wishes,
+    Asked, Facts, Function, Key, Mode, OriginalRef, Redeem, Request, Told, Verdict, Wishes,
 };
 use clubswitch::terms::{AcquirerId, Local, Rials};
 
@@ -390,6 +390,7 @@ impl Shop {
                 last_four: None,
                 bill: None,
                 original: None,
+                facts: Facts::default(),
             },
             acquirer: ACQUIRERS[terminal / 2 % 2].to_owned(),
             repeat: false,
