@@ -240,7 +240,10 @@ fn purse(
         .optional("decimals", |value| value.integer(0, 4))
         .unwrap_or(0);
     let decimals = u8::try_from(decimals).unwrap_or(0);
-    let value = table.optional("value", |value| worth(value, decimals));
+    let worth = |value| worth(value, decimals);
+    // A faulty one is told once, not again where the purse is spent.
+    let some = table.has("value").then_some(Rate { value: 1, per: 1 });
+    let value = table.optional("value", worth).or(some);
     let available = table
         .optional("available", available)
         .unwrap_or(Available::Now);
@@ -691,13 +694,13 @@ fn redeem(value: Value<'_>, purses: &Known<Option<Purse>>) -> Option<RedeemTerms
     let automatic = table.optional("how", |value| value.one_of(&ways, &[]));
     let pin = table.optional("pin", Value::boolean);
     let at_most = table.optional("at_most", Value::percent);
-    let min = table
-        .optional("min_rial", Value::rials)
-        .unwrap_or(Rials::ZERO);
+    let least = table.optional("min_rial", Value::rials);
+    let min = least.unwrap_or(Rials::ZERO);
     let step = table
         .optional("step_rial", Value::rials)
         .unwrap_or(Rials::ZERO);
     if step > min
+        && least.is_some() == table.has("min_rial")
         && let Some(value) = table.get("step_rial")
     {
         let fault = value.fault("R13", "`step_rial` is more than `min_rial`");

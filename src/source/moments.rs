@@ -5,7 +5,7 @@ use jiff::civil;
 use super::fault::Fault;
 use super::read::{Value, nearest};
 use super::shape::Form;
-use super::tree::Kind;
+use super::tree::{Kind, latin_digit};
 use crate::terms::money::PercentError;
 use crate::terms::time::Weekday;
 use crate::terms::{Day, Iban, JalaliDate, Local, Percent, TimeOfDay, Times};
@@ -37,6 +37,10 @@ impl Value<'_> {
         };
         let fault = match Percent::parse(text) {
             Ok(percent) => return Some(percent),
+            Err(PercentError::Shape) if Percent::parse(&latin(text)).is_ok() => self
+                .fault(language.form, format!("\"{text}\" is not a percent"))
+                .label("Persian or Arabic digits")
+                .mend(format!("{} = \"{}\"", self.key, latin(text))),
             Err(PercentError::Shape) => {
                 let number =
                     !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
@@ -104,7 +108,12 @@ impl Value<'_> {
         if time.is_none() {
             let title = format!("\"{text}\" is not a time of day");
             let fault = self.fault(self.language().hours, title);
-            self.report(fault.label("hours and minutes, such as \"08:00\", before \"24:00\""));
+            let fault = fault.label("hours and minutes, such as \"08:00\", before \"24:00\"");
+            let latin = latin(text);
+            self.report(match TimeOfDay::parse(&latin) {
+                Some(_) if latin != text => fault.mend(format!("\"{latin}\"")),
+                _ => fault,
+            });
         }
         time
     }
@@ -114,12 +123,19 @@ impl Value<'_> {
         self.expects(|form| matches!(form, Form::Hours));
         let text = self.text()?;
         let code = self.language().hours;
-        let parsed = text.split_once('-').and_then(|(from, to)| {
+        let parse = |text: &str| {
+            let (from, to) = text.split_once('-')?;
             Some((TimeOfDay::parse(from.trim())?, TimeOfDay::parse(to.trim())?))
-        });
-        let Some((from, to)) = parsed else {
-            let title = format!("\"{text}\" are no hours");
-            self.report(self.fault(code, title).mend("\"08:00-12:00\""));
+        };
+        let Some((from, to)) = parse(text) else {
+            let fault = self.fault(code, format!("\"{text}\" are no hours"));
+            let latin = latin(text);
+            self.report(match parse(&latin) {
+                Some(_) => fault
+                    .label("Persian or Arabic digits")
+                    .mend(format!("\"{latin}\"")),
+                None => fault.mend("\"08:00-12:00\""),
+            });
             return None;
         };
         if from != to {
@@ -211,7 +227,7 @@ impl Value<'_> {
     /// Why a quoted text is no Jalali day.
     fn no_jalali_day(&self, text: &str) -> Fault {
         let code = self.language().date;
-        let latin: String = text.chars().map(latin_digit).collect();
+        let latin = latin(text);
         if latin != text {
             let fault = self
                 .fault(
@@ -265,12 +281,8 @@ impl Value<'_> {
     }
 }
 
-/// Persian and Arabic digits as 0–9; everything else as it is.
-fn latin_digit(c: char) -> char {
-    let zero = match c {
-        '۰'..='۹' => '۰',
-        '٠'..='٩' => '٠',
-        _ => return c,
-    };
-    char::from_digit(c as u32 - zero as u32, 10).unwrap_or(c)
+/// A text with digits and percent sign as TOML has them.
+fn latin(text: &str) -> String {
+    let sign = |c| if c == '٪' { '%' } else { latin_digit(c) };
+    text.chars().map(sign).collect()
 }

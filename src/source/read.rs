@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::fault::{Fault, FaultLog, Place};
 use super::shape::{Form, Shape};
-use super::tree::{File, Kind, Language, Member, Node};
+use super::tree::{File, Kind, Language, Member, Node, latin_digit};
 use crate::terms::Rials;
 
 /// Sums and products of amounts up to this stay within their types.
@@ -515,9 +515,10 @@ impl<'f> Value<'f> {
         let Kind::Text(text) = &self.node.kind else {
             return fault;
         };
-        let number = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit() || b == b'_');
+        let latin: String = text.chars().map(latin_digit).collect();
+        let number = !text.is_empty() && latin.bytes().all(|b| b.is_ascii_digit() || b == b'_');
         if number || text == "true" || text == "false" {
-            return fault.mend(format!("without quotes: {text}"));
+            return fault.mend(format!("without quotes: {latin}"));
         }
         fault
     }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use toml_edit::{Document, Item, Value as TomlValue};
+use toml_edit::{Document, Item, TomlError, Value as TomlValue};
 
 use super::fault::{Fault, FaultLog, Place, Source};
 use super::read::Value;
@@ -173,9 +173,7 @@ impl File {
             }
             Err(error) => error,
         };
-        let span = Some(error.span().unwrap_or(0..0));
-        let place = Place { source, span };
-        log.add(Fault::error(language.syntax, place, "this is not TOML").label(error.message()));
+        log.add(not_toml(source, &error, language));
         None
     }
 
@@ -220,6 +218,70 @@ pub fn names_in(dir: &Path) -> std::io::Result<Vec<String>> {
     }
     names.sort();
     Ok(names)
+}
+
+/// A syntax error in its author's words: the parser tells of a few common slips in its own way.
+fn not_toml(source: Arc<Source>, error: &TomlError, language: &Language) -> Fault {
+    let span = error.span().unwrap_or(0..0);
+    let text = source.text.as_str();
+    let from = text.get(span.start..).unwrap_or_default();
+    let line = from.lines().next().unwrap_or_default();
+    let before = text
+        .get(..span.start)
+        .unwrap_or_default()
+        .trim_end_matches([' ', '\t']);
+    let value: &str = line
+        .split([',', ']', '}', '#'])
+        .next()
+        .unwrap_or_default()
+        .trim_end();
+    let latin: String = value.chars().map(latin_digit).collect();
+    let is_value = before.ends_with(['=', '[', ',']) && !before.ends_with("[[");
+    let word = |c: char| c.is_alphanumeric() || "-_/:.% ".contains(c);
+    let curly = |c: &char| "\u{201c}\u{201d}\u{201e}\u{ab}\u{bb}\u{2018}\u{2019}".contains(*c);
+    let place = |span| Place {
+        source: source.clone(),
+        span: Some(span),
+    };
+    let fault = |span| Fault::error(language.syntax, place(span), "this is not TOML");
+    let value_span = span.start..span.start + value.len();
+    if let Some(sign) = line.chars().next().filter(curly) {
+        let straight = "a quotation mark of TOML is straight";
+        let span = span.start..span.start + sign.len_utf8();
+        return fault(span).label(straight).mend("write \"  in its stead");
+    }
+    if line.starts_with('\u{60c}') {
+        let span = span.start..span.start + '\u{60c}'.len_utf8();
+        return fault(span)
+            .label("a Persian comma")
+            .mend("write ,  in its stead");
+    }
+    if is_value && value.is_empty() && before.ends_with('=') {
+        return fault(span.start..span.start).label("a value is missing");
+    }
+    if is_value && latin != value && latin.bytes().all(|b| b.is_ascii_digit() || b == b'_') {
+        return fault(value_span)
+            .label("Persian or Arabic digits")
+            .mend(latin);
+    }
+    let is_word =
+        value.chars().all(word) && value.contains(|c: char| c.is_alphabetic() || "/%".contains(c));
+    if is_value && is_word && !value.contains(char::is_whitespace) {
+        return fault(value_span)
+            .label("this must stand in quotes")
+            .mend(format!("\"{value}\""));
+    }
+    fault(span).label(error.message())
+}
+
+/// Persian and Arabic digits as 0–9; everything else as it is.
+pub(super) fn latin_digit(c: char) -> char {
+    let zero = match c {
+        '۰'..='۹' => '۰',
+        '٠'..='٩' => '٠',
+        _ => return c,
+    };
+    char::from_digit(c as u32 - zero as u32, 10).unwrap_or(c)
 }
 
 /// The members of a table of either make, in file order.
