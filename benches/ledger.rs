@@ -2,6 +2,7 @@
 //! depends on its length is timed.
 //!
 //! - `verify`: replayed from nothing, held against book, ledger database and seals.
+//! - `replay`, with `verify`: all its purchases judged again, by the same rules and by others (`rules replay`).
 //! - `scale`: memory a member, snapshots and what they cost the commits beside them, the ledger database, and how long the
 //!   program takes to its first answer after it was killed, with as long a way behind its last snapshot as there may be.
 //!
@@ -32,8 +33,10 @@ use clubswitch::exchange::terminal::{Sale, Who};
 use clubswitch::journal::{Journal, Reader, snapshot};
 use clubswitch::keys::{TokenKey, TokenKind};
 use clubswitch::ledger::{Book, Request, View};
+use clubswitch::rulefile;
 use clubswitch::serve::data::{self, Data};
 use clubswitch::serve::office::Office;
+use clubswitch::serve::replay::{Wanted, run as replayed};
 use clubswitch::serve::rules;
 use clubswitch::store::Store;
 use clubswitch::terms::person::Identity;
@@ -104,7 +107,7 @@ fn verify(plan: &Plan) {
     making.lead_store();
     drop(making);
     let (began, cpu) = (Instant::now(), common::cpu_ms("self"));
-    let mut office = Office::open(config).unwrap();
+    let mut office = Office::open(config.clone()).unwrap();
     let last = office.journal().last_sequence();
     told("opened from nothing", last, began, cpu);
     for _ in 0..plan.rounds {
@@ -116,7 +119,38 @@ fn verify(plan: &Plan) {
         told("verified", last, began, cpu);
     }
     drop(office);
+    for _ in 0..plan.rounds {
+        replay(&config, "5%");
+        replay(&config, "6%");
+    }
     let _ = fs::remove_dir_all(&dir);
+}
+
+/// Judges every purchase again by the shipped rules with another percent in the first discount.
+fn replay(config: &Config, percent: &str) {
+    let texts = rules::SHIPPED.map(|(name, text)| {
+        let quoted = format!("percent = \"{percent}\"");
+        (name, text.replacen("percent = \"5%\"", &quoted, 1))
+    });
+    let texts = texts.each_ref().map(|(name, text)| (*name, text.as_str()));
+    let wanted = Wanted {
+        config,
+        days: 4_000,
+        top: 20,
+        with: &|names| rulefile::compile(&texts, names),
+    };
+    let cpu = common::cpu_ms("self");
+    let found = replayed(&wanted, &mut |_| {}, &mut |_| {}).unwrap();
+    println!(
+        "replayed, {percent}: {} purchases, {} differ, {} ms, {} purchases/s, {} ms of CPU with reading before",
+        found["purchases"],
+        found["changed"],
+        found["speed"]["judged_ms"],
+        found["speed"]["purchases_per_second"],
+        common::cpu_ms("self") - cpu,
+    );
+    assert_eq!(found["changed"] == 0, percent == "5%", "{}", found["sums"]);
+    assert_eq!(found["not_judged"]["cannot_be_told"], 0);
 }
 
 fn scale(plan: &Plan) {

@@ -202,17 +202,10 @@ impl Engine {
 
     /// Whether its names go with those of the book.
     fn goes_with_names(&self, rules: &Rulebook) -> Result<(), ActError> {
-        if rules.names.is_empty() {
-            return Ok(());
+        match self.book.names().take(&rules.names) {
+            true => Ok(()),
+            false => Err(ActError::StaleNames),
         }
-        let mut names = (**self.book.names()).clone();
-        for named in &rules.names {
-            if !names.takes(named) {
-                return Err(ActError::StaleNames);
-            }
-            names.put(named.clone());
-        }
-        Ok(())
     }
 
     fn put_in_force(

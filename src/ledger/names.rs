@@ -426,35 +426,58 @@ impl Names {
         ]
     }
 
-    /// Whether [`Self::put`] may take this: its id is one that is there, or the next.
-    pub fn takes(&self, named: &Named) -> bool {
-        let (id, held) = match named {
-            Named::Operator { .. } => return true,
-            Named::Acquirer { id, .. } => (id.place(), self.acquirers.len()),
-            Named::Club { id, .. } => (id.place(), self.clubs.len()),
-            Named::Purse { id, .. } => (id.place(), self.purses.len()),
-            Named::Shop { id, .. } => (id.place(), self.shops.len()),
-            Named::Person { id, .. } => (id.place(), self.people.len()),
-            Named::Rule { id, .. } => (id.place(), self.rules.len()),
-            Named::Tier { id, .. } => (usize::from(id.0), self.tiers.len()),
-            Named::Event { id, .. } => (usize::from(id.0), self.events.len()),
-        };
-        id <= held
+    /// Whether [`Self::put`] may take these, one after another: each has the next id of its kind and a name not known yet, or the id of
+    /// the same name.
+    pub fn take(&self, all: &[Named]) -> bool {
+        // How many of each kind are new.
+        let mut new = [0; 8];
+        all.iter().all(|named| {
+            let (kind, known) = match named {
+                Named::Operator { .. } => return true,
+                Named::Acquirer { code, .. } => (0, self.acquirer_id(code).map(AcquirerId::place)),
+                Named::Club { name, .. } => (1, self.club_id(name).map(ClubId::place)),
+                Named::Purse { club, name, .. } => {
+                    (2, self.purse_id(*club, name).map(PurseId::place))
+                }
+                Named::Shop { code, .. } => (3, self.shop_id(code).map(ShopId::place)),
+                Named::Person { name, .. } => (4, self.person_id(name).map(PersonId::place)),
+                Named::Rule { club, name, .. } => (5, self.rule_id(*club, name).map(RuleId::place)),
+                Named::Tier { club, name, .. } => {
+                    (6, self.tier_id(*club, name).map(|id| usize::from(id.0)))
+                }
+                Named::Event { club, name, .. } => {
+                    (7, self.event_id(*club, name).map(|id| usize::from(id.0)))
+                }
+            };
+            let (table, place) = self.table(named);
+            if known.is_none() {
+                new[kind] += 1;
+            }
+            place == known.unwrap_or(table.len() + new[kind] - 1)
+        })
     }
 
     /// Whether this very name with these very particulars is known.
     pub fn knows(&self, named: &Named) -> bool {
-        let held = match named {
-            Named::Operator { .. } => self.operator.as_ref(),
-            Named::Acquirer { id, .. } => self.acquirers.get(id.place()),
-            Named::Club { id, .. } => self.clubs.get(id.place()),
-            Named::Purse { id, .. } => self.purses.get(id.place()),
-            Named::Shop { id, .. } => self.shops.get(id.place()),
-            Named::Person { id, .. } => self.people.get(id.place()),
-            Named::Rule { id, .. } => self.rules.get(id.place()),
-            Named::Tier { id, .. } => self.tiers.get(usize::from(id.0)),
-            Named::Event { id, .. } => self.events.get(usize::from(id.0)),
-        };
-        held == Some(named)
+        if matches!(named, Named::Operator { .. }) {
+            return self.operator.as_ref() == Some(named);
+        }
+        let (table, place) = self.table(named);
+        table.get(place) == Some(named)
+    }
+
+    /// The table that a name is in, and its place there. The operator is in none.
+    fn table(&self, named: &Named) -> (&[Named], usize) {
+        match named {
+            Named::Operator { .. } => (&[], 0),
+            Named::Acquirer { id, .. } => (&self.acquirers, id.place()),
+            Named::Club { id, .. } => (&self.clubs, id.place()),
+            Named::Purse { id, .. } => (&self.purses, id.place()),
+            Named::Shop { id, .. } => (&self.shops, id.place()),
+            Named::Person { id, .. } => (&self.people, id.place()),
+            Named::Rule { id, .. } => (&self.rules, id.place()),
+            Named::Tier { id, .. } => (&self.tiers, usize::from(id.0)),
+            Named::Event { id, .. } => (&self.events, usize::from(id.0)),
+        }
     }
 }

@@ -832,10 +832,41 @@ mod tests {
         entry
     }
 
-    /// Bytes that were written once are read for ever: a line for each format, the newest last.
+    /// A rule set that waits for its hour and a second person.
+    fn a_rules_entry() -> Entry {
+        let mut entry = an_entry();
+        let contents = SetContents {
+            sha256: [0xab; 32],
+            clubs: 2,
+            rules: 300,
+        };
+        entry.head.acquirer = None;
+        entry.effects = Effects::none();
+        entry.input = Input::Rules {
+            number: SetNumber(4),
+            step: SetStep::Waits {
+                contents,
+                from: Some(Moment(1_797_971_400_000_000_000)),
+                approval: true,
+            },
+            by: By {
+                name: "sara".to_owned(),
+                uid: Some(1002),
+            },
+            why: "Yalda".to_owned(),
+        };
+        entry
+    }
+
+    /// Bytes that were written once are read for ever: a line for each format, then one for what was done with a rule set.
     #[test]
     fn what_each_format_wrote_is_read_and_written_again() {
-        let entries = [an_entry(), a_counted_entry(), a_told_entry()];
+        let entries = [
+            an_entry(),
+            a_counted_entry(),
+            a_told_entry(),
+            a_rules_entry(),
+        ];
         let hex = |entry: &Entry| {
             let mut bytes = Vec::new();
             encode(entry, &mut bytes);
@@ -844,11 +875,8 @@ mod tests {
         };
         let text = include_str!("../../fixtures/entries.hex");
         assert_eq!(text.lines().count(), entries.len());
-        for ((line, entry), format) in text
-            .lines()
-            .zip(&entries)
-            .zip([FORMAT_1, FORMAT_2, FORMAT_3])
-        {
+        let formats = [FORMAT_1, FORMAT_2, FORMAT_3, FORMAT_1];
+        for ((line, entry), format) in text.lines().zip(&entries).zip(formats) {
             let bytes: Vec<u8> = (0..line.len())
                 .step_by(2)
                 .map(|at| u8::from_str_radix(&line[at..at + 2], 16).unwrap())
@@ -885,7 +913,14 @@ mod tests {
         let mut short = an_entry();
         short.effects.told = Some(Told::only(Verdict::NotAllowed));
         short.effects.lots.clear();
-        let all = [full, bare, short, a_counted_entry(), a_told_entry()];
+        let all = [
+            full,
+            bare,
+            short,
+            a_counted_entry(),
+            a_told_entry(),
+            a_rules_entry(),
+        ];
         for before in &all {
             for wanted in &all {
                 let (mut group, mut entry) = (Vec::new(), before.clone());
@@ -916,7 +951,12 @@ mod tests {
 
     #[test]
     fn cut_anywhere_it_is_an_error_and_no_panic() {
-        for entry in [an_entry(), a_counted_entry()] {
+        for entry in [
+            an_entry(),
+            a_counted_entry(),
+            a_told_entry(),
+            a_rules_entry(),
+        ] {
             let mut group = Vec::new();
             encode(&entry, &mut group);
             let body = &group[4..];

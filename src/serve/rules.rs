@@ -8,6 +8,7 @@ use std::{fs, io};
 
 use super::clock::Clock;
 use super::office::{Office, OfficeError};
+use super::turns;
 use crate::config::Config;
 use crate::engine::{Act, ActError, Engine, Limits, Order};
 use crate::ledger::{Book, By, Names};
@@ -271,7 +272,8 @@ pub(super) fn arm(
 ) -> Result<Result<Option<Sequence>, Faults>, OfficeError> {
     for _ in 0..TRIES {
         let names = office.look(|engine, _| engine.names())?;
-        let rules = match kept(&office.config().data, sha256, &names) {
+        let data = &office.config().data;
+        let rules = match turns::aside(|| kept(data, sha256, &names)) {
             Ok(loaded) => Arc::new(loaded.rulebook),
             Err(faults) => return Ok(Err(faults)),
         };

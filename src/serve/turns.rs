@@ -1,4 +1,4 @@
-//! Short turns on the processor for the threads on the way of a message.
+//! Short turns on the processor for the threads on the way of a message, and long work out of their way.
 //!
 //! On few cores they meet the threads that follow: what indexes, writes snapshots, hashes segments works for milliseconds on end, and
 //! Linux lets it finish the turn it has begun (3 to 4 ms) before whoever was waked meanwhile. Since Linux 6.12 a thread may ask for
@@ -15,6 +15,32 @@ pub(super) fn short() {
     if let Err(error) = ask() {
         tracing::debug!("Linux gives no short turns on the processor: {error}");
     }
+}
+
+/// How much less than others a thread gets that gives way.
+const GIVES_WAY: i32 = 10;
+
+/// Does long work on a thread that gives way to those on the way of a message, and waits for it.
+pub(super) fn aside<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    std::thread::scope(|scope| {
+        let working = scope.spawn(|| {
+            if let Err(error) = give_way() {
+                tracing::debug!("Linux lets this thread not give way: {error}");
+            }
+            work()
+        });
+        let done = working.join();
+        done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+fn give_way() -> io::Result<()> {
+    let mut attr = current()?;
+    if attr.sched_policy == libc::SCHED_OTHER as u32 {
+        attr.sched_nice = attr.sched_nice.max(GIVES_WAY);
+        set(&attr)?;
+    }
+    Ok(())
 }
 
 fn ask() -> io::Result<()> {
@@ -72,6 +98,15 @@ fn told(returned: libc::c_long) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn work_aside_is_done_and_whoever_waits_for_it_is_as_he_was() {
+        let nice = || current().map_or(0, |attr| attr.sched_nice);
+        let before = nice();
+        let within = aside(nice);
+        assert!(within >= before, "{within}");
+        assert_eq!(nice(), before);
+    }
 
     #[test]
     fn a_thread_that_asks_has_short_turns_where_linux_gives_them_and_is_otherwise_as_it_was() {

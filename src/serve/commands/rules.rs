@@ -12,7 +12,7 @@ use crate::ledger::sets::Done;
 use crate::ledger::{Names, RuleSet, RuleSets};
 use crate::rulefile::{self, Loaded};
 use crate::serve::office::{Office, OfficeError};
-use crate::serve::rules;
+use crate::serve::{rules, turns};
 use crate::source::{Fault, Faults, Place, Severity, Source};
 use crate::terms::{Local, Moment, Sequence, SetNumber, Zone};
 
@@ -110,9 +110,12 @@ impl Wanted {
                     .iter()
                     .map(|(name, text)| (name.as_str(), text.as_str()))
                     .collect();
-                rulefile::compile(&texts, names)
+                turns::aside(|| rulefile::compile(&texts, names))
             }
-            None => rules::load(office.config(), names),
+            None => {
+                let config = office.config();
+                turns::aside(|| rules::load(config, names))
+            }
         }
     }
 }
