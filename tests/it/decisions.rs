@@ -16,7 +16,8 @@ use clubswitch::rulefile;
 use clubswitch::terms::money::pointed;
 use clubswitch::terms::person::Identity;
 use clubswitch::terms::{
-    AcquirerId, JalaliDate, Local, Moment, Percent, Rials, Sequence, Token, Zone,
+    AcquirerId, Bin, Channel, Day, EntryMode, JalaliDate, Local, Moment, Percent, Rials, Sequence,
+    Token, Zone,
 };
 
 const WORLD: &str = include_str!("../../conf/rules/world/shared.toml");
@@ -48,12 +49,21 @@ impl Town {
         Town::with_limits(world, clubs, Limits::default())
     }
 
+    pub(crate) fn with_lists(world: &str, clubs: &[&str], lists: &[(&str, &str)]) -> Town {
+        Town::with(world, clubs, lists, Limits::default())
+    }
+
     pub(crate) fn with_limits(world: &str, clubs: &[&str], limits: Limits) -> Town {
+        Town::with(world, clubs, &[], limits)
+    }
+
+    fn with(world: &str, clubs: &[&str], lists: &[(&str, &str)], limits: Limits) -> Town {
         let names: Vec<String> = (0..clubs.len())
             .map(|at| format!("clubs/{at}.toml"))
             .collect();
         let mut files = vec![("world/shared.toml", world)];
         files.extend(names.iter().map(String::as_str).zip(clubs.iter().copied()));
+        files.extend_from_slice(lists);
         let loaded = rulefile::compile(&files, &Names::default())
             .unwrap_or_else(|faults| panic!("{}", faults.drawn(false)));
         let rules = Arc::new(loaded.rulebook);
@@ -267,6 +277,20 @@ impl Town {
                 if let Some(code) = number("processing") {
                     request.asked.processing = code as u32;
                 }
+                let facts = &mut request.asked.facts;
+                let channel = |name| Channel::ALL.iter().find(|(n, _)| *n == name).unwrap().1;
+                facts.channel = after("via").map_or(Channel::Pos, channel);
+                let entry = |name| EntryMode::ALL.iter().find(|(n, _)| *n == name).unwrap().1;
+                facts.entry = after("entry").map(entry);
+                facts.bin = after("bin").and_then(Bin::parse);
+                let products = after("product").map(|codes| codes.split(','));
+                facts.products = products.into_iter().flatten().map(str::to_owned).collect();
+                facts.service = after("service").map(str::to_owned);
+                if let Some(terminal) = after("terminal") {
+                    let mut code = [b' '; 8];
+                    code[..terminal.len()].copy_from_slice(terminal.as_bytes());
+                    request.asked.key.terminal = code;
+                }
                 request.asked.rrn = after("rrn").map(|rrn| rrn.as_bytes().try_into().unwrap());
                 request.terminal_allowed = !words.contains(&"barred");
                 request.asked.digest = xxhash_rust::xxh3::xxh3_64(
@@ -330,8 +354,9 @@ impl Town {
                 request.enrol = Some(EnrolWish {
                     identities: card.into_iter().chain(mobile).collect(),
                     staff: after("staff").map(str::to_owned),
-                    born: None,
+                    born: after("born").and_then(Day::parse),
                 });
+                request.introducer = after("by").map(|name| Identity::Card(token(name)));
                 request.card = after("card").map(token);
                 let answer = self.decide(&request);
                 let mut text = self.told(&answer);
@@ -395,6 +420,10 @@ impl Town {
                 member.tier = Some(tier);
             } else if let Some(person) = names.person_id(word) {
                 member.marketer = Some(person);
+            } else if let Some(day) = word.strip_prefix("born=") {
+                member.born = Day::parse(day);
+            } else if let Some(day) = word.strip_prefix("joined=") {
+                member.joined = Day::parse(day);
             } else if let Some((purse, rest)) = word.split_once('=') {
                 let id = names.purse_id(club, purse).unwrap();
                 let decimals = names.purse_particulars(id).unwrap().2;
@@ -496,6 +525,9 @@ impl Town {
         }
         for earned in &told.earned {
             text += &format!(" +{}", self.purse_amount(earned.purse, earned.amount));
+        }
+        for line in &told.says {
+            text += &format!(" says {line:?}");
         }
         text
     }

@@ -43,4 +43,5 @@ mod storm;
 mod switch;
 mod tidy;
 mod vectors;
+mod vocabulary;
 mod worked_example;
