@@ -294,7 +294,7 @@ fn purse(
         } else {
             UnitId::of_purse(id)
         },
-        in_rials: unit == "rial",
+        in_rials: kind.is_money() || unit == "rial",
         redeemable: is_redeemable(&table, kind),
         decimals,
         value,
@@ -415,7 +415,7 @@ fn available(value: Value<'_>) -> Option<Available> {
 
 fn expiry(value: Value<'_>) -> Option<Expiry> {
     let table = value.table(&EXPIRY)?;
-    let key = one_key(&table, &["after", "on"], "an expiry says")?;
+    let key = one_key(&table, &["after", "on"], "an expiry says nothing")?;
     let ends = [
         ("end-of-jalali-month", Rounding::EndOfMonth),
         ("end-of-jalali-year", Rounding::EndOfYear),
@@ -529,6 +529,7 @@ fn tiers(
     let tiering = tiering(&table);
     let levels = table.required("level", |value| value.each(Some))?;
     let mut tiers: Vec<Tier> = Vec::new();
+    let mut reached = false;
     for (at, value) in levels.into_iter().enumerate() {
         let Some(table) = value.table(&LEVEL) else {
             continue;
@@ -550,6 +551,7 @@ fn tiers(
         let Some(named) = named else { continue };
         let name = named.text()?;
         let has_from = table.has("from_rial") || table.has("from_visits");
+        reached |= at > 0 && has_from;
         if at > 0 && !by_hand && !has_from {
             let title = format!("nobody can reach the tier \"{name}\"");
             table.report(named.fault("R16", title).mend("by_hand = true"));
@@ -566,9 +568,7 @@ fn tiers(
             from: if at == 0 { Some(0) } else { from },
         }));
     }
-    if let Some(value) = table.get("measure")
-        && tiers.iter().skip(1).all(|tier| tier.from.is_none())
-    {
+    if let Some(value) = table.get("measure").filter(|_| !reached) {
         let fault = Fault::note("R16", value.place(), "nobody changes his tier by this");
         value.report(fault.label("no level says from what amount or count it is reached"));
     }
@@ -591,7 +591,7 @@ fn tiering(table: &Table<'_>) -> Option<Tiering> {
         return None;
     };
     let of = value.table(&MEASURE)?;
-    let key = one_key(&of, &["spent", "visits"], "a measure says")?;
+    let key = one_key(&of, &["spent", "visits"], "a measure says nothing")?;
     let window = of.optional(key, window)?;
     Some(Tiering {
         measure: match key {
@@ -792,7 +792,11 @@ fn parts(value: Value<'_>, split: &str) -> Option<Vec<(Party, Part)>> {
         let to = table.required("to", |v| {
             v.one_of(&parties, &["operator", "member", "holder-saving"])
         });
-        let key = one_key(&table, &["percent", "fixed_rial", "rest"], "a part gets");
+        let key = one_key(
+            &table,
+            &["percent", "fixed_rial", "rest"],
+            "a part gets nothing",
+        );
         let part = key.and_then(|key| part(&table, key));
         let (Some(to), Some(part), Some(key)) = (to, part, key) else {
             good = false;

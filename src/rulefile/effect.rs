@@ -136,7 +136,7 @@ fn give(value: Value<'_>) -> Option<(Give, Option<Rials>)> {
     let key = one_key(
         &table,
         &["percent", "fixed_rial", "bands"],
-        "a discount gives",
+        "a discount gives nothing",
     )?;
     no_bands_apply(&table, key);
     let give = match key {
@@ -240,7 +240,7 @@ fn earn<'p>(
         "chances",
         "times",
     ];
-    let key = one_key(&table, &keys, "an accrual earns")?;
+    let key = one_key(&table, &keys, "an accrual earns nothing")?;
     no_bands_apply(&table, key);
     if !matches!(key, "points" | "chances")
         && let Some(value) = table.get("per_rial")
@@ -325,12 +325,11 @@ fn earn<'p>(
 pub(super) fn one_key(
     table: &Table<'_>,
     keys: &[&'static str],
-    does: &str,
+    nothing: &str,
 ) -> Option<&'static str> {
     let mut found = keys.iter().copied().filter(|key| table.has(key));
     let Some(first) = found.next() else {
-        let title = format!("{does} nothing");
-        let fault = table.fault("R02", title);
+        let fault = table.fault("R02", nothing);
         table.report(fault.mend(format!("add one of {}", keys.join(", "))));
         return None;
     };

@@ -157,7 +157,7 @@ fn check(files: &BTreeMap<String, String>, shown: &str) {
     for fault in &faults.0 {
         let whole = fault.title == "no world file has a [calendar]";
         assert!(
-            whole || fault.place.line() > 0 && fault.place.column() > 0,
+            whole || fault.place.to_string().contains(".toml:"),
             "{shown}: no place: {fault}"
         );
     }
