@@ -157,6 +157,8 @@ pub enum Outcome {
     Beaten,
     /// It applied, and came to nothing.
     Nothing,
+    /// Its conditions hold, and nobody is there to earn: no member brought this one.
+    Nobody,
     /// It was not its turn: a rule before it had ended the stage.
     NotReached,
     /// A condition does not hold.
@@ -438,6 +440,9 @@ pub struct AccrueRule {
     pub rule: Rule,
     /// The purse it gives to.
     pub purse: String,
+    /// The member who earns it, where it is the one who brought the buyer.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub earns: Option<u32>,
     /// Who pays for it: `club`, `merchant`.
     pub funded_by: String,
     /// What the shop pays for it.

@@ -13,7 +13,8 @@ use crate::ledger::{
 use crate::rules::met::Asked;
 use crate::rules::trace::{Barred, Exact, Fact, Heard, Judged};
 use crate::rules::{
-    self, Bands, Base, Club, Earn, Give, Most, Payer, Per, Rulebook, Share, Stack as Stacked, When,
+    self, Bands, Base, Club, Earn, For, Give, Most, Payer, Per, Rulebook, Share, Stack as Stacked,
+    When,
 };
 use crate::terms::money::pointed;
 use crate::terms::{Local, PurseId, Rials, RuleId, ShopId, Times, UnitId};
@@ -263,16 +264,21 @@ impl<'a> Teller<'a> {
         told.map(|((condition, said), asked)| {
             let lists: Vec<&When> = match condition {
                 rules::Condition::Any(lists) => lists.iter().collect(),
-                rules::Condition::Not(list) => vec![list],
+                rules::Condition::Not(list) if said.key == "not" => vec![list],
                 _ => Vec::new(),
             };
             let inside = lists.into_iter().zip(&asked.inside);
+            // Of `not_products` the one condition inside tells what was met.
+            let found = match (condition, &asked.inside[..]) {
+                (rules::Condition::Not(_), [list]) if said.key != "not" => list.first(),
+                _ => None,
+            };
             Condition {
                 key: said.key.to_owned(),
                 written: said.text.clone(),
                 used: said.used.clone(),
-                wants: wants(condition, said),
-                met: met(&asked.met, self.facts.names),
+                wants: wants(condition, said, self.facts.names),
+                met: met(&found.unwrap_or(asked).met, self.facts.names),
                 holds: asked.holds,
                 inside: inside
                     .map(|(list, asked)| self.conditions(list, asked))
@@ -310,10 +316,12 @@ impl<'a> Teller<'a> {
             _ => None,
         });
         let applies = self.heard().any(|fact| *fact == Fact::Applies(id));
+        let nobody = self.heard().any(|fact| *fact == Fact::Nobody(id));
         let outcome = match (gave, after) {
             (Some(_), _) => Outcome::Gave,
             (None, Some(1..)) => Outcome::Beaten,
             (None, _) if applies => Outcome::Nothing,
+            _ if nobody => Outcome::Nobody,
             _ if conditions.iter().all(|condition| condition.holds) => Outcome::NotReached,
             _ => Outcome::No,
         };
@@ -622,6 +630,10 @@ impl<'a> Teller<'a> {
         let mut told = AccrueRule {
             rule: self.rule(rule.id, unit, conditions, reckoned),
             purse: names.purse(rule.purse).to_owned(),
+            earns: match (rule.whose, self.judged.member.introducer()) {
+                (For::Introducer, Some(by)) => Some(by.0),
+                _ => None,
+            },
             funded_by: payer(rule.funded_by).to_owned(),
             shop_pays: None,
             usable_from: None,

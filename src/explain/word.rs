@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::explain::story::Sum;
 use crate::ledger::{Names, Window};
 use crate::rules::met::Met;
-use crate::rules::{Age, Condition, Said, Where};
+use crate::rules::{Age, Condition, Feast, Said, Where};
 use crate::terms::money::pointed;
 use crate::terms::{Rials, UnitId};
 
@@ -62,12 +63,18 @@ pub enum Word {
     ByMember(u32),
     /// Counted at the shops of a group.
     AtGroup(String),
+    /// An amount of a purse.
+    Amount(Sum),
+    /// At least so much of a purse.
+    From(Sum),
+    /// With this purchase it comes to so many rials or more, and without it to less.
+    Crosses(i64),
     /// As it is written in the file.
     Written(String),
 }
 
 /// What a condition wants.
-pub(super) fn wants(condition: &Condition, said: &Said) -> Vec<Word> {
+pub(super) fn wants(condition: &Condition, said: &Said, all: &Names) -> Vec<Word> {
     let names = || said.names.iter().cloned().map(Word::Name).collect();
     match condition {
         Condition::Amount { min, max } => {
@@ -113,7 +120,39 @@ pub(super) fn wants(condition: &Condition, said: &Said) -> Vec<Word> {
             words.extend(place(at, said));
             words
         }
-        Condition::Any(_) | Condition::Not(_) => Vec::new(),
+        Condition::Spent {
+            window: span,
+            min,
+            max,
+            crosses,
+            at,
+        } => {
+            let mut words = vec![Word::In(window(*span))];
+            words.extend((*min > Rials::ZERO).then_some(Word::RialsFrom(min.0)));
+            words.extend((max.0 < i64::MAX).then_some(Word::RialsTo(max.0)));
+            words.extend(crosses.map(|line| Word::Crosses(line.0)));
+            words.extend(place(at, said));
+            words
+        }
+        Condition::Balance { purse, min } => vec![
+            Word::Name(all.purse(*purse).to_owned()),
+            Word::From(sum_of(all.purse_unit(*purse), *min, all)),
+        ],
+        Condition::Birthday(near) | Condition::Anniversary(near) => {
+            let near = match near {
+                Feast::Day => "day",
+                Feast::Week => "week",
+                Feast::Month => "jalali-month",
+            };
+            vec![Word::In(near.to_owned())]
+        }
+        Condition::Introduced { first_purchase } => {
+            let first = first_purchase.map(Word::First);
+            vec![first.unwrap_or(Word::Yes(true))]
+        }
+        Condition::Any(_) => Vec::new(),
+        // What is no list of its own is said by its key: `not_products`.
+        Condition::Not(_) if said.key == "not" => Vec::new(),
         _ if !said.names.is_empty() => names(),
         _ => vec![Word::Written(said.text.clone())],
     }
@@ -163,9 +202,13 @@ pub(super) fn met(met: &Met, names: &Names) -> Vec<Word> {
         Met::Member(member) => vec![Word::Name(member.to_string())],
         Met::Spent(before, now) => vec![Word::AndNow(*before, now.0)],
         Met::Earned(None) => vec![Word::Rials(0)],
-        Met::Earned(Some((unit, amount))) => vec![amount_of(*unit, *amount, names)],
+        Met::Earned(Some((unit, amount))) => vec![Word::Amount(sum_of(*unit, *amount, names))],
         Met::Balance(purse, amount) => {
-            vec![amount_of(names.purse_unit(*purse), *amount, names)]
+            vec![Word::Amount(sum_of(
+                names.purse_unit(*purse),
+                *amount,
+                names,
+            ))]
         }
         Met::Born(born) => {
             let day = born.map(|day| Word::Day(day.to_string()));
@@ -177,9 +220,12 @@ pub(super) fn met(met: &Met, names: &Names) -> Vec<Word> {
     }
 }
 
-fn amount_of(unit: UnitId, amount: i64, names: &Names) -> Word {
+fn sum_of(unit: UnitId, amount: i64, names: &Names) -> Sum {
     let (name, decimals) = names.unit(unit);
-    Word::Written(format!("{} {name}", pointed(amount, decimals)))
+    Sum {
+        amount: pointed(amount, decimals),
+        unit: name.to_owned(),
+    }
 }
 
 /// A window by its name in rule files.

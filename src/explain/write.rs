@@ -146,7 +146,15 @@ impl Page {
         let amount = self.plain(sum);
         match sum.unit.as_str() {
             "rial" => amount,
-            unit => format!("{amount} {}", self.name(unit)),
+            _ => format!("{amount} {}", self.unit(sum)),
+        }
+    }
+
+    /// What an amount is counted in.
+    fn unit(&self, sum: &Sum) -> String {
+        match (sum.amount.as_str(), sum.unit.as_str()) {
+            ("1", "point") if self.language == Language::English => "point".to_owned(),
+            (_, unit) => self.name(unit),
         }
     }
 
@@ -187,6 +195,9 @@ impl Page {
             Word::NumberFrom(n) => self.say(say::NUMBER_FROM, &[&count(*n)]),
             Word::NumberTo(n) => self.say(say::NUMBER_TO, &[&count(*n)]),
             Word::In(window) => self.say(say::IN, &[&span(window, self.language)]),
+            Word::Amount(sum) => self.amount(sum),
+            Word::From(sum) => self.say(say::FROM_AMOUNT, &[&self.amount(sum)]),
+            Word::Crosses(rials) => self.say(say::CROSSES, &[&number(*rials)]),
             Word::AtShop => self.say(say::AT_SHOP, &[]),
             Word::AndNow(before, now) => {
                 let sum = before.saturating_add(*now);
@@ -335,6 +346,7 @@ impl Page {
         let deep = INDENT + front.width();
         let mut pieces: Vec<String> = match rule.outcome {
             Outcome::NotReached => vec![self.say(say::NOT_REACHED, &[])],
+            Outcome::Nobody => vec![self.say(say::NOBODY, &[])],
             Outcome::Beaten => vec![self.say(say::BEATEN, &[])],
             Outcome::Nothing => vec![self.say(say::NOTHING, &[])],
             Outcome::Gave | Outcome::No => Vec::new(),
@@ -380,7 +392,7 @@ impl Page {
                 parts.join(" + ")
             }
         };
-        if let Some(times) = &how.times {
+        if let Some(times) = how.times.as_ref().filter(|times| *times != "1") {
             let tier = tier.unwrap_or("-");
             text.push(' ');
             text.push_str(&self.say(say::TIMES, &[&self.digits(times), tier]));
@@ -538,7 +550,7 @@ impl Page {
         self.sum(INDENT, &text, &rials);
         let mut below = Vec::new();
         if let Some((rials, per)) = &spent.value {
-            let parts = [self.plain(per), self.name(&per.unit), self.number(*rials)];
+            let parts = [self.plain(per), self.unit(per), self.number(*rials)];
             below.push(self.say(say::VALUE, &[&parts[0], &parts[1], &parts[2]]));
         }
         if spent.odd > 0 {
@@ -565,7 +577,12 @@ impl Page {
             let more = self.earned(rule);
             self.rule(&rule.rule, tier, more);
             if let Some(gave) = &rule.rule.gave {
-                let text = format!("{} -> {}", rule.rule.name, self.name(&rule.purse));
+                let mut text = format!("{} -> {}", rule.rule.name, self.name(&rule.purse));
+                if let Some(by) = rule.earns {
+                    let by = self.digits(&by.to_string());
+                    text.push(' ');
+                    text.push_str(&self.say(say::EARNED_BY, &[&by]));
+                }
                 let gave = format!("+{}", self.plain(gave));
                 self.sum(DEEP, &text, &gave);
             }

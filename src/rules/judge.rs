@@ -613,6 +613,7 @@ impl<'a, T: Trace> Work<'a, T> {
                 continue;
             };
             if rule.whose == For::Introducer && self.case.introducer.is_none() {
+                self.trace.hear(|| Fact::Nobody(rule.id));
                 continue;
             }
             self.trace.hear(|| Fact::Applies(rule.id));

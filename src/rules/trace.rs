@@ -63,6 +63,8 @@ impl Exact {
 pub enum Fact {
     /// The conditions of a rule hold, and it was its turn.
     Applies(RuleId),
+    /// They hold, but nobody is there to earn: no member brought this one.
+    Nobody(RuleId),
     /// What a discount is worth, before its caps.
     Worth {
         /// Which rule.

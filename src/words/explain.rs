@@ -291,6 +291,10 @@ mod phrases {
         "applies, and comes to nothing",
         "برقرار است، ولی چیزی نمی‌ماند",
     );
+    pub const NOBODY: Phrase = Phrase(
+        "holds, but no member brought him: nobody earns",
+        "برقرار است، ولی معرفی ندارد؛ کسی نمی‌گیرد",
+    );
     pub const NOT_REACHED: Phrase = Phrase(
         "not its turn: a rule above it has ended the stage",
         "نوبتش نرسید؛ قاعده‌ای پیش از آن مرحله را بست",
@@ -365,6 +369,7 @@ mod phrases {
     pub const CARD_PAYS: Phrase = Phrase("bank card pays", "کارت بانکی می‌پردازد");
 
     pub const ACCRUE: Phrase = Phrase("accrue", "کسب");
+    pub const EARNED_BY: Phrase = Phrase("of member {0}, who brought him", "عضو {0}، معرف او");
     pub const PAID_BY_SHOP: Phrase = Phrase("the shop pays {0}", "پذیرنده {0} می‌پردازد");
     pub const PAID_BY_CLUB: Phrase = Phrase("paid by the club", "به پای باشگاه");
     pub const PROMISED_BY_SHOP: Phrase = Phrase("the shop's own promise", "تعهد خود پذیرنده");
@@ -444,6 +449,7 @@ mod phrases {
     pub const NUMBER_FROM: Phrase = Phrase("from number {0} on", "از خرید شماره‌ی {0}");
     pub const NUMBER_TO: Phrase = Phrase("up to number {0}", "تا خرید شماره‌ی {0}");
     pub const IN: Phrase = Phrase("in {0}", "در {0}");
+    pub const CROSSES: Phrase = Phrase("crosses {0}", "گذر از {0}");
     pub const AT_SHOP: Phrase = Phrase("at this shop", "در همین پذیرنده");
     pub const AND_NOW: Phrase = Phrase("{0} + {1} now = {2}", "{0} و {1} اکنون = {2}");
     pub const HIS_FIRST: Phrase = Phrase("his first purchase", "نخستین خرید او");
