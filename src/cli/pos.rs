@@ -20,7 +20,7 @@ use crate::serve::clock::Clock;
 use crate::source::nearest;
 use crate::spec;
 use crate::terms::person::{Mobile, NationalCode};
-use crate::terms::{JalaliDate, Local, MemberId, Moment, Pan, Rials, TimeOfDay, Zone};
+use crate::terms::{EntryMode, JalaliDate, Local, MemberId, Moment, Pan, Rials, TimeOfDay, Zone};
 use crate::wire::framing::Framing;
 use crate::words::Language;
 
@@ -187,6 +187,18 @@ struct SaleArgs {
     /// A retrieval reference of the terminal's own, at most 12 characters
     #[arg(long, value_name = "TEXT")]
     rrn: Option<String>,
+    /// What is bought: code,quantity,amount, and ; between
+    #[arg(long, value_name = "LINES")]
+    lines: Option<String>,
+    /// The code of the service
+    #[arg(long, value_name = "CODE")]
+    service: Option<String>,
+    /// Who serves
+    #[arg(long, value_name = "NAME")]
+    staff: Option<String>,
+    /// How the card is read: stripe, chip, contactless or manual
+    #[arg(long = "entry-mode", value_name = "HOW", value_parser = entry_mode)]
+    entry: Option<EntryMode>,
     /// Currency of the bill, ISO 4217 numeric
     #[arg(long, value_name = "N", default_value_t = 364)]
     currency: u16,
@@ -327,6 +339,14 @@ impl WhoArgs {
     }
 }
 
+fn entry_mode(text: &str) -> Result<EntryMode, String> {
+    let found = EntryMode::ALL.iter().find(|(name, _)| *name == text);
+    let names = EntryMode::ALL.map(|(name, _)| name).join(", ");
+    found
+        .map(|(_, entry)| *entry)
+        .ok_or_else(|| format!("one of {names} wanted"))
+}
+
 impl SaleArgs {
     fn sale(&self, discount_told: Option<Rials>) -> Result<Sale, Failure> {
         Ok(Sale {
@@ -344,6 +364,10 @@ impl SaleArgs {
             bill: self.bill.clone(),
             discount_told,
             rrn: self.rrn.clone(),
+            entry: self.entry,
+            lines: self.lines.clone(),
+            service: self.service.clone(),
+            staff: self.staff.clone(),
         })
     }
 }

@@ -786,6 +786,20 @@ fn entry_mode(text: &str) -> Option<EntryMode> {
     }
 }
 
+/// The same, as a terminal tells it in a field of so many characters.
+pub(super) fn entry_field(entry: EntryMode, units: usize) -> String {
+    let (short, long) = match entry {
+        EntryMode::Manual => ("011", '6'),
+        EntryMode::Stripe => ("901", '2'),
+        EntryMode::Chip => ("051", '5'),
+        EntryMode::Contactless => ("071", 'M'),
+    };
+    match units {
+        12 => format!("000000{long}00000"),
+        _ => short.to_owned(),
+    }
+}
+
 /// The codes of product lines `code,quantity,amount`, `;` between them; rising, each once.
 fn products(lines: &str) -> Option<Vec<String>> {
     let codes = lines
@@ -894,6 +908,11 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(entry_mode(text), wanted, "{text}");
+        }
+        for (_, entry) in EntryMode::ALL {
+            for units in [3, 12] {
+                assert_eq!(entry_mode(&entry_field(entry, units)), Some(entry));
+            }
         }
     }
 

@@ -11,12 +11,12 @@ use crate::message::{EncodeError, Message, MessageBuilder, Mti};
 use crate::spec::Path;
 use crate::terms::money::pointed;
 use crate::terms::person::{Mobile, NationalCode};
-use crate::terms::{JalaliDate, Local, MemberId, Moment, Pan, Rials, Zone};
+use crate::terms::{EntryMode, JalaliDate, Local, MemberId, Moment, Pan, Rials, Zone};
 use crate::words::outcome::outcome;
 use crate::words::{Language, Slip};
 
 use super::bind::{Dialect, OriginalForm, longest};
-use super::read::Network;
+use super::read::{Network, entry_field};
 
 /// A terminal: where it stands, and the number of its next message.
 #[derive(Clone, Debug)]
@@ -78,6 +78,14 @@ pub struct Sale {
     pub discount_told: Option<Rials>,
     /// A retrieval reference of its own.
     pub rrn: Option<String>,
+    /// How the card was read.
+    pub entry: Option<EntryMode>,
+    /// What is bought: `code,quantity,amount`, `;` between.
+    pub lines: Option<String>,
+    /// The code of the service.
+    pub service: Option<String>,
+    /// Who serves.
+    pub staff: Option<String>,
 }
 
 impl Sale {
@@ -94,6 +102,10 @@ impl Sale {
             bill: None,
             discount_told: None,
             rrn: None,
+            entry: None,
+            lines: None,
+            service: None,
+            staff: None,
         }
     }
 }
@@ -376,14 +388,25 @@ impl Terminal {
             },
         );
         tag(&names.bill, sale.bill.clone());
+        tag(&names.lines, sale.lines.clone());
+        tag(&names.service, sale.service.clone());
+        tag(&names.staff, sale.staff.clone());
         tag(
             &names.discount,
             sale.discount_told.map(|rials| rials.0.to_string()),
         );
         let (at, rrn) = (self.dialect.at.rrn, sale.rrn.as_ref());
+        let entry = self.dialect.also.entry.zip(sale.entry);
+        let entry = entry.map(|(n, entry)| {
+            let units = longest(&self.dialect.spec, n);
+            (n, entry_field(entry, units))
+        });
         self.write(draft, &tags, |builder| {
             if let Some(rrn) = rrn {
                 builder.set(at, format!("{rrn:<12}"));
+            }
+            if let Some((n, text)) = &entry {
+                builder.set(*n, text.clone());
             }
         })
     }

@@ -1122,6 +1122,8 @@ impl<'a, T: Trace> Work<'a, T> {
             .club
             .purses
             .iter()
+            // What only rules count with is told to nobody (S36).
+            .filter(|purse| purse.kind != PurseKind::Virtual)
             .map(|purse| {
                 let shop = purse.shop_of(self.case.shop.id);
                 ToldBalance {

@@ -97,6 +97,15 @@ impl House {
         fs::write(&path, format!("{keys}{text}")).unwrap();
     }
 
+    /// Puts this into the configuration of one of its links.
+    pub(crate) fn configure_link(&self, link: usize, keys: &str) {
+        let path = self.dir.path().join("clubswitch.toml");
+        let text = fs::read_to_string(&path).unwrap();
+        let name = format!("name = \"pos-{link}\"\n");
+        assert!(text.contains(&name));
+        fs::write(&path, text.replace(&name, &format!("{name}{keys}"))).unwrap();
+    }
+
     /// SIGKILL.
     pub(crate) fn kill(&mut self) {
         let mut child = self.daemon.take().unwrap();

@@ -44,4 +44,5 @@ mod switch;
 mod tidy;
 mod vectors;
 mod vocabulary;
+mod whole;
 mod worked_example;

@@ -322,6 +322,12 @@ fn request(asked: &Asked) -> Value {
         "currency": asked.currency,
         "rrn": asked.rrn.map(|rrn| characters(&rrn)),
         "mcc": asked.mcc,
+        "channel": asked.facts.channel.name(),
+        "entry_mode": asked.facts.entry.map(|entry| entry.name()),
+        "bin": asked.facts.bin.map(|bin| bin.to_string()),
+        "products": asked.facts.products,
+        "service": asked.facts.service,
+        "staff": asked.facts.staff,
         "card": asked.last_four.map(|four| format!("****{}", characters(&four))),
         "bill": asked.bill,
         "original": asked.original.map(|original| json!({
