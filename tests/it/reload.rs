@@ -211,6 +211,12 @@ fn faults_are_told_with_their_places_and_change_nothing() {
         "{drawn}"
     );
     assert!(drawn.contains("--> clubs/golestan.toml:21:20"), "{drawn}");
+    let persian = load(&["rules", "load", "--lang", "fa"]);
+    let persian = String::from_utf8(persian.stderr).unwrap();
+    assert!(
+        persian.contains("clubs/golestan.toml:21:20") && persian.contains("خطا"),
+        "{persian}"
+    );
     let refused = load(&["rules", "load", "--json"]);
     assert_eq!(refused.status.code(), Some(2));
     let told: Value = serde_json::from_slice(&refused.stdout).unwrap();

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::load::told;
+use crate::cli::lang::Lang;
 use crate::cli::{Failure, desk};
 use crate::config::Config;
 
@@ -27,6 +28,8 @@ pub(super) struct Args {
     /// As JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    lang: Lang,
     /// The configuration file; conf/clubswitch.toml where it is there, else the one built in
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -38,5 +41,6 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     told(
         &desk::carry_out(&config, "rules-approve", &words)?,
         args.json,
+        args.lang,
     )
 }

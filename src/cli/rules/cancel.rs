@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::load::told;
+use crate::cli::lang::Lang;
 use crate::cli::{Failure, desk};
 use crate::config::Config;
 
@@ -25,6 +26,8 @@ pub(super) struct Args {
     /// As JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    lang: Lang,
     /// The configuration file; conf/clubswitch.toml where it is there, else the one built in
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -36,5 +39,6 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     told(
         &desk::carry_out(&config, "rules-cancel", &words)?,
         args.json,
+        args.lang,
     )
 }

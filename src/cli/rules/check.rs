@@ -15,6 +15,8 @@ use crate::source::{Fault, Severity};
 /// Check a folder of rule files.
 ///
 /// Tells every fault of every file at once, each with file, line, column and a cure. Errors stop a load, notes do not.
+/// What rules ask of the past need not be waited for after a load: it is read from each member's purchases of 400 days. What is counted
+/// (caps, and `earned`) counts from the load that brings it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   clubswitch rules check                 the rules that the configuration names

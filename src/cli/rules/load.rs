@@ -5,11 +5,13 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use super::{in_words, refused};
+use crate::cli::lang::Lang;
 use crate::cli::{Failure, desk};
 use crate::config::Config;
 use crate::ledger::Names;
 use crate::rulefile;
 use crate::serve::commands::rules::fault;
+use crate::words::Language;
 
 /// Put rule files in force.
 ///
@@ -36,6 +38,8 @@ pub(super) struct Args {
     /// As JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    lang: Lang,
     /// The configuration file; conf/clubswitch.toml where it is there, else the one built in
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -50,25 +54,33 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
             Ok(loaded) => words["texts"] = json!(loaded.texts),
             Err(faults) => {
                 let faults: Value = faults.0.iter().map(fault).collect();
-                return refused(&json!({ "state": "refused", "faults": faults }), args.json);
+                return refused(
+                    &json!({ "state": "refused", "faults": faults }),
+                    args.json,
+                    args.lang,
+                );
             }
         }
     }
     let done = desk::carry_out(&config, "rules-load", &words)?;
-    told(&done, args.json)
+    told(&done, args.json, args.lang)
 }
 
 /// What became of a set: in words or as JSON.
-pub(super) fn told(done: &Value, json: bool) -> Result<(), Failure> {
+pub(super) fn told(done: &Value, json: bool, lang: Lang) -> Result<(), Failure> {
     if done["state"] == "refused" {
-        return refused(done, json);
+        return refused(done, json, lang);
     }
     if json {
         anstream::println!("{done:#}");
         return Ok(());
     }
     for note in done["notes"].as_array().into_iter().flatten() {
-        anstream::eprintln!("{}", note["drawn"].as_str().unwrap_or_default());
+        let key = match lang.language() {
+            Language::English => "drawn",
+            Language::Persian => "drawn_fa",
+        };
+        anstream::eprintln!("{}", note[key].as_str().unwrap_or_default());
     }
     anstream::println!("{}", in_words(done));
     Ok(())

@@ -15,7 +15,9 @@ use serde_json::Value;
 use unicode_width::UnicodeWidthStr;
 
 use crate::cli::Failure;
+use crate::cli::lang::Lang;
 use crate::terms::money::grouped;
+use crate::words::Language;
 
 /// Work on rule files: check them, put them in force, see what was in force.
 #[derive(Debug, clap::Args)]
@@ -64,7 +66,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
 }
 
 /// A load that was refused: the faults drawn, or as JSON. Always a failure.
-fn refused(told: &Value, json: bool) -> Result<(), Failure> {
+fn refused(told: &Value, json: bool, lang: Lang) -> Result<(), Failure> {
     let faults = told["faults"].as_array().into_iter().flatten();
     let faults: Vec<&Value> = faults.collect();
     let errors = faults.iter().filter(|fault| fault["severity"] == "error");
@@ -76,7 +78,11 @@ fn refused(told: &Value, json: bool) -> Result<(), Failure> {
         anstream::println!("{told:#}");
         return Err(Failure::Usage(format!("{count}: nothing was changed")));
     }
-    let drawn = faults.iter().filter_map(|fault| fault["drawn"].as_str());
+    let drawn = match lang.language() {
+        Language::English => "drawn",
+        Language::Persian => "drawn_fa",
+    };
+    let drawn = faults.iter().filter_map(|fault| fault[drawn].as_str());
     let drawn: Vec<&str> = drawn.collect();
     Err(Failure::Drawn(format!(
         "{}\n{count}: nothing was changed",

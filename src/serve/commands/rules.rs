@@ -2,7 +2,7 @@
 //! the command; the decider only puts the finished set in place.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::{fs, io};
 
 use serde_json::{Value, json};
@@ -13,8 +13,9 @@ use crate::ledger::{Names, RuleSet, RuleSets};
 use crate::rulefile::{self, Loaded};
 use crate::serve::office::{Office, OfficeError};
 use crate::serve::{rules, turns};
-use crate::source::{Fault, Faults, Place, Severity, Source};
+use crate::source::{Fault, Faults, PERSIAN, Place, Severity, Source};
 use crate::terms::{Local, Moment, Sequence, SetNumber, Zone};
+use crate::words::phrases::Phrasebook;
 
 /// `{"texts": [["clubs/golestan.toml", "…"], …]?, "at": "1405/10/01 00:00"?, "why": "…"?}` → what became of it. Without texts the files
 /// of the configuration are read.
@@ -367,7 +368,7 @@ fn faults(found: &Faults) -> Value {
     found.0.iter().map(fault).collect()
 }
 
-/// A fault for other programs, and as it is drawn for people. Line and column count from 1, the column as displayed; 0 is the file as a
+/// A fault for other programs, and as it is drawn for people, in both languages. Line and column count from 1, the column as displayed; 0 is the file as a
 /// whole.
 pub fn fault(fault: &Fault) -> Value {
     json!({
@@ -381,5 +382,11 @@ pub fn fault(fault: &Fault) -> Value {
         "why": fault.why,
         "mend": fault.mend,
         "drawn": fault.drawn(true),
+        "drawn_fa": fault.told(|text| phrasebook().persian(text)).drawn_in(&PERSIAN, true),
     })
+}
+
+fn phrasebook() -> &'static Phrasebook {
+    static BOOK: OnceLock<Phrasebook> = OnceLock::new();
+    BOOK.get_or_init(rulefile::phrasebook)
 }
