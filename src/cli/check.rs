@@ -4,12 +4,16 @@ use std::path::PathBuf;
 
 use crate::cli::Failure;
 use crate::cli::lang::Lang;
+use crate::cli::rules::cost;
 use crate::config::{Config, SHIPPED};
 use crate::exchange;
 use crate::ledger::Names;
+use crate::rulefile;
+use crate::serve::clock::Clock;
 use crate::serve::rules;
 use crate::source::{Fault, Faults, Place, names_in};
 use crate::spec;
+use crate::terms::Moment;
 
 /// Check configuration, dialects and rule files.
 ///
@@ -19,12 +23,16 @@ use crate::spec;
   clubswitch check
   clubswitch check --config /etc/clubswitch/clubswitch.toml
   clubswitch check --lang fa
+  clubswitch check --cost            and the most that each rule can give away
 
 Exit status: 0 no fault, 2 faults.")]
 pub(super) struct Args {
     /// The configuration file; conf/clubswitch.toml where it is there, else the one built in
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Tell the most that each rule can give away, a purchase and a day
+    #[arg(long)]
+    cost: bool,
     #[command(flatten)]
     lang: Lang,
 }
@@ -57,8 +65,12 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let clubs = rules
         .as_ref()
         .map_or(0, |loaded| loaded.rulebook.clubs.len());
+    let costs = rules.as_ref().ok().filter(|_| args.cost).map(cost::of);
     faults.extend(match rules {
-        Ok(loaded) => loaded.notes.0,
+        Ok(loaded) => {
+            let over = rulefile::over(&loaded, Clock::new(None, Moment(0)).now());
+            loaded.notes.0.into_iter().chain(over.0).collect()
+        }
         Err(found) => found.0,
     });
     let faults = Faults(faults);
@@ -82,6 +94,9 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         name(&config.rules),
         if clubs == 1 { "" } else { "s" },
     );
+    if let Some(costs) = &costs {
+        anstream::print!("{}", cost::in_words(costs));
+    }
     Ok(())
 }
 

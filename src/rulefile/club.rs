@@ -1,5 +1,6 @@
 //! A club file: who it is, purses, tiers, stacking, redeeming, split and fee.
 
+use super::cost::{self, Written};
 use super::effect::{
     Accruals, BASES, PAYER_NAMES, Scope, accrue, discount, one_key, positive, shown, whole_units,
     written,
@@ -9,6 +10,7 @@ use super::keys::{
     SPLIT, STACK, STACK_MODE, TIERS, VALUE,
 };
 use super::known::{Ids, Known};
+use super::never;
 use super::span::{span_of_days, window};
 use super::when::{Conditions, places};
 use super::world::{WorldRead, alias, check_format, mcc};
@@ -59,27 +61,38 @@ pub(super) fn read<'f>(
         conditions: &conditions,
     };
     let mut rules = Known::new("rule", true);
+    let mut written = Written::default();
     let mut discounts = Vec::new();
     for value in table.optional("discount", Value::list).unwrap_or_default() {
-        discounts.extend(discount(value, &scope, &mut rules, ids));
+        if let Some(rule) = discount(value, &scope, &mut rules, ids) {
+            discounts.push(rule);
+            written.discounts.push(value);
+        }
     }
     let redeem = table.optional("redeem", |value| redeem(value, &purses));
     let values = table.optional("accrue", Value::list).unwrap_or_default();
     let mut accruals = Accruals::new(&values);
     for value in values {
         let rule = accrue(value, &scope, &accruals, &mut rules, ids);
+        // Values and rules are as many, as long as there is no fault.
+        written.accruals.push(value);
         accruals.add(rule);
     }
     let accruals = accruals.done();
     let mut split_names = Known::new("split", true);
     let mut splits: Vec<Split> = Vec::new();
+    let mut taken_always = false;
     for value in table.optional("split", Value::list).unwrap_or_default() {
-        if splits.iter().any(|split| split.when.is_empty()) {
+        if taken_always {
             let title = "this split will never be taken";
             let label = "a split above it has no condition and is taken first";
             log.add(Fault::note("R16", value.place(), title).label(label));
         }
-        splits.extend(split(value, &conditions, &mut split_names));
+        if let Some(split) = split(value, &conditions, &mut split_names) {
+            taken_always |= split.when.is_empty();
+            splits.push(split);
+            written.splits.push(value);
+        }
     }
     let fee = table.optional("fee", |value| fee(value, world));
 
@@ -97,7 +110,7 @@ pub(super) fn read<'f>(
     let (tiers, tiering) = tiers.unwrap_or_default();
     let head = head?;
     let shops = world.merchants.iter().count();
-    Some(Club {
+    let club = Club {
         indexes: Indexes::new(&discounts, &accruals, &splits, shops),
         id: head.id,
         two_persons: head.two_persons,
@@ -117,7 +130,12 @@ pub(super) fn read<'f>(
         accruals,
         splits,
         fee,
-    })
+    };
+    if !log.has_errors() {
+        cost::check(&club, &written);
+        never::check(&club, world.merchants.iter().flatten(), &written);
+    }
+    Some(club)
 }
 
 /// What `[club]` says.

@@ -5,12 +5,14 @@
 
 mod cap;
 mod club;
+pub mod cost;
 pub mod diff;
 mod effect;
 #[rustfmt::skip] // A row of the table is a line or two.
 pub mod keys;
 mod known;
 mod list;
+mod never;
 mod span;
 mod when;
 mod world;
@@ -26,6 +28,8 @@ use crate::terms::SetNumber;
 use crate::words::phrases::Phrasebook;
 
 use known::{Ids, Known};
+
+pub use never::over;
 
 /// A rule set that can be put in force.
 #[derive(Debug)]

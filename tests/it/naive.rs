@@ -963,8 +963,12 @@ fn round(seed: u64, purchases: u64) -> (u64, usize) {
     let meant = Meant::new(&mut dice);
     let (world, club) = (meant.world(&mut dice), meant.club(&mut dice));
     let files = [("world/shared.toml", &*world), ("clubs/club.toml", &*club)];
-    let loaded = rulefile::compile(&files, &Names::default())
-        .unwrap_or_else(|faults| panic!("SEED={seed:#x}\n{}", faults.drawn(false)));
+    let loaded = match rulefile::compile(&files, &Names::default()) {
+        Ok(loaded) => loaded,
+        // Too many discounts that go together are refused.
+        Err(faults) if faults.0.iter().any(|fault| fault.code == "R18") => return (0, 0),
+        Err(faults) => panic!("SEED={seed:#x}\n{}", faults.drawn(false)),
+    };
     let mut town = Town::new(loaded.rulebook, &mut dice);
     let mut day = BEGIN;
     for _ in 0..purchases {
@@ -1009,7 +1013,9 @@ fn whoever_knows_no_index_reckons_the_same() {
         purchases += bought;
         gifts += given as u64;
     }
-    println!("{purchases} purchases, {gifts} times a rule gave");
+    println!(
+        "{purchases} purchases, {gifts} times a rule gave; the first seed was made of {first}"
+    );
     assert!(
         purchases > 0 && gifts > purchases / 4,
         "{gifts} of {purchases}"

@@ -8,10 +8,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clubswitch::ledger::{Names, PurseKind};
-use clubswitch::rulefile::{compile, load, phrasebook};
+use clubswitch::rulefile::{compile, load, over, phrasebook};
 use clubswitch::rules::{Condition, Earn, Part, SpendAt};
 use clubswitch::source::{Fault, Faults, PERSIAN};
-use clubswitch::terms::{Rate, Rials, TimeOfDay};
+use clubswitch::terms::{Local, Rate, Rials, TimeOfDay};
 use clubswitch::words::phrases::Phrasebook;
 
 pub(crate) fn root() -> &'static Path {
@@ -198,7 +198,13 @@ fn every_broken_file_gives_exactly_its_message() {
             false => Names::default(),
         };
         let faults = match compile(&ordered(&files), &names) {
-            Ok(loaded) => loaded.notes,
+            Ok(mut loaded) => {
+                let day = Local::parse("1405/10/12 12:00").unwrap();
+                let now = loaded.rulebook.world.zone.moment(day);
+                let later = over(&loaded, now);
+                loaded.notes.0.extend(later.0);
+                loaded.notes
+            }
             Err(faults) => faults,
         };
         wrong.extend(in_english(&faults, &book));

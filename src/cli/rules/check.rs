@@ -4,13 +4,16 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
+use super::cost;
 use crate::cli::Failure;
 use crate::cli::lang::Lang;
 use crate::config::Config;
 use crate::ledger::Names;
 use crate::rulefile;
+use crate::serve::clock::Clock;
 use crate::serve::rules;
 use crate::source::{Fault, Severity};
+use crate::terms::Moment;
 
 /// Check a folder of rule files.
 ///
@@ -24,11 +27,15 @@ use crate::source::{Fault, Severity};
   clubswitch rules check new-rules --strict
   clubswitch rules check new-rules --lang fa
   clubswitch rules check new-rules --json
+  clubswitch rules check new-rules --cost      and the most that each rule can give away
 
 Exit status: 0 no fault, 1 there are notes and --strict was asked for, 2 errors.")]
 pub(super) struct Args {
     /// The folder, with world/ and clubs/ in it; left out, the one that the configuration names
     dir: Option<PathBuf>,
+    /// Tell the most that each rule can give away, a purchase and a day
+    #[arg(long)]
+    cost: bool,
     /// Exit with 1 when there are notes
     #[arg(long)]
     strict: bool,
@@ -55,8 +62,13 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         }
     };
     let clubs = loaded.as_ref().map_or(0, |set| set.rulebook.clubs.len());
+    let costs = loaded.as_ref().ok().filter(|_| args.cost).map(cost::of);
     let faults = match loaded {
-        Ok(loaded) => loaded.notes,
+        Ok(mut loaded) => {
+            let over = rulefile::over(&loaded, Clock::new(None, Moment(0)).now());
+            loaded.notes.0.extend(over.0);
+            loaded.notes
+        }
         Err(faults) => faults,
     };
     let (errors, notes) = (faults.errors(), faults.notes());
@@ -66,10 +78,11 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
             .iter()
             .map(|found| fault(&args.lang.fault(found)))
             .collect();
-        anstream::println!(
-            "{}",
-            json!({ "errors": errors, "notes": notes, "faults": list })
-        );
+        let mut told = json!({ "errors": errors, "notes": notes, "faults": list });
+        if let Some(costs) = &costs {
+            told["cost"] = cost::in_json(costs);
+        }
+        anstream::println!("{told}");
     }
     if errors > 0 {
         return Err(match args.json {
@@ -84,6 +97,9 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         let s = if clubs == 1 { "" } else { "s" };
         let told = format!("no fault: rules of {clubs} club{s}");
         anstream::println!("{}", args.lang.say(&told));
+        if let Some(costs) = &costs {
+            anstream::print!("{}", cost::in_words(costs));
+        }
     }
     match notes > 0 && args.strict {
         true => Err(Failure::Off(format!("{notes} notes in the rule files"))),

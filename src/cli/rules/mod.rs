@@ -3,6 +3,7 @@
 mod approve;
 mod cancel;
 mod check;
+pub(super) mod cost;
 mod diff;
 mod list;
 mod load;
