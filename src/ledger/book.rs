@@ -297,6 +297,12 @@ impl Book {
         }
     }
 
+    /// A book of these pages that remembers no message: to look at, not to go on with.
+    pub fn forgetful(pages: Pages) -> Book {
+        let memory = Memory::new(1, pages.sequence);
+        Book { pages, memory }
+    }
+
     /// The newest entries, by what messages say of them.
     pub fn memory(&self) -> &Memory {
         &self.memory

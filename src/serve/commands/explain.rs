@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{lookup, past, rules};
 use crate::config::Listener;
-use crate::engine::{Engine, Explained, Supposed, category, judged_at};
+use crate::engine::{Engine, Explained, Limits, Supposed, category, judged_at};
 use crate::exchange::{bind, receipt};
 use crate::explain::{Difference, Facts, NoClub, Posted, Story, tell};
 use crate::journal::snapshot;
@@ -65,21 +65,26 @@ pub(super) fn explain(
         Some(Identity::Number(id)) => Some(id),
         _ => None,
     };
-    let known = with.clone();
-    let found = office.look(move |engine, now| {
-        if let Some(id) = member.filter(|id| engine.book().member(*id).is_none()) {
-            return Err(format!("there is no member {id}"));
-        }
-        let rules = known.as_deref().unwrap_or(engine.rules());
-        is_known(rules, &shop, club.as_deref())?;
-        let supposed = Supposed { request, at, with };
-        let began = Instant::now();
-        let explained = engine.explain(supposed, now);
-        let took = began.elapsed();
-        let names = names_of(engine, &explained.rules);
-        Ok((explained, names, shop, took, now))
+    // On a copy of the book, so that purchases do not wait for it: a clone takes microseconds.
+    let (pages, rules, limits, now) = office.look(|engine, now| {
+        let pages = Pages::clone(engine.book());
+        (pages, Arc::clone(engine.rules()), engine.limits(), now)
     })?;
-    let (explained, names, shop, took, now) = found.map_err(OfficeError::Refused)?;
+    let limits = Limits {
+        recent_entries: 0,
+        ..limits
+    };
+    let engine = Engine::new(Book::forgetful(pages), rules, limits);
+    if let Some(id) = member.filter(|id| engine.book().member(*id).is_none()) {
+        return Err(OfficeError::Refused(format!("there is no member {id}")));
+    }
+    let judging = with.as_deref().unwrap_or(engine.rules());
+    is_known(judging, &shop, club.as_deref()).map_err(OfficeError::Refused)?;
+    let supposed = Supposed { request, at, with };
+    let began = Instant::now();
+    let explained = engine.explain(supposed, now);
+    let took = began.elapsed();
+    let names = names_of(&engine, &explained.rules);
     let Explained {
         rules,
         effects,
