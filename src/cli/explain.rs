@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use crate::cli::pos::{Hidden, local, redeem, rials};
+use crate::cli::pos::{self, Hidden, local, rials};
 use crate::cli::{Failure, desk};
 use crate::config::Config;
 use crate::explain::{Story, write};
@@ -75,7 +75,7 @@ struct Supposed {
     /// The club, where the shop is in several
     #[arg(long, value_name = "NAME")]
     club: Option<String>,
-    /// Rials to take from purses, or all for as much as the rules allow
+    /// Rials to take from purses, or all (max) for as much as the rules allow
     #[arg(long, value_name = "RIALS|all", value_parser = redeem)]
     redeem: Option<Redeem>,
     /// The only purse to take from
@@ -178,6 +178,14 @@ impl Supposed {
             words["texts"] = json!(rulefile::load(dir, &Names::default())?.texts);
         }
         Ok(words)
+    }
+}
+
+/// As a terminal is told it, or `all`.
+fn redeem(text: &str) -> Result<Redeem, String> {
+    match text {
+        "all" => Ok(Redeem::AsMuchAsAllowed),
+        _ => pos::redeem(text),
     }
 }
 

@@ -732,7 +732,7 @@ pub(super) fn rials(text: &str) -> Result<Rials, String> {
 
 pub(super) fn redeem(text: &str) -> Result<Redeem, String> {
     match text {
-        "max" | "all" => Ok(Redeem::AsMuchAsAllowed),
+        "max" => Ok(Redeem::AsMuchAsAllowed),
         _ => rials(text)
             .map(Redeem::Exactly)
             .map_err(|why| format!("{why}, or max")),
