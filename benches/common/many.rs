@@ -326,6 +326,7 @@ impl Market {
             mode: Mode::Ask,
             card: None,
             late: 7,
+            event: None,
         }
     }
 

@@ -202,6 +202,7 @@ impl<'a> Past<'a> {
             mode: asked.mode,
             card: self.has_card().then_some(Token([0; 16])),
             late: u16::try_from(limits.advice_days).unwrap_or(u16::MAX),
+            event: None,
         };
         match catch_unwind(AssertUnwindSafe(|| judge(&case))) {
             Ok(Ok(effects)) => effects.told.ok_or(Instead::Failed),

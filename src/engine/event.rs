@@ -1,10 +1,14 @@
-//! An event of a member: what he earned and had to wait for it becomes his.
+//! An event of a member: what he earned and had to wait for it becomes his, and rules that ask for it give.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::engine::{ActError, Engine};
 use crate::ledger::{
-    Account, Effects, EventId, Input, LotMove, LotTerms, Posting, PurseKey, Reason,
+    Account, Effects, EventId, Facts, Input, LotMove, LotTerms, Mode, Posting, PurseKey, Reason,
+    Wishes,
 };
-use crate::terms::{MemberId, Moment, Sequence};
+use crate::rules::{Case, Shop, judge_event};
+use crate::terms::{AcquirerId, MemberId, Moment, Rials, Sequence, ShopId};
 
 /// What happened.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -19,7 +23,8 @@ pub struct Happened {
 
 impl Engine {
     /// Releases every lot that waits for it and has not lapsed. Each keeps its number, so that a reversal of the purchase finds it
-    /// (S12). Where nothing waits, nothing is entered.
+    /// (S12); then what rules give for it is
+    /// entered. Where nothing waits and no rule gives, nothing is.
     pub(super) fn event(&mut self, happened: Happened, now: Moment) -> Result<Sequence, ActError> {
         let member = self.book.member(happened.member);
         let member = member.ok_or(ActError::NoMember(happened.member))?;
@@ -76,9 +81,6 @@ impl Engine {
             };
             moved(released, left);
         }
-        if effects.lots.is_empty() {
-            return Err(ActError::NothingWaits);
-        }
         let input = Input::Event {
             event: happened.event,
             member: happened.member,
@@ -86,9 +88,53 @@ impl Engine {
         };
         let day = self.day_by_clock(now);
         let number = self.rules.number;
-        Ok(self
-            .enter(input, effects, None, day, now, number)
-            .head
-            .sequence)
+        let released = !effects.lots.is_empty();
+        if released {
+            self.enter(input.clone(), effects, None, day, now, number);
+        }
+        let earned = self.earned_at(happened.event, happened.member, now);
+        if !released && earned.is_none() {
+            return Err(ActError::NothingWaits);
+        }
+        if let Some(effects) = earned {
+            self.enter(input, effects, None, day, now, number);
+        }
+        Ok(self.book.sequence())
+    }
+
+    /// What the rules that ask for the event earn him; none where none gives.
+    fn earned_at(&self, event: EventId, member: MemberId, now: Moment) -> Option<Effects> {
+        let member = self.book.member(member)?;
+        let club = self.rules.club(member.club)?;
+        let local = self.rules.world.zone.local(now);
+        let nowhere = Shop {
+            id: ShopId(u32::MAX),
+            mcc: 0,
+            marketer: None,
+        };
+        let case = Case {
+            world: &self.rules.world,
+            club,
+            member,
+            introducer: member.introducer().and_then(|id| self.book.member(id)),
+            book: &self.book,
+            shop: &nowhere,
+            acquirer: AcquirerId::default(),
+            terminal: "",
+            facts: &Facts::default(),
+            mcc: 0,
+            amount: Rials::ZERO,
+            at: now,
+            local,
+            business_day: self.day_by_clock(now),
+            wishes: &Wishes::default(),
+            mode: Mode::Ask,
+            card: None,
+            late: 0,
+            event: Some(event),
+        };
+        let judged = catch_unwind(AssertUnwindSafe(|| judge_event(&case)));
+        let effects = judged.ok()?.ok()?;
+        (!effects.lots.is_empty() || !effects.postings.is_empty()).then_some(effects)
     }
 }

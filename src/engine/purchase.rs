@@ -171,6 +171,7 @@ impl Engine {
             mode: asked.mode,
             card: hand.request.card,
             late: u16::try_from(self.limits.advice_days).unwrap_or(u16::MAX),
+            event: None,
         };
         // A rule that panics must not take the others' purchases with it.
         let judged = catch_unwind(AssertUnwindSafe(|| judge_aloud(&case, trace)));

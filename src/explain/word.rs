@@ -216,6 +216,10 @@ pub(super) fn met(met: &Met, names: &Names) -> Vec<Word> {
         }
         Met::Introduced(None, _) => vec![Word::Never],
         Met::Introduced(Some(by), first) => vec![Word::ByMember(by.0), Word::First(*first)],
+        Met::Event(event) => {
+            let name = event.map(|event| Word::Name(names.event(event).to_owned()));
+            vec![name.unwrap_or(Word::Never)]
+        }
         Met::Inside => Vec::new(),
     }
 }

@@ -2,8 +2,8 @@
 
 use super::cost::{self, Written};
 use super::effect::{
-    Accruals, BASES, PAYER_NAMES, Scope, accrue, discount, one_key, positive, shown, whole_units,
-    written,
+    Accruals, BASES, PAYER_NAMES, Scope, accrue, discount, no_event, one_key, positive, shown,
+    whole_units, written,
 };
 use super::keys::{
     CLUB, CLUB_FILE, ENROL, EXPIRY, FEE, LEVEL, MEASURE, PART, PER_MEMBER, PERSON, PURSE, REDEEM,
@@ -773,6 +773,7 @@ fn split<'f>(
         Some(name)
     });
     let when = conditions.when(&table);
+    no_event(&table, when.as_ref(), "a split");
     let of = table.optional("of", |value| value.one_of(&BASES, &[]));
     table.optional("round", |value| {
         value.one_of(&[("down", ())], &["up", "nearest"])

@@ -4,8 +4,11 @@ use super::cap::{caps, hold, note_never};
 use super::keys::{ACCRUE, BAND, DISCOUNT, EARN, GIVE, PAYERS};
 use super::known::{Ids, Known};
 use super::when::Conditions;
-use crate::ledger::PurseKind;
-use crate::rules::{Accrue, Bands, Base, Discount, Earn, For, Give, PaidBy, Payer, Purse, Share};
+use super::when::asks_for_event;
+use crate::ledger::{EventId, PurseKind};
+use crate::rules::{
+    Accrue, Bands, Base, Discount, Earn, For, Give, PaidBy, Payer, Purse, Share, When,
+};
 use crate::source::{Table, Value, nearest};
 use crate::terms::{ClubId, Percent, Rate, Rials};
 
@@ -38,6 +41,7 @@ pub(super) fn discount<'f>(
     let name = rule_name(&table, rules);
     table.optional("title", Value::title);
     let when = scope.conditions.when(&table);
+    no_event(&table, when.as_ref(), "a discount");
     let given = table.required("give", give);
     let paid_by = table.required("paid_by", paid_by);
     let caps = caps(&table, None);
@@ -66,7 +70,8 @@ pub(super) fn accrue<'f>(
     let table = value.table(&ACCRUE)?;
     let name = rule_name(&table, rules);
     table.optional("title", Value::title);
-    let when = scope.conditions.when(&table);
+    let mut when = scope.conditions.when(&table);
+    let event = event(&table, when.as_mut(), scope, ids);
     let base = table.optional("base", |v| v.one_of(&BASES, &[]));
     let funded_by = table.required("funded_by", |v| {
         v.one_of(&PAYER_NAMES, &["operator", "issuer"])
@@ -104,6 +109,9 @@ pub(super) fn accrue<'f>(
         );
         return None;
     }
+    if event.is_some() {
+        check_event(&table, (purse, &earn), funded_by);
+    }
     let name = name?;
     let rule = Accrue {
         id: ids.rule(scope.club, name),
@@ -112,6 +120,7 @@ pub(super) fn accrue<'f>(
         purse: purse.id,
         earn,
         tiered,
+        event,
         whose,
         funded_by: funded_by?,
         caps,
@@ -120,6 +129,65 @@ pub(super) fn accrue<'f>(
         stop,
     };
     Some((name, rule))
+}
+
+/// The event at which a rule earns.
+fn event(
+    table: &Table<'_>,
+    when: Option<&mut When>,
+    scope: &Scope<'_, '_>,
+    ids: &mut Ids<'_>,
+) -> Option<EventId> {
+    let when = when?;
+    if asks_for_event(when, true) {
+        let value = table.get("when")?;
+        let fault = value.fault("R03", "`event` cannot stand in `any` or `not`");
+        value.report(fault.mend("write a rule of its own for the event"));
+    }
+    when.name_events(|at| ids.event(scope.club, &scope.conditions.event(at)));
+    when.event()
+}
+
+/// Only an accrual can wait for an event.
+pub(super) fn no_event(table: &Table<'_>, when: Option<&When>, what: &str) {
+    let Some((when, value)) = when.zip(table.get("when")) else {
+        return;
+    };
+    if asks_for_event(when, false) || asks_for_event(when, true) {
+        let fault = value.fault(
+            "R09",
+            format!("{what} is of a purchase, and an event is none"),
+        );
+        value.report(fault.mend("ask for the event in an accrual"));
+    }
+}
+
+/// What an event gives is fixed, and the club's.
+fn check_event(table: &Table<'_>, (purse, earn): (&Purse, &Earn), funded_by: Option<Payer>) {
+    let (key, title, mend) = if !matches!(earn, Earn::Fixed(_)) {
+        (
+            "earn",
+            "at an event nothing is bought: a share of it is nothing",
+            "fixed = \"100\"   or   fixed_rial = 10_000",
+        )
+    } else if purse.kind == PurseKind::MerchantCredit {
+        (
+            "earn",
+            "an event happens at no shop, whose credit this would be",
+            "earn into another purse",
+        )
+    } else if funded_by == Some(Payer::Merchant) {
+        (
+            "funded_by",
+            "an event happens at no shop, which could pay for it",
+            "funded_by = \"club\"",
+        )
+    } else {
+        return;
+    };
+    if let Some(value) = table.get(key) {
+        value.report(value.fault("R09", title).mend(mend));
+    }
 }
 
 /// The name of a rule, which no other rule of the club has.

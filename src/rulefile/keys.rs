@@ -267,9 +267,10 @@ pub static WHEN: Shape = shape("a condition", "شرط", &[
     may("spent", Table(&SPENT), "{ in, min_rial, max_rial, crosses_rial, where }: what he spent before", "{ in، min_rial، max_rial، crosses_rial، where }: پیش از این چه‌قدر خرید کرده"),
     may("earned", Table(&EARNED), "{ purse, in, min }: what he earned before", "{ purse، in، min }: پیش از این چه‌قدر کسب کرده"),
     may("balance", Table(&BALANCE), "{ purse, min }: what he could spend before", "{ purse، min }: پیش از این خرید چه‌قدر موجودی داشته"),
+    may("event", Name, "earns when this happens to him, and not at a purchase", "هنگام رخدادن این رویداد می‌دهد، نه هنگام خرید"),
     may("any", List(&Table(&WHEN)), "a list of conditions, one of which must hold", "فهرستی از شرط‌ها که یکی از آنها باید برقرار باشد"),
     may("not", Table(&WHEN), "a condition that must not hold", "شرطی که نباید برقرار باشد"),
-], &["card_products", "event"]);
+], &["card_products"]);
 
 /// `introduced` of a condition.
 pub static INTRODUCED: Shape = shape("being introduced", "معرفی‌شدن", &[

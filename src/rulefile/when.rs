@@ -9,7 +9,7 @@ use super::keys::{
 use super::known::Known;
 use super::span::{age, window};
 use super::world::{WorldRead, code, mcc, rising, span, weekdays};
-use crate::ledger::{TierId, Window};
+use crate::ledger::{EventId, TierId, Window};
 use crate::rules::{Condition, Feast, Places, Purse, Roster, Said, When, Where};
 use crate::source::{Entry, Fault, Place, Table, Value};
 use crate::terms::{Bin, Channel, EntryMode, Map, PurseId, Rials};
@@ -26,6 +26,8 @@ pub(super) struct Conditions<'c, 'f> {
     purses: &'c Known<Option<Purse>>,
     /// What must be counted for them: purse, kind of window, the longest of that kind.
     counted: RefCell<Vec<(PurseId, Window)>>,
+    /// The events they name; a condition has the place of its event until its rule is read.
+    events: RefCell<Vec<String>>,
     named: Known<Value<'f>>,
     compiled: RefCell<Map<String, Named>>,
 }
@@ -55,6 +57,7 @@ impl<'c, 'f> Conditions<'c, 'f> {
             tiers,
             purses,
             counted: RefCell::default(),
+            events: RefCell::default(),
             named,
             compiled: RefCell::default(),
         };
@@ -67,6 +70,12 @@ impl<'c, 'f> Conditions<'c, 'f> {
     /// The earnings that are counted for them: purse and window, in the order in which conditions name them by number.
     pub(super) fn counted(&self) -> Vec<(PurseId, Window)> {
         self.counted.borrow().clone()
+    }
+
+    /// The name of an event.
+    pub(super) fn event(&self, at: EventId) -> String {
+        let events = self.events.borrow();
+        events.get(usize::from(at.0)).cloned().unwrap_or_default()
     }
 
     /// The `when` of a rule; none of it means always.
@@ -222,6 +231,18 @@ impl<'c, 'f> Conditions<'c, 'f> {
             Some(Condition::Introduced {
                 first_purchase: first,
             })
+        });
+        ask("event", &|value| {
+            let name = value.name()?;
+            let mut events = self.events.borrow_mut();
+            let at = events.iter().position(|known| known == name);
+            let at = at.unwrap_or_else(|| {
+                events.push(name.to_owned());
+                events.len() - 1
+            });
+            Some(Condition::Event(EventId(
+                u16::try_from(at).unwrap_or(u16::MAX),
+            )))
         });
         ask("spent", &|value| self.spent(value));
         ask("earned", &|value| self.earned(value));
@@ -446,6 +467,20 @@ fn bin(value: Value<'_>) -> Option<Bin> {
         value.report(fault.mend("six to eight digits, such as  bins = [\"999912\"]"));
     }
     found
+}
+
+/// Whether an event is asked for, at the head of a list or inside it.
+pub(super) fn asks_for_event(list: &[Condition], inside: bool) -> bool {
+    list.iter().any(|condition| match condition {
+        Condition::Event(_) => !inside,
+        Condition::Any(lists) => inside && lists.iter().any(|list| anywhere(list)),
+        Condition::Not(list) => inside && anywhere(list),
+        _ => false,
+    })
+}
+
+fn anywhere(list: &[Condition]) -> bool {
+    asks_for_event(list, false) || asks_for_event(list, true)
 }
 
 fn count(list: &[Condition]) -> usize {

@@ -4,9 +4,9 @@ use smallvec::SmallVec;
 
 use crate::ledger::told::{PurseAmount, ToldBalance};
 use crate::ledger::{
-    Account, Counted, Effects, Exception, Facts, Hold, Lot, LotId, LotMove, LotTerms, Member,
-    MemberChange, Mode, Pages, Party, Posting, PurseKey, PurseKind, Reason, Redeem, Told, Verdict,
-    Visit, Who, Wishes,
+    Account, Counted, Effects, EventId, Exception, Facts, Hold, Lot, LotId, LotMove, LotTerms,
+    Member, MemberChange, Mode, Pages, Party, Posting, PurseKey, PurseKind, Reason, Redeem, Told,
+    Verdict, Visit, Who, Wishes,
 };
 use crate::rules::tier::Reached;
 use crate::rules::trace::{Barred, Deaf, Exact, Fact, Trace};
@@ -60,6 +60,8 @@ pub struct Case<'a> {
     pub card: Option<Token>,
     /// How many days old an advice may be.
     pub late: u16,
+    /// What happened to the member, where nothing is bought: only rules that ask for it count then.
+    pub event: Option<EventId>,
 }
 
 impl<'a> Case<'a> {
@@ -82,6 +84,7 @@ impl<'a> Case<'a> {
             club: self.club,
             book: self.book,
             spends: bill,
+            event: self.event,
             member: self.member,
             tier: self.club.tier_of(self.member, reached),
         }
@@ -126,6 +129,16 @@ pub fn judge_aloud<T: Trace>(case: &Case<'_>, trace: &T) -> Result<Effects, NotJ
     work.split()?;
     work.fee()?;
     Ok(work.finish())
+}
+
+/// Judges an event: what the rules that ask for it earn the member. Nobody is told.
+pub fn judge_event(case: &Case<'_>) -> Result<Effects, NotJudged> {
+    let mut work = Work::begin(case, &Deaf)?;
+    work.accrue()?;
+    Ok(Effects {
+        shop: None,
+        ..work.effects
+    })
 }
 
 /// A purchase on its way through the stages.
@@ -612,6 +625,9 @@ impl<'a, T: Trace> Work<'a, T> {
             let Some(purse) = club.purse(rule.purse) else {
                 continue;
             };
+            if rule.event != self.case.event {
+                continue;
+            }
             if rule.whose == For::Introducer && self.case.introducer.is_none() {
                 self.trace.hear(|| Fact::Nobody(rule.id));
                 continue;
@@ -672,7 +688,9 @@ impl<'a, T: Trace> Work<'a, T> {
         let exact = match &of.earn {
             Earn::Times(..) => Exact::of(0, (1, 1), (1, 1))?,
             Earn::Per(rate) => Exact::of(base.0, (rate.value, rate.per), by_tier)?,
-            Earn::Fixed(_) if base.is_zero() => Exact::of(0, (1, 1), by_tier)?,
+            Earn::Fixed(_) if base.is_zero() && self.case.event.is_none() => {
+                Exact::of(0, (1, 1), by_tier)?
+            }
             Earn::Fixed(amount) => Exact::of(*amount, (1, 1), by_tier)?,
             Earn::Percent(percent) => share(*percent, base, times)?,
             Earn::Bands(bands) => by_bands(bands, base, times)?,

@@ -1,6 +1,6 @@
 //! Conditions for whoever wants to know why: each with its answer and the value that it met.
 
-use crate::ledger::TierId;
+use crate::ledger::{EventId, TierId};
 use crate::rules::when::Circumstances;
 use crate::rules::{Condition, Where};
 use crate::terms::{
@@ -69,6 +69,8 @@ pub enum Met {
     Born(Option<Day>),
     /// Who brought him, and whether this is his first purchase.
     Introduced(Option<MemberId>, bool),
+    /// What happened, where nothing is bought.
+    Event(Option<EventId>),
     /// See the conditions inside.
     Inside,
 }
@@ -132,6 +134,7 @@ impl<'a> Circumstances<'a> {
                 self.member.introducer(),
                 self.visits(&Where::Club).next().is_none(),
             ),
+            Condition::Event(_) => Met::Event(self.event),
             Condition::Any(_) | Condition::Not(_) => Met::Inside,
         }
     }

@@ -10,7 +10,7 @@ pub mod undo;
 pub mod when;
 
 pub use index::{Candidate, Candidates, Index, Indexes, Known};
-pub use judge::{Case, NotJudged, judge, judge_aloud};
+pub use judge::{Case, NotJudged, judge, judge_aloud, judge_event};
 
 pub use rulebook::{
     Accrue, Age, Available, Bands, Base, Cap, Caps, Club, Condition, Counter, Discount, Earn,

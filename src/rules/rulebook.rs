@@ -182,6 +182,8 @@ pub enum Condition {
     Birthday(Feast),
     /// The same of the day he became a member, from the first year on.
     Anniversary(Feast),
+    /// This happened to him, and nothing was bought. It stands alone at the head of an accrual's conditions.
+    Event(EventId),
     /// Another member brought him; and this is (`true`), or is not, the first he buys.
     Introduced {
         /// Said nothing of: any purchase.
@@ -219,6 +221,23 @@ impl When {
     pub fn add(&mut self, condition: Condition, said: Said) {
         self.all.push(condition);
         self.said.push(said);
+    }
+
+    /// The event that is asked for at its head.
+    pub fn event(&self) -> Option<EventId> {
+        self.all.iter().find_map(|condition| match condition {
+            Condition::Event(event) => Some(*event),
+            _ => None,
+        })
+    }
+
+    /// Gives every event at its head its id.
+    pub fn name_events(&mut self, mut id: impl FnMut(EventId) -> EventId) {
+        for condition in &mut self.all {
+            if let Condition::Event(event) = condition {
+                *event = id(*event);
+            }
+        }
     }
 
     /// All conditions of a named one more.
@@ -478,6 +497,8 @@ pub struct Accrue {
     pub earn: Earn,
     /// Whether the tier's multiplier counts.
     pub tiered: bool,
+    /// The event at which it earns; none: at purchases.
+    pub event: Option<EventId>,
     /// Who earns it.
     pub whose: For,
     /// Who pays for it.

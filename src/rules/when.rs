@@ -2,7 +2,7 @@
 
 use crate::ledger::member::Member;
 use crate::ledger::purchases::VisitDay;
-use crate::ledger::{Facts, Pages, PurseKind, TierId, Who, Window};
+use crate::ledger::{EventId, Facts, Pages, PurseKind, TierId, Who, Window};
 use crate::rules::{Club, Condition, Feast, Where, World};
 use crate::terms::{Day, JalaliDate, Local, Moment, PurseId, Rials, ShopId, TimeOfDay, Token};
 
@@ -33,6 +33,8 @@ pub struct Circumstances<'a> {
     pub book: &'a Pages,
     /// What it adds to what he has spent: the bill, and from the accruals on what is left of it to pay.
     pub spends: Rials,
+    /// What happened to him, where nothing is bought.
+    pub event: Option<EventId>,
     /// Who buys, as he was before.
     pub member: &'a Member,
     /// His tier, where the club has any.
@@ -129,6 +131,7 @@ impl<'a> Circumstances<'a> {
                 self.member.introducer().is_some()
                     && first_purchase.is_none_or(|wanted| wanted == first())
             }
+            Condition::Event(event) => self.event == Some(*event),
             Condition::Any(lists) => lists.iter().any(|list| self.meet(list)),
             Condition::Not(list) => !self.meet(list),
         }

@@ -908,6 +908,7 @@ impl Town {
             mode: Mode::Ask,
             card,
             late: 7,
+            event: None,
         };
         judge(&case).unwrap_or_else(|refused| panic!("{refused:?}"))
     }

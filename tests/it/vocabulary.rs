@@ -608,3 +608,37 @@ fn a_card_number_in_a_list_is_refused_and_not_shown() {
     }
     assert_eq!(compile("\u{feff}member\r\n 17 \r\n"), Ok(()));
 }
+
+#[test]
+fn an_event_earns_by_the_rules_that_ask_for_it() {
+    let rules = club(
+        "[[accrue]]
+         name = \"survey\"
+         when = { event = \"survey-filled\", tiers = [\"silver\"] }
+         earn = { to = \"points\", fixed = \"30\" }
+         funded_by = \"club\"
+         cap = [ { per = \"member\", window = \"jalali-month\", max_times = 1 } ]
+         [tiers]
+         level = [ { name = \"normal\" }, { name = \"silver\", by_hand = true } ]
+         [[accrue]]
+         name = \"gift\"
+         earn = { to = \"credit\", fixed_rial = 7 }
+         hold = { until = \"survey-filled\", at_most = \"30 days\" }
+         funded_by = \"club\"",
+    );
+    check(
+        &rules,
+        "open C1 silver
+         open C2
+         event survey-filled C2 -> nothing waits
+         event survey-filled C1 -> released
+         has C1 -> points 30.00
+         event survey-filled C1 -> nothing waits
+         buy 1000 card C1 -> approved discount 0 pays 1000 +credit 7
+         event survey-filled C1 -> released
+         has C1 -> credit 7, points 30.00
+         at 1405/10/01 10:00
+         event survey-filled C1 -> released
+         has C1 -> credit 7, points 60.00",
+    );
+}

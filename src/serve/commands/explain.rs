@@ -596,6 +596,7 @@ impl Again<'_> {
             mode: self.asked.mode,
             card: self.card(member),
             late: self.late,
+            event: None,
         }
     }
 
