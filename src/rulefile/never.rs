@@ -213,9 +213,10 @@ fn note_over(value: Value<'_>, shape: &'static Shape, when: &When, today: Day) {
     } else {
         "its time"
     };
-    let days = today.0 - end.0;
-    let s = if days == 1 { "" } else { "s" };
-    let label = format!("{what} ended on {end}, {days} day{s} ago");
+    let label = match today.0 - end.0 {
+        1 => format!("{what} ended yesterday, on {end}"),
+        days => format!("{what} ended on {end}, {days} days ago"),
+    };
     value.report(Fault::note("R16", place, title).label(label));
 }
 
