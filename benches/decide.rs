@@ -197,7 +197,7 @@ fn rules(_: &mut Criterion) {
     let sizes = given.as_deref().unwrap_or(sizes).split(',');
     let markets: Vec<(u64, Market)> = sizes
         .map(|text| text.parse().unwrap())
-        .map(|rules| (rules, Market::new(rules, 1_000, 12, purchases)))
+        .map(|rules| (rules, Market::new(rules, 1_000, 6, purchases)))
         .collect();
     let far: Vec<u64> = (0..1 << 23).collect();
     let mut means = vec![Vec::new(); markets.len()];

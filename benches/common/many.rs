@@ -102,7 +102,8 @@ pub fn texts(rules: u64) -> [(String, String); 2] {
         writeln!(world, "[merchant_group.g-{group}]\nmerchants = [{list}]").unwrap();
     }
     // So many fortnights that a shop is in about one rule of each of the last two kinds.
-    let fortnights = (rules / 1_000).clamp(1, 90);
+    let of_mcc = (rules / 6 / MCCS.min(shops)).max(1);
+    let of_group = (rules / 6 / groups).max(1);
     let mut club = HEAD.to_owned();
     for rule in 0..rules {
         let mut when = match dice.below(50) {
@@ -112,12 +113,12 @@ pub fn texts(rules: u64) -> [(String, String); 2] {
             34..42 => format!(
                 "mcc = [\"{}\"], {}",
                 5000 + dice.below(MCCS.min(shops)),
-                fortnight(dice.below(fortnights))
+                fortnight(dice.below(of_mcc))
             ),
             _ => format!(
                 "merchant_groups = [\"g-{}\"], {}",
                 dice.below(groups),
-                fortnight(dice.below(fortnights))
+                fortnight(dice.below(of_group))
             ),
         };
         when.push_str(match dice.below(12) {
