@@ -86,14 +86,16 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     };
     for listener in &config.listeners {
         let (dialect, framing) = (listener.dialect.name(), listener.framing.name());
-        anstream::println!("link {}: {dialect}, {framing}", listener.name);
+        let link = format!("link {}: {dialect}, {framing}", listener.name);
+        anstream::println!("{}", args.lang.say(&link));
     }
-    anstream::println!(
+    let told = format!(
         "no fault: configuration ({}), {dialects} dialects, rules ({}) of {clubs} club{}",
         name(&config.file),
         name(&config.rules),
         if clubs == 1 { "" } else { "s" },
     );
+    anstream::println!("{}", args.lang.say(&told));
     if let Some(costs) = &costs {
         anstream::print!("{}", cost::in_words(costs));
     }
