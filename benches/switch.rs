@@ -4,7 +4,9 @@
 //! - `purchases`: durable purchases a second by the shipped rules;
 //! - `links`: 0800 echo messages, which no journal keeps: links, sessions and codec alone;
 //! - `open`: durable purchases that come when they are due, whether the ones before were answered or not, and what each waited
-//!   from then on. There the echo server takes its turn at the same rate.
+//!   from then on. There the echo server takes its turn at the same rate;
+//! - `reload`: the same, while the rules are loaded again every second, many of them, by signal; and how many purchases waited longer
+//!   than 20 ms with and without that.
 //!
 //! An echo server sends back what one read brought in one write, on as many threads of the same runtime as the switch:
 //! the plain one looks at nothing, the framing one sends back whole frames only. A ratio is the median of those of the turns.
@@ -12,6 +14,7 @@
 //! `cargo bench --bench switch -- links` takes a minute and a half.
 //! `CONNECTIONS=64 IN_FLIGHT=16 TURN_MS=500 TURNS=20 MEMBERS=1000 cargo bench --bench switch -- purchases`
 //! `RATE=20000 SECONDS=20 cargo bench --bench switch -- open`
+//! `RATE=20000 SECONDS=20 RULES=10000 cargo bench --bench switch -- reload`
 
 #![allow(clippy::unwrap_used, clippy::exit)]
 
@@ -108,6 +111,10 @@ fn main() {
     let _ = fs::remove_dir_all(&dir);
     fs::create_dir_all(&dir).unwrap();
     switch::configure(&dir, "", "");
+    let path = dir.join("clubswitch.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, format!("rules = \"rules\"\n{text}")).unwrap();
+    write_rules(&dir, 0, 0);
     let running = Switch::start(&dir, "info");
     println!(
         "{:>23}   {:8} {:>13} {:>11} {:>11} {:>8} {:>8} {:>10}",
@@ -123,14 +130,18 @@ fn main() {
     if wanted("links") {
         links(&running, &plan);
     }
-    let open_loop = wanted("open");
-    if open_loop || wanted("purchases") {
+    let (open_loop, reloads) = (wanted("open"), wanted("reload"));
+    if open_loop || reloads || wanted("purchases") {
         enrol(&running, plan.members);
     }
+    let rate = number("RATE", if measured { 20_000 } else { 500 });
+    let time = Duration::from_secs(number("SECONDS", if measured { 20 } else { 1 }));
     if open_loop {
-        let rate = number("RATE", if measured { 20_000 } else { 500 });
-        let time = Duration::from_secs(number("SECONDS", if measured { 20 } else { 1 }));
         open(&running, &plan, rate, time);
+    }
+    if reloads {
+        let rules = number("RULES", if measured { 10_000 } else { 100 });
+        reload(&running, &dir, &plan, (rate, time), rules);
     }
     if wanted("purchases") {
         purchases(&running, &plan);
@@ -222,9 +233,74 @@ fn open(running: &Switch, plan: &Plan, rate: u64, time: Duration) {
         .map_or(64, |(connections, _)| *connections);
     for side in [echo.side(), Side::of(running)] {
         let mut tally = Tally::default();
-        tally.pace(&side, connections, plan, rate, time);
+        tally.pace(&side, (connections, 9_000_000), plan, rate, time);
         tally.tell(&format!("{connections}, {rate} a second"), side.name);
     }
+}
+
+/// The shipped rules with so many more, none of which applies; no two rounds have the same.
+fn write_rules(dir: &Path, rules: u64, round: u64) {
+    for (name, text) in clubswitch::serve::rules::SHIPPED {
+        let mut text = text.to_owned();
+        if name.starts_with("clubs/") {
+            for n in 0..rules {
+                text.push_str(&format!(
+                    "[[accrue]]\nname = \"r{n}\"\nwhen = {{ merchants = [\"m-1002\"], amount_rial = {{ min = {} }} }}\n\
+                     earn = {{ to = \"points\", fixed = \"1\" }}\nfunded_by = \"club\"\n",
+                    1_000_000_000 + round
+                ));
+            }
+        }
+        let path = dir.join("rules").join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+}
+
+/// Purchases when they are due, first quietly, then while the rules are loaded again every second.
+fn reload(running: &Switch, dir: &Path, plan: &Plan, (rate, time): (u64, Duration), rules: u64) {
+    let connections = plan
+        .shapes
+        .first()
+        .map_or(64, |(connections, _)| *connections);
+    let side = Side::of(running);
+    let over = AtomicBool::new(false);
+    for (loads, first) in [(false, 8_000_000), (true, 7_000_000)] {
+        let mut tally = Tally::default();
+        let loaded = thread::scope(|scope| {
+            let loading = scope.spawn(|| {
+                let mut loaded = 0;
+                while loads && !over.load(Ordering::Relaxed) {
+                    loaded += 1;
+                    write_rules(dir, rules, loaded);
+                    let process = rustix::process::Pid::from_child(&running.child);
+                    rustix::process::kill_process(process, rustix::process::Signal::HUP).unwrap();
+                    thread::sleep(Duration::from_secs(1));
+                }
+                loaded
+            });
+            tally.pace(&side, (connections, first), plan, rate, time);
+            over.store(true, Ordering::Relaxed);
+            let loaded = loading.join().unwrap();
+            over.store(false, Ordering::Relaxed);
+            loaded
+        });
+        tally.tell(
+            &format!("{connections}, {rate} a second"),
+            if loads { "reload" } else { "quiet" },
+        );
+        let late = tally.latencies_us.iter().filter(|us| **us > 20_000).count();
+        println!(
+            "{:>23}   {loaded} loads of {rules} rules, {late} purchases over 20 ms, the slowest {} us",
+            "",
+            tally.latencies_us.last().copied().unwrap_or_default(),
+        );
+    }
+    let page = running.page("/metrics");
+    let number = page
+        .lines()
+        .find(|line| line.starts_with("clubswitch_rule_set_number"));
+    println!("{}", number.unwrap_or_default());
 }
 
 /// How a connection talks: frames in flight, and what stands where in them.
@@ -447,12 +523,20 @@ impl Tally {
     }
 
     /// Sends so many purchases a second for so long, in turn on every connection, and counts what each waited from when it was due.
-    fn pace(&mut self, side: &Side<'_>, connections: u64, plan: &Plan, rate: u64, time: Duration) {
+    /// The number of the first terminal is given too.
+    fn pace(
+        &mut self,
+        side: &Side<'_>,
+        (connections, first): (u64, u64),
+        plan: &Plan,
+        rate: u64,
+        time: Duration,
+    ) {
         let count = |time: Duration| rate * time.as_millis() as u64 / 1_000;
         let (warm, all) = (count(PACE_WARM), count(PACE_WARM + time));
         let (answers, address) = (side.answers, side.address);
         let mut desks: Vec<Desk> = (0..connections)
-            .map(|n| Desk::of_purchases(9_000_000 + n, n, connections, plan))
+            .map(|n| Desk::of_purchases(first + n, n, connections, plan))
             .collect();
         let mut streams: Vec<std::net::TcpStream> = desks
             .iter()

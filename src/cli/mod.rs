@@ -38,6 +38,7 @@ use crate::source::Faults;
   clubswitch serve                        run with conf/clubswitch.toml, or with what is built in
   clubswitch check                        tell every fault of configuration, dialects and rules
   clubswitch rules check conf/rules       tell every fault of a folder of rule files
+  clubswitch rules load                   put changed rules in force while the switch runs
   clubswitch describe --list              name the dialects
   clubswitch describe --dialect auto FILE find out what a capture is
   clubswitch pos echo                     ask the running switch something, as a terminal does

@@ -239,6 +239,9 @@ impl Engine {
         let day = self.day_by_clock(now);
         let entry = self.enter(input, effects, None, day, now, number);
         self.forget_older(now);
+        // Names have come: what they clash with is compiled again in time for its hour, see `to_arm`.
+        let names = Arc::clone(self.book.names());
+        self.armed.retain(|armed| names.take(&armed.rules.names));
         entry.head.sequence
     }
 

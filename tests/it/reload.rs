@@ -958,3 +958,33 @@ fn a_set_compiled_before_names_changed_is_compiled_again() {
         "in force, in force, in force"
     );
 }
+
+#[test]
+fn a_set_that_waits_for_its_hour_is_compiled_again_when_names_come() {
+    let (mut engine, now) = engine(&club("5", ""));
+    let ali = person("ali", 1001);
+    let more = |name: &str| club("5", "").replace("name = \"base\"", &format!("name = \"{name}\""));
+    let from = Some(now.plus_seconds(30));
+    load(&mut engine, &more("one"), ali.clone(), from, now);
+    let arm = |engine: &mut Engine| {
+        let rules = compiled(&more("one"), &engine.names());
+        engine.arm(SetNumber(2), rules, now).unwrap();
+        engine.to_arm(60, now).len()
+    };
+    assert_eq!(arm(&mut engine), 0);
+    load(&mut engine, &more("two"), ali, None, now);
+    assert_eq!(
+        engine.to_arm(60, now).len(),
+        1,
+        "its new name has the id of another now"
+    );
+    assert_eq!(arm(&mut engine), 0);
+    engine.due_by_clock(now.plus_seconds(30));
+    let names = engine.names();
+    let golestan = names.club_id("golestan").unwrap();
+    let ids = ["one", "two"].map(|name| names.rule_id(golestan, name).unwrap());
+    assert_eq!(
+        (engine.rules().number, ids[0] == ids[1]),
+        (SetNumber(2), false)
+    );
+}
