@@ -15,6 +15,7 @@ mod decisions;
 mod doctor;
 mod explain;
 mod faults;
+mod features;
 mod fields;
 mod frames;
 mod framings;

@@ -13,6 +13,19 @@ time_zone = "Asia/Tehran"
 cut_over = "23:59:30"
 weekend = ["thu", "fri"]
 
+[operator]
+title = "Operator"
+alias = "OPR"
+iban = "IR840170000000000900000001"
+
+[person.p-77]
+title = "Marketer 77"
+iban = "IR560550012345678901234567"
+
+[person.p-78]
+title = "Marketer 78"
+iban = "IR560550012345678901234567"
+
 [season.yalda]
 from = "1405/09/25"
 to = "1405/09/30"
@@ -21,6 +34,7 @@ to = "1405/09/30"
 title = "Shop 1"
 iban = "IR270170000000100324200001"
 mcc = "5411"
+marketer = "p-77"
 province = "tehran"
 
 [merchant.m-1002]
@@ -47,7 +61,7 @@ cards_from = "lists/friends.csv"
 const FRIENDS: &str = "token\n# by hand\n43330000000000000000000000000000\n";
 
 /// A club whose members earn nothing but by these lines.
-fn club(rules: &str) -> String {
+pub(crate) fn club(rules: &str) -> String {
     format!(
         r#"
 format = 1
@@ -78,14 +92,14 @@ kind = "virtual"
 }
 
 /// An accrual of a thousand rials, under a condition.
-fn gift(when: &str) -> String {
+pub(crate) fn gift(when: &str) -> String {
     club(&format!(
         "[[accrue]]\nname = \"gift\"\nwhen = {when}\nearn = {{ to = \"credit\", fixed_rial = 1_000 }}\nfunded_by = \"club\"\n"
     ))
 }
 
 /// Each line of a story that begins with `+` is a purchase that earns the gift, with `-` one that does not.
-fn check_gift(when: &str, story: &str) {
+pub(crate) fn check_gift(when: &str, story: &str) {
     check(&gift(when), &gifts(story));
 }
 
@@ -103,7 +117,7 @@ fn gifts(story: &str) -> String {
     story.lines().map(line).collect()
 }
 
-fn check(club: &str, story: &str) {
+pub(crate) fn check(club: &str, story: &str) {
     let lists = [("lists/friends.csv", FRIENDS)];
     Town::with_lists(WORLD, &[club], &lists).check(story);
 }
