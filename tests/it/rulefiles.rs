@@ -283,6 +283,71 @@ fn every_sentence_of_the_reader_has_its_persian() {
     );
 }
 
+/// What no folder of files can show: it has to do with the disk, or with how many there are; and parts of sentences.
+const NOT_SHOWN: [&str; 13] = [
+    "the file cannot be read",
+    "the text is not UTF-8",
+    "the first byte that is not",
+    "save the file as UTF-8",
+    "the folder of rules cannot be read",
+    "a rule file must lie in",
+    "7/ is part of the rule language",
+    "take the folder away",
+    "move it there",
+    "there are more 7 than",
+    "this asks more than 7 conditions",
+    "use fewer named conditions",
+    "the split \"7\" has 7 parts",
+];
+
+/// Whoever adds a check adds a file that breaks it.
+#[test]
+fn every_sentence_of_the_reader_is_shown_by_a_broken_file() {
+    let shown = folders("fixtures/rules-bad").into_iter().map(|case| {
+        let told = fs::read_to_string(case.join("expected.txt")).unwrap();
+        told.replace("\n      ", " ")
+    });
+    let shown: Vec<String> = shown.collect();
+    let mut missing = Vec::new();
+    for path in folders("src/rulefile") {
+        let name = path
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned());
+        if ["keys.rs", "diff.rs", "cost.rs"].contains(&name.as_deref().unwrap_or_default()) {
+            continue;
+        }
+        let code = fs::read_to_string(&path).unwrap();
+        let code = code.split("#[cfg(test)]").next().unwrap_or_default();
+        for sentence in sentences(code) {
+            let exempt = PARTS
+                .iter()
+                .chain(&NOT_SHOWN)
+                .any(|start| sentence.starts_with(start));
+            let pieces: Vec<&str> = sentence.split('7').collect();
+            let stands = |told: &String| {
+                let mut rest = told.as_str();
+                pieces
+                    .iter()
+                    .all(|piece| match rest.split_once(&piece.replace('\n', " ")) {
+                        Some((_, after)) => {
+                            rest = after;
+                            true
+                        }
+                        None => false,
+                    })
+            };
+            if !exempt && !shown.iter().any(stands) {
+                missing.push(format!("{}: {sentence}", path.display()));
+            }
+        }
+    }
+    assert!(
+        missing.is_empty(),
+        "in no expected.txt of fixtures/rules-bad\n{}",
+        missing.join("\n")
+    );
+}
+
 /// What stands in quotes in code and is a sentence: it has a blank between words of small letters.
 fn sentences(code: &str) -> Vec<String> {
     let mut found = Vec::new();
