@@ -2,18 +2,19 @@
 //! apply to it and not by those that exist.
 //!
 //! A rule is filed under one condition of its `when`, the one that the fewest purchases meet out of those that are known before
-//! the rule is looked at: shop, group, category, days, weekday, hour, tier. Rules with the same condition share one **gate**; a shop,
+//! the rule is looked at: shop, group, category, terminal, card range, days, weekday, hour, tier. Rules with the same condition share one **gate**; a shop,
 //! a category, ... knows the gates it opens. `any` is looked through where each of its branches has such a condition; `not` never.
 //!
 //! Behind a gate every rule has a **row** of 32 bytes: the days, weekdays, hours, tiers and, roughly, the places that it is for.
 //! What passes both can apply. Where gate and row say all that `when` says, the rule applies; else the rest is still to be met.
 
 use smallvec::SmallVec;
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::ledger::TierId;
 use crate::rules::when::Circumstances;
 use crate::rules::{Accrue, Condition, Discount, Split};
-use crate::terms::{Day, Map, ShopId, TimeOfDay};
+use crate::terms::{Bin, Day, Map, ShopId, TimeOfDay};
 
 /// The rules of a stage that can apply to one purchase, in the order of the file.
 pub type Candidates = SmallVec<[Candidate; 64]>;
@@ -93,6 +94,8 @@ pub struct Known {
     clock: u64,
     /// The bits of shop and category.
     places: u64,
+    bin: Option<Bin>,
+    terminal: u64,
 }
 
 impl Known {
@@ -103,6 +106,7 @@ impl Known {
             mcc,
             tier,
             local,
+            terminal,
             ..
         } = *seen;
         let hour = (local.time.0 / 3_600).min(23) as u8;
@@ -118,6 +122,8 @@ impl Known {
                 | business_bit(business)
                 | tier_bit(tier),
             places: place_bit(Key::Shop(shop)) | place_bit(Key::Mcc(mcc)),
+            bin: seen.facts.bin,
+            terminal: xxh3_64(terminal.as_bytes()),
         }
     }
 }
@@ -251,6 +257,9 @@ enum Key {
     Tier(TierId),
     Weekday(u8),
     Hour(u8),
+    Bin(Bin),
+    /// A hash of its number: two of them may share a gate.
+    Terminal(u64),
 }
 
 impl Key {
@@ -262,6 +271,8 @@ impl Key {
             Key::Tier(_) => 4,
             Key::Weekday(_) => 8,
             Key::Hour(_) => 16,
+            Key::Bin(_) => 32,
+            Key::Terminal(_) => 64,
         }
     }
 }
@@ -285,6 +296,10 @@ const OF_MCC: u64 = 40_000;
 const OF_DAY: u64 = 2_700;
 /// Days that are here are here for all purchases: they are taken where no place is told but half of the shops.
 const OF_DAYS: u64 = 500_000;
+/// Of a million purchases, those with cards of one range.
+const OF_BIN: u64 = 50_000;
+/// Of a million purchases, those of one terminal.
+const OF_TERMINAL: u64 = 1_000;
 /// Of a million purchases, those of one tier.
 const OF_TIER: u64 = 300_000;
 
@@ -366,8 +381,10 @@ impl Index {
             known.tier.map(Key::Tier),
             Some(Key::Weekday(known.day.weekday().0)),
             Some(Key::Hour(known.hour)),
+            Some(Key::Terminal(known.terminal)),
         ];
-        for key in keys.into_iter().flatten() {
+        let ranges = known.bin.into_iter().flat_map(Bin::ranges).map(Key::Bin);
+        for key in keys.into_iter().flatten().chain(ranges) {
             if self.kinds & key.kind() == 0 {
                 continue;
             }
@@ -437,6 +454,15 @@ fn gates(condition: &Condition, shops: usize) -> Option<Vec<Guess>> {
             OF_TIER * tiers.len() as u64,
             tiers.iter().map(|tier| Key::Tier(*tier)).collect(),
         ),
+        Condition::Bins(bins) => by_keys(
+            OF_BIN * bins.len() as u64,
+            bins.iter().map(|bin| Key::Bin(*bin)).collect(),
+        ),
+        Condition::Terminals(terminals) => {
+            let hashes = terminals.iter().map(|number| xxh3_64(number.as_bytes()));
+            let keys: Vec<Key> = hashes.map(Key::Terminal).collect();
+            by_keys(OF_TERMINAL * keys.len() as u64, keys)
+        }
         Condition::Any(lists) => {
             let mut all = Vec::new();
             for list in lists {

@@ -65,6 +65,12 @@ impl Bin {
         Bin(digits.fold(1, |sum, digit| sum * 10 + u32::from(digit - b'0')))
     }
 
+    /// Every range that it is within: its own, and those of fewer digits.
+    pub fn ranges(self) -> impl Iterator<Item = Bin> {
+        let shorter = |bin: &u32| Some(bin / 10).filter(|bin| *bin >= 1_000_000);
+        std::iter::successors(Some(self.0), shorter).map(Bin)
+    }
+
     /// Whether it is within a range told by fewer or as many digits.
     pub fn is_within(self, range: Bin) -> bool {
         let mut own = self.0;

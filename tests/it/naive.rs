@@ -13,7 +13,7 @@ use clubswitch::ledger::{
 use clubswitch::rulefile;
 use clubswitch::rules::{Case, Rulebook, judge};
 use clubswitch::terms::{
-    AcquirerId, Day, Local, MemberId, Rials, Sequence, SetNumber, TimeOfDay, Token,
+    AcquirerId, Bin, Day, Local, MemberId, Rials, Sequence, SetNumber, TimeOfDay, Token,
 };
 
 use crate::random::Dice;
@@ -41,6 +41,9 @@ enum Wanted {
     Weekdays(Vec<u8>),
     Business(bool),
     Tiers(Vec<usize>),
+    /// Groups of terminals: the first two, and the next two.
+    Terminals(Vec<u64>),
+    Bins(Vec<&'static str>),
     First(bool),
     Last(Age, Place),
     Joined(Age),
@@ -107,6 +110,7 @@ struct Rule {
     tiered: bool,
     caps: Vec<Cap>,
     skips: bool,
+    stop: bool,
 }
 
 /// A world and a club.
@@ -132,6 +136,8 @@ struct Purchase {
     day: i32,
     minute: u32,
     bill: i64,
+    terminal: u64,
+    bin: &'static str,
 }
 
 /// What was before.
@@ -155,8 +161,9 @@ impl Meant {
         for rule in self.discounts.iter().filter(applies) {
             let amount = amount(&rule.gives, now.bill, 10);
             let amount = amount.min(rule.max.unwrap_or(amount)).min(now.bill);
-            all.push((rule, self.capped(rule, amount, now, past)));
-            if self.stacks[0] == "first" {
+            let amount = self.capped(rule, amount, now, past);
+            all.push((rule, amount));
+            if self.stacks[0] == "first" || rule.stop && amount > 0 {
                 break;
             }
         }
@@ -181,8 +188,9 @@ impl Meant {
                 Gives::Fixed(_) if base == 0 => 0,
                 _ => amount(&rule.gives, base, times),
             };
-            all.push((rule, self.capped(rule, gives, now, past)));
-            if self.stacks[1] == "first" {
+            let amount = self.capped(rule, gives, now, past);
+            all.push((rule, amount));
+            if self.stacks[1] == "first" || rule.stop && amount > 0 {
                 break;
             }
         }
@@ -263,6 +271,8 @@ impl Meant {
                 free != *wanted
             }
             Wanted::Tiers(tiers) => tiers.contains(&past.tiers[now.member as usize].unwrap_or(0)),
+            Wanted::Terminals(groups) => groups.contains(&(now.terminal / 2)),
+            Wanted::Bins(bins) => bins.iter().any(|bin| now.bin.starts_with(bin)),
             Wanted::First(wanted) => (before(Place::Club).count() == 0) == *wanted,
             Wanted::Last(age, at) => {
                 let last = before(*at).map(|(_, day, _)| *day).max();
@@ -404,7 +414,7 @@ fn wanted(dice: &mut Dice, named: usize, seasons: usize, depth: u32) -> Vec<Want
     let mut list = Vec::new();
     let mut kinds = Vec::new();
     for _ in 0..[1, 1, 2, 2, 3, 0][dice.below(6) as usize] {
-        let kind = match dice.below(18) {
+        let kind = match dice.below(20) {
             2 => 1,
             6 if seasons == 0 => 3,
             15 if named == 0 => 3,
@@ -453,6 +463,12 @@ fn wanted(dice: &mut Dice, named: usize, seasons: usize, depth: u32) -> Vec<Want
                     at,
                 }
             }
+            18 => Wanted::Terminals(some(dice, &[0, 1], 1)),
+            19 => Wanted::Bins(some(
+                dice,
+                &["999912", "9999120", "99991201", "99995555"],
+                2,
+            )),
             15 => Wanted::Use(dice.below(named as u64) as usize),
             16 => Wanted::Any((0..1 + dice.below(3)).map(|_| inner(dice)).collect()),
             17 => Wanted::Not(inner(dice)),
@@ -510,6 +526,7 @@ fn rule(dice: &mut Dice, name: String, accrues: bool, when: Vec<Wanted>) -> Rule
         points,
         tiered: accrues && dice.below(2) == 0,
         skips: !caps.is_empty() && dice.below(3) == 0,
+        stop: dice.below(12) == 0,
         caps,
     }
 }
@@ -579,6 +596,8 @@ impl Meant {
                 writeln!(out, "mcc = {}", quoted("", mccs)).unwrap();
             }
         }
+        out.push_str("[terminal_group.t-0]\nterminals = [\"T-0\", \"T-1\"]\n");
+        out.push_str("[terminal_group.t-1]\nterminals = [\"T-2\", \"T-3\"]\n");
         for (at, span) in self.seasons.iter().enumerate() {
             let (from, to) = (date(span.0, dice), date(span.1, dice));
             writeln!(out, "[season.s-{at}]\nfrom = {from}\nto = {to}").unwrap();
@@ -658,6 +677,9 @@ fn head(stage: &str, rule: &Rule, dice: &mut Dice) -> String {
     if !rule.when.is_empty() || dice.below(2) == 0 {
         writeln!(out, "when = {}", table(&rule.when, dice)).unwrap();
     }
+    if rule.stop {
+        out.push_str("stop = true\n");
+    }
     let unit = if rule.points { "points" } else { "rial" };
     let caps = rule.caps.iter().map(|cap| {
         let most = match cap.amount {
@@ -732,6 +754,8 @@ fn text(wanted: &Wanted, dice: &mut Dice) -> String {
         }
         Wanted::Business(wanted) => format!("business_days = {wanted}"),
         Wanted::Tiers(tiers) => format!("tiers = {}", quoted("t-", tiers)),
+        Wanted::Terminals(groups) => format!("terminal_groups = {}", quoted("t-", groups)),
+        Wanted::Bins(bins) => format!("bins = {}", quoted("", bins)),
         Wanted::First(wanted) => format!("first_purchase = {wanted}"),
         Wanted::Last(age, at) => {
             format!(
@@ -889,13 +913,17 @@ impl Town {
             time: TimeOfDay(now.minute * 60 + 59),
         };
         let card = (now.card > 0).then_some(Token([now.card as u8; 16]));
+        let facts = Facts {
+            bin: Bin::parse(now.bin),
+            ..Facts::default()
+        };
         let case = Case {
             world: &self.rules.world,
             club: &self.rules.clubs[0],
             member: self.book.member(MemberId(now.member as u32 + 1)).unwrap(),
             introducer: None,
-            terminal: "T0000001",
-            facts: &Facts::default(),
+            terminal: &format!("T-{}", now.terminal),
+            facts: &facts,
             book: &self.book,
             shop: &self.rules.world.shops[&format!("m-{}", now.shop)],
             acquirer: AcquirerId(0),
@@ -987,6 +1015,8 @@ fn round(seed: u64, purchases: u64) -> (u64, usize) {
             day,
             minute: dice.below(24 * 60) as u32,
             bill: 1 + dice.below(5_000_000) as i64,
+            terminal: dice.below(5),
+            bin: ["99991201", "99991234", "99995555"][dice.below(3) as usize],
         };
         if let Err(wrong) = town.check(&meant, now) {
             panic!("SEED={seed:#x}\n{world}\n{club}\n{now:?}\n{wrong}");
