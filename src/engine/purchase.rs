@@ -178,7 +178,8 @@ impl Engine {
         match judged {
             Ok(Ok(mut effects)) => {
                 if let Some((_, change)) = enrolled {
-                    effects.members.push(change);
+                    // Before what the purchase says of him: he has to be there.
+                    effects.members.insert(0, change);
                     // Asked what he would get, he is no member yet and has no number.
                     if asked.function == Function::Quote
                         && let Some(told) = &mut effects.told

@@ -277,7 +277,7 @@ impl<'a> Teller<'a> {
                 key: said.key.to_owned(),
                 written: said.text.clone(),
                 used: said.used.clone(),
-                wants: wants(condition, said, self.facts.names),
+                wants: wants(condition, said, (self.club, self.facts.names)),
                 met: met(&found.unwrap_or(asked).met, self.facts.names),
                 holds: asked.holds,
                 inside: inside

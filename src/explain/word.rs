@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::explain::story::Sum;
 use crate::ledger::{Names, Window};
 use crate::rules::met::Met;
-use crate::rules::{Age, Condition, Feast, Said, Where};
+use crate::rules::{Age, Club, Condition, Feast, Said, Where};
 use crate::terms::money::pointed;
 use crate::terms::{Rials, UnitId};
 
@@ -74,7 +74,7 @@ pub enum Word {
 }
 
 /// What a condition wants.
-pub(super) fn wants(condition: &Condition, said: &Said, all: &Names) -> Vec<Word> {
+pub(super) fn wants(condition: &Condition, said: &Said, (club, all): (&Club, &Names)) -> Vec<Word> {
     let names = || said.names.iter().cloned().map(Word::Name).collect();
     match condition {
         Condition::Amount { min, max } => {
@@ -138,6 +138,18 @@ pub(super) fn wants(condition: &Condition, said: &Said, all: &Names) -> Vec<Word
             Word::Name(all.purse(*purse).to_owned()),
             Word::From(sum_of(all.purse_unit(*purse), *min, all)),
         ],
+        Condition::Earned {
+            counter,
+            window: span,
+            min,
+        } => {
+            let counter = club.counters.get(*counter);
+            let purse = counter.map(|counter| Word::Name(all.purse(counter.purse).to_owned()));
+            let least = counter.map(|counter| Word::From(sum_of(counter.unit, *min, all)));
+            let mut words = vec![Word::In(window(*span))];
+            words.extend(purse.into_iter().chain(least));
+            words
+        }
         Condition::Birthday(near) | Condition::Anniversary(near) => {
             let near = match near {
                 Feast::Day => "day",

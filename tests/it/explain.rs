@@ -782,6 +782,53 @@ fn check_told(story: &Value, told: &Told, seed: &str) {
     }
 }
 
+/// The random club with conditions and effects of every kind.
+fn rich_club() -> String {
+    let tiers = "{ name = \"silver\",   by_hand = true,";
+    let more = r#"
+[[accrue]]
+name = "again"
+when = { any = [ { weekdays = ["mon", "fri"] }, { not = { mcc = ["5411"] }, channels = ["pos"] } ], not_products = ["9"] }
+earn = { to = "points", times = "0.5", of = "base" }
+funded_by = "club"
+
+[[accrue]]
+name = "spender"
+when = { spent = { in = "30 days", crosses_rial = 5_000_000 }, balance = { purse = "points", min = "1" }, amount_rial = { min = 100_000 } }
+earn = { to = "club-credit", fixed_rial = 5_000 }
+funded_by = "merchant"
+
+[[accrue]]
+name = "earner"
+when = { earned = { purse = "points", in = "week", min = "1" }, visits = { in = "week", min = 2 } }
+earn = { to = "points", fixed = "2" }
+funded_by = "club"
+say = "Thank you"
+
+[[accrue]]
+name = "friend"
+when = { introduced = {} }
+earn = { to = "points", fixed = "5", for = "introducer" }
+funded_by = "club"
+cap = [ { per = "introducer", window = "week", max_times = 3 } ]
+stop = true
+
+[[accrue]]
+name = "last"
+when = { first_purchase = false }
+earn = { to = "points", fixed = "1" }
+funded_by = "club"
+"#;
+    let club = club();
+    assert!(club.contains(tiers));
+    club.replace(tiers, "{ name = \"silver\", from_rial = 4_000_000,")
+        .replace(
+            "\n[tiers]\n",
+            "\n[tiers]\nmeasure = { spent = \"60 days\" }\n",
+        )
+        + more
+}
+
 /// The office of a switch that does not run, with these rules.
 fn office(files: &[(&str, String)]) -> (tempfile::TempDir, Office) {
     let dir = tempfile::tempdir().unwrap();
@@ -838,6 +885,9 @@ fn buy(dice: &mut Dice, request: &mut Request) {
     };
     let purses = [None, None, None, Some("points"), Some("club-credit")];
     request.wishes.purse = purses[dice.below(5) as usize].map(str::to_owned);
+    if dice.below(3) == 0 {
+        request.asked.facts.products = vec![dice.below(10).to_string()];
+    }
 }
 
 #[test]
@@ -845,7 +895,7 @@ fn what_is_explained_is_what_the_switch_then_answers() {
     let seed = seed();
     eprintln!("SEED={seed:#x}");
     let mut dice = Dice(seed);
-    let mut town = Town::new(WORLD, &[&club()]);
+    let mut town = Town::new(WORLD, &[&rich_club()]);
     let until = Instant::now() + span();
     let mut gave = 0;
     let mut count = 0;
@@ -854,6 +904,7 @@ fn what_is_explained_is_what_the_switch_then_answers() {
         town.now = town.now.plus_seconds(dice.below(40_000) as i64);
         let mut request = town.request(Function::Purchase, Mode::Ask, None);
         request.card = Some(token(&format!("C{}", dice.below(5))));
+        request.introducer = Some(Identity::Card(token(&format!("C{}", dice.below(5)))));
         buy(&mut dice, &mut request);
         let supposed = Supposed {
             request: request.clone(),
@@ -899,7 +950,7 @@ fn what_was_decided_is_judged_so_again_from_the_journal() {
     let mut dice = Dice(seed);
     let files = [
         ("world/shared.toml", WORLD.to_owned()),
-        ("clubs/golestan.toml", club()),
+        ("clubs/golestan.toml", rich_club()),
     ];
     let (_dir, mut office) = office(&files);
     let cards: Vec<_> = (0..4)
@@ -930,6 +981,9 @@ fn what_was_decided_is_judged_so_again_from_the_journal() {
         }];
         request.card = Some(card);
         request.asked.last_four = Some(*b"1234");
+        if enrols && round > 0 {
+            request.introducer = Some(Identity::Card(cards[round - 1]));
+        }
         if enrols {
             request.enrol = Some(EnrolWish {
                 identities: vec![Identity::Card(card)],

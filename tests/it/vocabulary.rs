@@ -656,3 +656,23 @@ fn an_event_earns_by_the_rules_that_ask_for_it() {
          has C1 -> credit 7, points 60.00",
     );
 }
+
+#[test]
+fn who_becomes_a_member_by_his_purchase_may_reach_a_tier_with_it() {
+    let rules = "[tiers]
+                 measure = { spent = \"60 days\" }
+                 level = [
+                   { name = \"normal\", from_rial = 0 },
+                   { name = \"silver\", from_rial = 3_000, earn_times = \"2\" },
+                 ]
+                 [[accrue]]
+                 name = \"base\"
+                 earn = { to = \"points\", points = 1, per_rial = 100, tiered = true }
+                 funded_by = \"club\"";
+    let club = club(rules).replace("at_pos = true", "on_first_purchase = true");
+    check(
+        &club,
+        "buy 3000 card C9 -> approved discount 0 pays 3000 +points 30.00
+         buy 3000 card C9 -> approved discount 0 pays 3000 +points 60.00",
+    );
+}
