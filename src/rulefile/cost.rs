@@ -1,4 +1,4 @@
-//! Money risk: the most that rules can give away. [`of`] tells it rule by rule; [`check`] (R18) finds a purchase for which the shop
+//! Money risk: the most that rules can give away. [`of`] tells it rule by rule; `check` (R18) finds a purchase for which the shop
 //! would give more than it is paid.
 //!
 //! What a rule gives is a broken line over the bill: only its corners are looked at, which are those of bands, maxima, caps and
