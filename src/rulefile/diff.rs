@@ -168,15 +168,15 @@ impl Compared<'_> {
                     self.named(key, was, now);
                 }
                 (None, Plain::Table(now)) if holds_tables(now) => self.named(key, &[], now),
-                (Some(was), now) => self.values(&[key.clone()], &[], was, now),
-                (None, now) => self.add(&[key.clone()], &[], Kind::New(text(now))),
+                (Some(was), now) => self.values(std::slice::from_ref(key), &[], was, now),
+                (None, now) => self.add(std::slice::from_ref(key), &[], Kind::New(text(now))),
             }
         }
         for (key, was) in old.iter().filter(|(key, _)| value(new, key).is_none()) {
             match was {
                 Plain::List(was) if are_named(was) => self.named(key, &by_name(was), &[]),
                 Plain::Table(was) if holds_tables(was) => self.named(key, was, &[]),
-                was => self.add(&[key.clone()], &[], Kind::Gone(text(was))),
+                was => self.add(std::slice::from_ref(key), &[], Kind::Gone(text(was))),
             }
         }
     }

@@ -125,7 +125,6 @@ impl Office {
         clock: Arc<Clock>,
         door: Door,
         health: Arc<Health>,
-        by: By,
     ) -> Office {
         Office {
             config,
@@ -134,8 +133,13 @@ impl Office {
             key,
             clock,
             desk: Desk::Running { door, health },
-            by,
+            by: By::switch("switch"),
         }
+    }
+
+    /// The same for whoever asks.
+    pub(super) fn asked_by(self, by: By) -> Office {
+        Office { by, ..self }
     }
 
     /// Opens the data folder of a switch that does not run. The lock of the folder is held

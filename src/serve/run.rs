@@ -431,7 +431,7 @@ impl House {
                 }
                 Ok(told) => tracing::info!("SIGHUP: rule set {} was loaded", told["number"]),
                 Err(error) => {
-                    tracing::error!("SIGHUP: the rules were not loaded: {}", chain(&error))
+                    tracing::error!("SIGHUP: the rules were not loaded: {}", chain(&error));
                 }
             }
             notify(&[NotifyState::Ready, NotifyState::Status("serving")]);
@@ -452,8 +452,8 @@ impl House {
                 Arc::clone(&clock),
                 door.clone(),
                 Arc::clone(&health),
-                by,
             )
+            .asked_by(by)
         })
     }
 

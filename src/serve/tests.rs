@@ -26,7 +26,7 @@ use crate::exchange::terminal::{Place, Sale, Who};
 use crate::exchange::{Action, Link, LinkTerms, Session, Terminal, Ticket, bind};
 use crate::journal::{self, Act, Disk, Journal};
 use crate::keys::TokenKey;
-use crate::ledger::{Book, By, Request, Verdict};
+use crate::ledger::{Book, Request, Verdict};
 use crate::spec;
 use crate::terms::{Moment, Pan, Rials, Zone};
 use crate::wire::framing::{Frame, Framing};
@@ -510,7 +510,6 @@ fn a_question_that_panics_ends_nothing_but_itself() {
         Arc::new(Clock::new(Some(now()), Moment(0))),
         line.door.clone(),
         Arc::default(),
-        By::switch("test"),
     );
     let panicked = office.look(|_, _| -> u64 { panic!("as wanted") });
     assert!(matches!(panicked, Err(OfficeError::Panicked)));

@@ -65,7 +65,7 @@ impl Wanted {
             };
             let from = match hour(self.at.as_deref(), &loaded.rulebook.world.zone, now) {
                 Ok(from) => from,
-                Err(fault) => return Ok(Err(fault.into())),
+                Err(faults) => return Ok(Err(faults)),
             };
             let hash = loaded.rulebook.sha256;
             let known = office.look(move |engine, _| there_already(engine, hash, from))?;
@@ -253,7 +253,7 @@ fn there_already(
 }
 
 /// The moment that `--at` names.
-fn hour(at: Option<&str>, zone: &Zone, now: Moment) -> Result<Option<Moment>, Fault> {
+fn hour(at: Option<&str>, zone: &Zone, now: Moment) -> Result<Option<Moment>, Faults> {
     let Some(text) = at else { return Ok(None) };
     let place = Place {
         source: Arc::new(Source {
@@ -264,9 +264,8 @@ fn hour(at: Option<&str>, zone: &Zone, now: Moment) -> Result<Option<Moment>, Fa
     };
     let Some(local) = Local::parse(text) else {
         let title = format!("{text:?} is no moment");
-        return Err(
-            Fault::error("R05", place, title).mend("a Jalali day and a time: \"1405/10/01 00:00\"")
-        );
+        let mend = "a Jalali day and a time: \"1405/10/01 00:00\"";
+        return Err(Fault::error("R05", place, title).mend(mend).into());
     };
     let moment = zone.moment(local);
     if moment <= now {
@@ -279,7 +278,8 @@ fn hour(at: Option<&str>, zone: &Zone, now: Moment) -> Result<Option<Moment>, Fa
         return Err(Fault::error("R21", place, title)
             .label("this moment is past")
             .why(why)
-            .mend("name a moment to come, or leave --at out"));
+            .mend("name a moment to come, or leave --at out")
+            .into());
     }
     Ok(Some(moment))
 }
