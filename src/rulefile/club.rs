@@ -197,7 +197,14 @@ fn head<'f>(
         let why = "a member has one card in this version";
         not_yet(&table, "cards_per_member", why);
     }
-    if table.optional("parent", Value::name).is_some() {
+    let parent = table.optional("parent", |value| {
+        let name = value.name()?;
+        match &world.federations {
+            Some(federations) => federations.find(value).map(|()| name),
+            None => Some(name),
+        }
+    });
+    if parent.is_some() {
         let why = "clubs do not clear with one another in this version";
         not_yet(&table, "parent", why);
     }

@@ -13,7 +13,7 @@ use crate::source::Form::{
 };
 
 /// The folders of a rule set, and what a file in each holds.
-pub const FILES: [(&str, &Shape); 2] = [("world", &WORLD), ("clubs", &CLUB_FILE)];
+pub const FILES: [(&str, &Shape); 3] = [("world", &WORLD), ("clubs", &CLUB_FILE), ("clearing", &CLEARING_FILE)];
 
 /// Every table of the language, each once, in the order in which the files lead to them.
 pub fn shapes() -> Vec<&'static Shape> {
@@ -456,3 +456,105 @@ pub static FEE: Shape = shape("the fee", "کارمزد", &[
     may("to", OneOf(&["operator"], &["club"]), "operator", "operator (گرداننده)"),
     may("on_refund", OneOf(&["give-back"], &["keep"]), "give-back", "در برگشت خرید: give-back (پس داده می‌شود)"),
 ], &["fixed_rial", "bands"]);
+
+/// A file in `clearing/`.
+pub static CLEARING_FILE: Shape = shape("a clearing file", "پروندهٔ پایاپای", &[
+    must("format", Format, "the version of the language, 1", "نسخهٔ زبان قاعده، ۱"),
+    may("federation", Entries(&Name, &FEDERATION), "clubs that stand together", "فراباشگاه‌ها: باشگاه‌هایی که با هم‌اند"),
+    must("clearing", Table(&CLEARING), "who the clearing house is", "مشخصات اتاق پایاپای"),
+    may("rate", ListOrNone(&Table(&RATE)), "what points of a club are worth to the others, from a day on", "نرخ امتیاز هر باشگاه نزد دیگران، از یک روز به بعد"),
+    may("exchange", Table(&EXCHANGE), "how a member turns points of one club into another's", "تبدیل امتیاز یک باشگاه به امتیاز باشگاه دیگر به دست عضو"),
+    may("member", ListOrNone(&Table(&HOUSE_MEMBER)), "the clubs that clear, and what stands behind their debts", "باشگاه‌هایی که پایاپای می‌کنند و پشتوانهٔ بدهی آنها"),
+    may("fee", ListOrNone(&Table(&HOUSE_FEE)), "what the house takes", "کارمزدهای اتاق پایاپای"),
+    must("window", Table(&HOUSE_WINDOW), "when debts are counted and paid", "دورهٔ شمارش و پرداخت بدهی‌ها"),
+    may("reports", Table(&REPORTS), "the files of each window", "پرونده‌های هر دوره"),
+], &[]);
+
+/// `[federation.NAME]`.
+pub static FEDERATION: Shape = shape("a federation", "فراباشگاه", &[
+    must("title", Title, "the name for people", "نام برای نمایش"),
+    must("clubs", List(&Ref("club")), "the clubs in it", "باشگاه‌های آن"),
+    may("share", Table(&SHARED), "{ members, merchants }: what the clubs share", "{ members، merchants }: آنچه باشگاه‌ها با هم دارند"),
+    may("one_purchase_earns_in", OneOf(&["shop-club", "card-club", "both"], &[]), "shop-club, card-club or both", "خرید در کدام باشگاه امتیاز می‌آورد: shop-club (باشگاه پذیرنده)، card-club (باشگاه کارت) یا both (هر دو)"),
+], &[]);
+
+/// `share` of a federation.
+pub static SHARED: Shape = shape("what clubs share", "داشته‌های مشترک", &[
+    may("members", Boolean, "true: members of one are served by all", "true: عضو هر باشگاه را همه می‌پذیرند"),
+    may("merchants", Boolean, "true: shops of one serve the members of all", "true: پذیرندهٔ هر باشگاه عضو همه را می‌پذیرد"),
+], &[]);
+
+/// `[clearing]`.
+pub static CLEARING: Shape = shape("a clearing house", "اتاق پایاپای", &[
+    must("id", Name, "the name of the house in files and messages", "نام اتاق پایاپای در پرونده‌ها و پیام‌ها"),
+    must("title", Title, "the name for people", "نام برای نمایش"),
+    must("unit", OneOf(&["rial"], &[]), "rial: debts are counted in rials", "rial: بدهی‌ها به ریال شمرده می‌شوند"),
+    must("federation", Ref("federation"), "the federation that clears here", "فراباشگاهی که اینجا پایاپای می‌کند"),
+    may("novation", Boolean, "true: the house is buyer to each seller and seller to each buyer", "true: اتاق در برابر هر دو سو طرف حساب است"),
+], &[]);
+
+/// `[[rate]]`.
+pub static RATE: Shape = shape("a rate", "نرخ", &[
+    must("club", Ref("club"), "the club that issues the points", "باشگاهی که امتیاز را می‌دهد"),
+    must("purse", Ref("purse"), "its purse of points", "کیف امتیاز آن"),
+    must("from", Day, "the first day", "نخستین روز"),
+    may("to", Day, "the last day, included; left out: until the next rate begins", "آخرین روز؛ خودش هم حساب است. اگر نیاید: تا آغاز نرخ بعدی"),
+    some("sell", Table(&VALUE), "{ rial, per_points }: what the club pays for its points spent elsewhere", "{ rial، per_points }: آنچه باشگاه برای امتیازی که جای دیگر خرج شده می‌پردازد"),
+    some("buy", Table(&VALUE), "{ rial, per_points }: what the club takes for points that an exchange creates", "{ rial، per_points }: آنچه باشگاه برای امتیازی که از تبدیل پدید می‌آید می‌گیرد"),
+], &[]);
+
+/// `[exchange]`.
+pub static EXCHANGE: Shape = shape("an exchange", "تبدیل امتیاز میان باشگاه‌ها", &[
+    may("min_rial", Rials, "the least to exchange", "کمترین مبلغ تبدیل"),
+    may("round", OneOf(&["down"], &["up", "nearest"]), "down", "گرد کردن: down (رو به پایین)"),
+    may("odd_rial_to", OneOf(&["clearing"], &["member"]), "clearing: the house keeps the odd rial", "clearing: ریال خرد نزد اتاق پایاپای می‌ماند"),
+    may("per_member", Table(&EXCHANGE_LIMIT), "{ window, max_rial }: the most that a member exchanges", "{ window، max_rial }: بیشترین مبلغی که عضو تبدیل می‌کند"),
+    may("reversible_for", Span(&["hour", "day"]), "how long it can be undone: \"24 hours\"", "تا کی برگشت‌پذیر است: \"24 hours\""),
+], &[]);
+
+/// `per_member` of `[exchange]`.
+pub static EXCHANGE_LIMIT: Shape = shape("a limit of exchanges", "سقف تبدیل", &[
+    must("window", WINDOW, "day, week, jalali-month, jalali-year or \"30 days\"", "بازهٔ شمارش: day، week، jalali-month، jalali-year یا \"30 days\""),
+    must("max_rial", PositiveRials, "the most rials in it", "بیشترین ریال در بازه"),
+], &[]);
+
+/// `[[member]]` of a clearing file.
+pub static HOUSE_MEMBER: Shape = shape("a member of the house", "عضو اتاق پایاپای", &[
+    must("club", Ref("club"), "the club", "باشگاه"),
+    must("account", Iban, "the account that its debts are paid from and to", "شبایی که بدهی و طلب آن از آن پرداخت می‌شود"),
+    must("funding", OneOf(&["prepaid", "postpaid"], &[]), "prepaid (points are bought ahead) or postpaid", "prepaid (امتیاز از پیش خریده می‌شود) یا postpaid (پس از خرج)"),
+    must("cover_rial", Rials, "money of it that the house holds", "پولی از آن که نزد اتاق است"),
+    must("net_debit_cap_rial", Rials, "the most it may owe, never more than the cover", "بیشترین بدهی آن؛ هرگز بیش از پشتوانه نه"),
+    may("warn_at", Percent, "at which share of the cap it is warned", "در چه سهمی از سقف هشدار داده شود"),
+    may("on_cap", OneOf(&["own-shops-only", "refuse"], &[]), "own-shops-only or refuse", "در سقف: own-shops-only (فقط نزد پذیرنده‌های خودش) یا refuse (رد)"),
+], &[]);
+
+/// `[[fee]]` of a clearing file.
+pub static HOUSE_FEE: Shape = shape("a fee of the house", "کارمزد اتاق پایاپای", &[
+    must("name", Name, "the name of the fee", "نام کارمزد"),
+    must("on", OneOf(&["cross-club-redeem", "points-exchange"], &[]), "cross-club-redeem or points-exchange", "برای چه: cross-club-redeem (خرج نزد باشگاه دیگر) یا points-exchange (تبدیل امتیاز)"),
+    must("percent", Percent, "the share", "درصد کارمزد"),
+    must("payer", OneOf(&["issuing-club", "shop-club", "member"], &[]), "issuing-club, shop-club or member", "پرداخت‌کننده: issuing-club (باشگاه صادرکننده)، shop-club (باشگاه پذیرنده) یا member (عضو)"),
+], &[]);
+
+/// `[window]`.
+pub static HOUSE_WINDOW: Shape = shape("the window of the house", "دورهٔ پایاپای", &[
+    must("close", OneOf(&["day", "week", "jalali-month"], &[]), "day, week or jalali-month: how often it closes", "هر چند وقت بسته می‌شود: day، week یا jalali-month"),
+    must("close_at", TimeOfDay, "the time of day at which it closes", "ساعت بسته‌شدن"),
+    may("also_real_time_above_rial", PositiveRials, "one debt this big settles alone and at once", "بدهی به این بزرگی تنها و در دم تسویه می‌شود"),
+    must("net", OneOf(&["multilateral", "bilateral", "gross"], &[]), "multilateral, bilateral or gross", "تهاتر: multilateral (چندجانبه)، bilateral (دوجانبه) یا gross (ناخالص)"),
+    must("claims_until", Span(&["business day", "day"]), "how long after closing it can be disputed: \"5 business days\"", "تا چند روز پس از بستن اعتراض‌پذیر است: \"5 business days\""),
+    must("pay_on", Span(&["business day", "day"]), "how long after closing it is paid: \"8 business days\"", "چند روز پس از بستن پرداخت می‌شود: \"8 business days\""),
+    may("min_pay_rial", Rials, "smaller nets join the next window", "خالص کوچک‌تر از این به دورهٔ بعد می‌رود"),
+    may("late", Table(&LATE), "{ percent_per_day } of what is paid late", "{ percent_per_day } جریمهٔ دیرکرد"),
+], &[]);
+
+/// `late` of `[window]`.
+pub static LATE: Shape = shape("the price of being late", "جریمهٔ دیرکرد", &[
+    must("percent_per_day", Percent, "the share for each day", "درصد برای هر روز"),
+], &[]);
+
+/// `[reports]`.
+pub static REPORTS: Shape = shape("the reports", "گزارش‌ها", &[
+    must("files", List(&OneOf(&["obligations", "matrix", "net-positions", "pay-instructions", "recap", "disputes", "liability"], &[])), "obligations, matrix, net-positions, pay-instructions, recap, disputes, liability", "کدام پرونده‌ها: obligations (تعهدها)، matrix (ماتریس)، net-positions (خالص‌ها)، pay-instructions (دستور پرداخت)، recap (خلاصه)، disputes (اعتراض‌ها)، liability (بدهی امتیاز)"),
+], &[]);

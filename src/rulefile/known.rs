@@ -25,6 +25,11 @@ impl<T> Known<T> {
         }
     }
 
+    /// From now on nothing is said about unknown names.
+    pub(super) fn is_not_complete(&mut self) {
+        self.complete = false;
+    }
+
     /// Keeps a name; a second one of the same is a fault, and the first stands.
     pub(super) fn add(&mut self, name: &str, place: Place, at: Value<'_>, meaning: T) {
         if let Some(first) = self.index.get(name) {

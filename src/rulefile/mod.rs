@@ -1,9 +1,11 @@
 //! Rule files → a compiled rulebook, or every fault of every file with its place and its mend.
 //!
-//! A folder of rules has `world/*.toml` (calendar, shops, people) and `clubs/*.toml` (one club a file). First every file
-//! is parsed, then the world is read, then each club in the order of its file name; all of them write to one log.
+//! A folder of rules has `world/*.toml` (calendar, shops, people), `clubs/*.toml` (one club a file) and `clearing/*.toml`
+//! (what is between clubs). First every file is parsed, then the world is read, then each club in the order of its file
+//! name, then what refers to clubs; all of them write to one log.
 
 mod cap;
+mod clearing;
 mod club;
 pub mod cost;
 pub mod diff;
@@ -65,7 +67,7 @@ pub fn phrasebook() -> Phrasebook {
 }
 
 /// Folders of a rule set that this version does not read.
-const LATER_FOLDERS: [&str; 2] = ["cards", "clearing"];
+const LATER_FOLDERS: [&str; 1] = ["cards"];
 
 /// Reads the rules of a folder against the names that the book knows.
 pub fn load(dir: &Path, names: &Names) -> Result<Loaded, Faults> {
@@ -83,7 +85,7 @@ pub fn load(dir: &Path, names: &Names) -> Result<Loaded, Faults> {
                 log.add(Fault::error("R02", Place::file(name), title).mend("take the folder away"));
             }
             for name in found.iter().filter(|name| name.ends_with(".toml")) {
-                let title = "a rule file must lie in world/ or clubs/";
+                let title = "a rule file must lie in world/, clubs/ or clearing/";
                 log.add(Fault::error("R02", Place::file(name), title).mend("move it there"));
             }
         }
@@ -93,7 +95,7 @@ pub fn load(dir: &Path, names: &Names) -> Result<Loaded, Faults> {
             return Err(Fault::error("R01", Place::file(name), title).into());
         }
     }
-    for folder in ["world", "clubs"] {
+    for (folder, _) in keys::FILES {
         let below = dir.join(folder);
         for name in names_in(&below).unwrap_or_default() {
             if !name.ends_with(".toml") {
@@ -171,10 +173,13 @@ fn rulebook(
     log: &FaultLog,
 ) -> Option<Rulebook> {
     let mut ids = Ids::new(names);
-    let (world_files, club_files): (Vec<&File>, Vec<&File>) = files
-        .iter()
-        .partition(|file| file.name().starts_with("world/"));
-    let world = world::read(&world_files, lists, complete, &mut ids, log);
+    let of = |folder: &str| -> Vec<&File> {
+        let is_in = |file: &&File| file.name().split('/').next() == Some(folder);
+        files.iter().filter(is_in).collect()
+    };
+    let mut world = world::read(&of("world"), lists, complete, &mut ids, log);
+    let (clearing_files, federations) = clearing::open(&of("clearing"), complete, log);
+    world.federations = federations;
     let mut aliases = Known::new("alias", true);
     if let Some(value) = world.operator_alias
         && let Some(alias) = value.text()
@@ -183,10 +188,19 @@ fn rulebook(
     }
     let mut taken = Known::new("club", true);
     let mut clubs = Vec::new();
-    for file in club_files {
+    let club_files = of("clubs");
+    for file in &club_files {
         let club = club::read(file, &world, &mut taken, &mut aliases, &mut ids, log);
         clubs.extend(club);
     }
+    if !complete || clubs.len() < club_files.len() {
+        taken.is_not_complete();
+    }
+    let known = clearing::Clubs {
+        names: &taken,
+        read: &clubs,
+    };
+    clearing::check(&clearing_files, world.federations.as_ref(), &known, log);
     if let Some(kind) = ids.full {
         let title = format!("there are more {kind} than this switch can number");
         log.add(Fault::error("R07", Place::file("rules"), title));

@@ -1,8 +1,9 @@
 //! Rules that can never give: for the place, because one above them always gives first (R16), or because their time is
 //! [`over`]; and rules of which one always stands in for the other (R17).
 
+use super::clearing;
 use super::cost::Written;
-use super::keys::{ACCRUE, CLUB_FILE, DISCOUNT, WHEN};
+use super::keys::{ACCRUE, CLEARING_FILE, CLUB_FILE, DISCOUNT, WHEN};
 use super::{LANGUAGE, Loaded};
 use crate::rules::{Club, Condition, Places, Shop, Stack, When};
 use crate::source::{Fault, FaultLog, Faults, File, Shape, Value};
@@ -190,6 +191,16 @@ pub fn over(loaded: &Loaded, now: Moment) -> Faults {
             for (value, when) in values.into_iter().zip(whens) {
                 note_over(value, shape, when, today);
             }
+        }
+    }
+    let houses = loaded.texts.iter();
+    let houses: Vec<File> = houses
+        .filter(|(name, _)| name.starts_with("clearing/"))
+        .filter_map(|(name, text)| File::parse(name, text.as_str(), &LANGUAGE, &log))
+        .collect();
+    for file in &houses {
+        if let Some(table) = file.root(&log).table(&CLEARING_FILE) {
+            clearing::closed(&table, today);
         }
     }
     log.into_faults()

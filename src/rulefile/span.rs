@@ -86,3 +86,26 @@ fn past(value: Value<'_>) -> Option<u16> {
     }
     days.map(|days| days as u16)
 }
+
+/// "24 hours", "5 business days": how many of one of some units, with the unit in the singular.
+pub(super) fn counted_in(
+    value: Value<'_>,
+    units: &[&'static str],
+    most: u64,
+) -> Option<(u64, &'static str)> {
+    let text = value.text()?;
+    let found = counted(text).and_then(|(count, unit)| {
+        let single = |known: &&&str| unit.strip_suffix('s').unwrap_or(unit) == **known;
+        let unit = *units.iter().find(single)?;
+        (1..=most).contains(&count).then_some((count, unit))
+    });
+    if found.is_none() {
+        let title = format!("`{}` cannot be \"{text}\"", value.key());
+        let units: Vec<String> = units.iter().map(|unit| format!("\"1 {unit}\"")).collect();
+        let label = format!("from {} on, at most {most} of them", units.join(", "));
+        let sample = units.first().map_or("", |unit| unit.as_str());
+        let fault = value.fault("R03", title).label(label);
+        value.report(fault.mend(format!("{} = {sample}", value.key())));
+    }
+    found
+}

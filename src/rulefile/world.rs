@@ -23,6 +23,8 @@ pub(super) struct WorldRead<'f> {
     pub(super) provinces: Known<Vec<ShopId>>,
     pub(super) terminal_groups: Known<Vec<String>>,
     pub(super) member_groups: Known<Roster>,
+    /// The federations of the clearing files; none where there is no such file.
+    pub(super) federations: Option<Known<()>>,
 }
 
 /// Reads all world files as one. `complete` is false when some file could not be parsed.
@@ -132,6 +134,7 @@ pub(super) fn read<'f>(
         provinces,
         terminal_groups,
         member_groups,
+        federations: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Rule files: the shipped ones load and mean what they say; each broken one gives exactly its message.
 //!
-//! A folder `fixtures/rules-bad/NAME` lays its files over the good set of `fixtures/rules-good` and says in
+//! A folder `fixtures/rules-bad/NAME` lays its files over the good set of `fixtures/rules-good`, or, where it has cards/ or
+//! clearing/, over that of `fixtures/rules-federation`, and says in
 //! `expected.txt`, and in Persian in `expected.fa.txt`, what `check` must draw. `UPDATE_FIXTURES=1` writes those files anew, for reading before they are kept.
 
 use std::collections::BTreeMap;
@@ -21,7 +22,7 @@ pub(crate) fn root() -> &'static Path {
 /// The rule files below a folder by name, as `clubs/golestan.toml`.
 pub(crate) fn texts(dir: &Path) -> BTreeMap<String, String> {
     let mut texts = BTreeMap::new();
-    for folder in ["world", "clubs", "lists"] {
+    for folder in ["world", "clubs", "cards", "clearing", "lists"] {
         for entry in fs::read_dir(dir.join(folder)).into_iter().flatten() {
             let path = entry.expect("a folder of fixtures can be read").path();
             let name = path
@@ -40,7 +41,9 @@ pub(crate) fn ordered(texts: &BTreeMap<String, String>) -> Vec<(&str, &str)> {
         .iter()
         .map(|(n, t)| (n.as_str(), t.as_str()))
         .collect();
-    list.sort_by_key(|(name, _)| (name.starts_with("clubs/"), *name));
+    let folders = ["world/", "clubs/", "cards/", "clearing/"];
+    let folder = |name: &str| folders.iter().position(|folder| name.starts_with(folder));
+    list.sort_by_key(|(name, _)| (folder(name).unwrap_or(folders.len()), *name));
     list
 }
 
@@ -174,6 +177,7 @@ fn a_living_purse_stays_what_it_is() {
 #[test]
 fn every_broken_file_gives_exactly_its_message() {
     let good = texts(&root().join("fixtures/rules-good"));
+    let federation = texts(&root().join("fixtures/rules-federation"));
     let running = compile(&ordered(&good), &Names::default())
         .unwrap()
         .rulebook;
@@ -187,8 +191,14 @@ fn every_broken_file_gives_exactly_its_message() {
     let book = phrasebook();
     let mut wrong = Vec::new();
     for case in cases {
-        let mut files = good.clone();
-        files.extend(texts(&case));
+        let own = texts(&case);
+        let between = |name: &String| name.starts_with("cards/") || name.starts_with("clearing/");
+        let mut files = if own.keys().any(between) {
+            federation.clone()
+        } else {
+            good.clone()
+        };
+        files.extend(own);
         // What R19 says is about purses that have been in force.
         let names = match case
             .file_name()
@@ -481,7 +491,7 @@ fn a_folder_says_what_is_wrong_with_it() {
         &[
             "cards: cards/ is part of the rule language but not built in this version; \
              take the folder away",
-            "golestan.toml: a rule file must lie in world/ or clubs/; move it there",
+            "golestan.toml: a rule file must lie in world/, clubs/ or clearing/; move it there",
             calendar,
         ],
     );

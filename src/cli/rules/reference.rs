@@ -258,6 +258,11 @@ fn kind_of(kind: &'static str, page: Page) -> &'static str {
         ("member group", "گروه عضو"),
         ("terminal group", "گروه پایانه"),
         ("province", "استان"),
+        ("club", "باشگاه"),
+        ("federation", "فراباشگاه"),
+        ("organisation", "سازمان"),
+        ("pocket", "جیب"),
+        ("card product", "محصول کارت"),
     ];
     let persian = known.iter().find(|(english, _)| *english == kind);
     page.say(kind, persian.map_or(kind, |(_, persian)| persian))
