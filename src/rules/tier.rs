@@ -124,9 +124,11 @@ impl Club {
             .max(self.level(reached.measured.saturating_add(more)));
         // Who stands lowest stands there by himself.
         let tier = self.tiers.get(at).filter(|_| at > 0);
+        // A late advice does not bring back a review that was.
+        let kept = member.standing().map_or(0, |kept| kept.month);
         let after = tier.map(|tier| Standing {
             tier: tier.id,
-            month: reached.month,
+            month: reached.month.max(kept),
         });
         (after != member.standing()).then_some(after)
     }

@@ -573,6 +573,34 @@ fn tiers_are_reached_by_buying_and_lost_at_a_review() {
 }
 
 #[test]
+fn a_late_advice_brings_no_review_back() {
+    let rules = club(
+        "[tiers]
+         measure = { spent = \"10 days\" }
+         level = [
+           { name = \"normal\" },
+           { name = \"silver\", from_rial = 3_000, earn_times = \"2\" },
+           { name = \"gold\", from_rial = 6_000, earn_times = \"3\" },
+         ]
+         [[accrue]]
+         name = \"base\"
+         earn = { to = \"points\", points = 1, per_rial = 100, tiered = true }
+         funded_by = \"club\"",
+    );
+    // Gold since the second; on the first of Dey nothing is left of it, and he steps down once. What is told then of Azar
+    // changes nothing.
+    check(
+        &rules,
+        "open C1
+         buy 6000 card C1 -> approved discount 0 pays 6000 +points 60.00
+         at 1405/10/02 10:00
+         buy 100 card C1 -> approved discount 0 pays 100 +points 2.00
+         tell 100 card C1 stamp 1220101500 -> approved discount 0 pays 100 +points 2.00
+         buy 100 card C1 -> approved discount 0 pays 100 +points 2.00",
+    );
+}
+
+#[test]
 fn tiers_by_the_number_of_purchases() {
     let rules = club(
         "[tiers]

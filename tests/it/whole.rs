@@ -148,7 +148,21 @@ fn a_member_brings_another_and_both_are_undone_with_the_purchase() {
     // The birthday of the first is this month: his points wait for his profile.
     let own = buy(&house, first, "1000000", &[]);
     assert!(rules(&own).contains(&"birthday"), "{own}");
+    let happened = [
+        "ledger",
+        "event",
+        "profile-confirmed",
+        "--member",
+        "1",
+        "--reason",
+        "he called",
+    ];
+    house.office_json(&happened);
+    let settled = house.office_json(&["settle", "--day", "today"]);
+    check(&settled, &[("/manifest/totals/purchases", json!(2))]);
     house.pos_json(&["reverse", "--rrn", sold["rrn"].as_str().unwrap()], 0);
+    let settled = house.office_json(&["settle", "--day", "today"]);
+    check(&settled, &[("/manifest/totals/gross", json!(1_000_000))]);
     let story = house.office_json(&["explain", sold["rrn"].as_str().unwrap()]);
     assert!(story.to_string().contains("friend"), "{story}");
     house.stop();
