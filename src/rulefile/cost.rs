@@ -585,24 +585,35 @@ impl<'c> Risk<'c> {
                 }
             }
         }
-        let mut looks = 0;
+        let everywhere = self.shares(&anywhere);
         let none = Vec::new();
         let shops = shops.iter().map(|(shop, list)| (Some(*shop), list));
-        for (shop, of_shop) in std::iter::once((None, &none)).chain(shops) {
-            let codes = mccs.iter().map(|(mcc, list)| (Some(*mcc), list));
-            for (mcc, of_mcc) in std::iter::once((None, &none)).chain(codes) {
-                let met: BTreeSet<(bool, usize)> = [&anywhere, of_shop, of_mcc]
-                    .into_iter()
-                    .flatten()
-                    .copied()
-                    .collect();
-                looks += met.len() as u64;
-                let shares = |accrues: bool| {
-                    let met = met.iter().filter(move |(kind, _)| *kind == accrues);
-                    met.map(move |(_, at)| self.taker(accrues, *at).1.share)
-                };
-                if self.together(shares(false), shares(true)) > WHOLE {
-                    // Shop 0 and category 0 stand for one that no rule names.
+        let shops = std::iter::once((None, &none)).chain(shops);
+        let codes = mccs.iter().map(|(mcc, list)| (Some(*mcc), list));
+        let codes = std::iter::once((None, &none)).chain(codes);
+        let codes: Vec<_> = codes
+            .map(|(mcc, list)| (mcc, list, self.shares(list)))
+            .collect();
+        let tops = codes.iter().map(|(.., shares)| *shares);
+        let top = tops.fold([0, 0], |[a, b], [c, d]| [a.max(c), b.max(d)]);
+        let mut looks = 0;
+        for (shop, of_shop) in shops {
+            let here = self.with(everywhere, self.shares(of_shop));
+            // A rule of the shop and of the category counts twice here: a doubt more, and no doubt less.
+            let doubtful = |of_mcc: [u64; 2]| {
+                let [discounts, accruals] = self.with(here, of_mcc);
+                let most = discounts.saturating_add(accruals);
+                most.saturating_add(self.split_share) > WHOLE
+            };
+            if !doubtful(top) {
+                continue;
+            }
+            for (mcc, of_mcc, shares) in &codes {
+                looks += 1;
+                if doubtful(*shares) {
+                    let lists = [&anywhere, of_shop, *of_mcc];
+                    let met = lists.into_iter().flatten().copied().collect();
+                    // Numbers that no rule names stand for a shop and a category that none does.
                     let cell = Cell {
                         shop: Some(shop.unwrap_or(ShopId(u32::MAX))),
                         mcc: Some(mcc.unwrap_or(0)),
@@ -619,6 +630,25 @@ impl<'c> Risk<'c> {
             }
         }
         None
+    }
+
+    /// The shares of discounts and of accruals.
+    fn shares(&self, list: &[(bool, usize)]) -> [u64; 2] {
+        let of = |kind: bool| {
+            let list = list.iter().filter(move |(accrues, _)| *accrues == kind);
+            list.map(move |(accrues, at)| self.taker(*accrues, *at).1.share)
+        };
+        [
+            stacked(self.club.discount_stack, of(false)),
+            stacked(self.club.accrue_stack, of(true)),
+        ]
+    }
+
+    fn with(&self, [a, b]: [u64; 2], [c, d]: [u64; 2]) -> [u64; 2] {
+        [
+            stacked(self.club.discount_stack, [a, c].into_iter()),
+            stacked(self.club.accrue_stack, [b, d].into_iter()),
+        ]
     }
 
     fn taker(&self, accrues: bool, at: usize) -> &(usize, Taker<'c>) {
