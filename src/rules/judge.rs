@@ -141,6 +141,9 @@ pub fn judge_event(case: &Case<'_>) -> Result<Effects, NotJudged> {
     })
 }
 
+/// From when on earnings can be spent, and the day from which on they are dead.
+type Spendable = (Moment, Option<Day>);
+
 /// A purchase on its way through the stages.
 struct Work<'a, T> {
     case: &'a Case<'a>,
@@ -149,7 +152,7 @@ struct Work<'a, T> {
     known: Known,
     /// By how much debts have changed while it is judged.
     debts: SmallVec<[(PurseKey, i64); 2]>,
-    spendable: SmallVec<[(PurseId, (Moment, Option<Day>)); 2]>,
+    spendable: SmallVec<[(PurseId, Spendable); 2]>,
     /// How far he has come through the tiers.
     reached: Option<Reached>,
     bill: Rials,
@@ -837,7 +840,7 @@ impl<'a, T: Trace> Work<'a, T> {
     }
 
     /// From when on what a purse earns today can be spent, and from which day on no more: the same for all of its rules.
-    fn spendable(&mut self, purse: &Purse) -> (Moment, Option<Day>) {
+    fn spendable(&mut self, purse: &Purse) -> Spendable {
         let known = self.spendable.iter().find(|(id, _)| *id == purse.id);
         if let Some((_, known)) = known {
             return *known;

@@ -155,7 +155,7 @@ struct Past {
 
 impl Meant {
     /// What every rule gives: the discounts, and then the accruals, each by its name.
-    fn reckon(&self, now: &Purchase, past: &Past) -> (Vec<(String, i64)>, Vec<(String, i64)>) {
+    fn reckon(&self, now: &Purchase, past: &Past) -> [Vec<(String, i64)>; 2] {
         let applies = |rule: &&Rule| rule.when.iter().all(|w| self.holds(w, now, past));
         let mut all = Vec::new();
         for rule in self.discounts.iter().filter(applies) {
@@ -203,7 +203,7 @@ impl Meant {
         }
         let accruals = all.into_iter().map(|(r, amount)| (r.name.clone(), amount));
         let given = |all: Vec<(String, i64)>| all.into_iter().filter(|(_, a)| *a > 0).collect();
-        (given(discounts), given(accruals.collect()))
+        [given(discounts), given(accruals.collect())]
     }
 
     fn capped(&self, rule: &Rule, amount: i64, now: &Purchase, past: &Past) -> i64 {
@@ -294,7 +294,7 @@ impl Meant {
                 };
                 let first = first_day(*window, now.day);
                 let number = 1 + before(*at).filter(|(_, day, _)| *day >= first).count() as u64;
-                here && *min <= number && number <= *max && number % every == 0
+                here && *min <= number && number <= *max && number.is_multiple_of(*every)
             }
             Wanted::Use(at) => all(&self.named[*at]),
             Wanted::Any(lists) => lists.iter().any(all),
@@ -944,7 +944,7 @@ impl Town {
     /// One purchase by both; what they say must be the same.
     fn check(&mut self, meant: &Meant, now: Purchase) -> Result<(), String> {
         let effects = self.judged(&now);
-        let (discounts, accruals) = meant.reckon(&now, &self.past);
+        let [discounts, accruals] = meant.reckon(&now, &self.past);
         let told = effects.told.as_ref().unwrap();
         let fired: Vec<&str> = told
             .rules
