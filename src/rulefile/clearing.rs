@@ -49,13 +49,8 @@ pub(super) fn open<'f>(
     (tables, any.then_some(federations))
 }
 
-/// Reads what was opened, for its faults; a file without any is told to change nothing yet.
-pub(super) fn check<'f>(
-    tables: &[Table<'f>],
-    federations: Option<&Known<()>>,
-    clubs: &Clubs<'_>,
-    log: &FaultLog,
-) {
+/// Reads what was opened, for its faults.
+pub(super) fn check<'f>(tables: &[Table<'f>], federations: Option<&Known<()>>, clubs: &Clubs<'_>) {
     let Some(federations) = federations else {
         return;
     };
@@ -84,9 +79,10 @@ pub(super) fn check<'f>(
         table.required("window", house_window);
         table.optional("reports", reports);
     }
-    if log.has_errors() {
-        return;
-    }
+}
+
+/// Says of houses without a fault that they change nothing yet.
+pub(super) fn note(tables: &[Table<'_>]) {
     for value in tables.iter().filter_map(|table| table.get("clearing")) {
         let at = value.member("id").unwrap_or(value);
         let title = "this clearing house is checked, and changes nothing";

@@ -438,7 +438,7 @@ fn available(value: Value<'_>) -> Option<Available> {
     found
 }
 
-fn expiry(value: Value<'_>) -> Option<Expiry> {
+pub(super) fn expiry(value: Value<'_>) -> Option<Expiry> {
     let table = value.table(&EXPIRY)?;
     let key = one_key(&table, &["after", "on"], "an expiry says nothing")?;
     let ends = [

@@ -198,7 +198,7 @@ fn rule_name<'f>(table: &Table<'f>, rules: &mut Known<()>) -> Option<&'f str> {
     Some(name)
 }
 
-fn give(value: Value<'_>) -> Option<(Give, Option<Rials>)> {
+pub(super) fn give(value: Value<'_>) -> Option<(Give, Option<Rials>)> {
     let table = value.table(&GIVE)?;
     let max = table.optional("max_rial", Value::rials);
     let key = one_key(

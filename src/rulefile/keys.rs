@@ -13,7 +13,7 @@ use crate::source::Form::{
 };
 
 /// The folders of a rule set, and what a file in each holds.
-pub const FILES: [(&str, &Shape); 3] = [("world", &WORLD), ("clubs", &CLUB_FILE), ("clearing", &CLEARING_FILE)];
+pub const FILES: [(&str, &Shape); 4] = [("world", &WORLD), ("clubs", &CLUB_FILE), ("cards", &CARD_FILE), ("clearing", &CLEARING_FILE)];
 
 /// Every table of the language, each once, in the order in which the files lead to them.
 pub fn shapes() -> Vec<&'static Shape> {
@@ -259,6 +259,7 @@ pub static WHEN: Shape = shape("a condition", "شرط", &[
     may("not_products", List(&Code), "codes of products, none of which was bought", "کد کالاهایی که هیچ‌کدام خریده نشده باشد"),
     may("services", List(&Code), "codes of services, one of which was rendered", "کد خدمت‌هایی که یکی از آنها انجام شده باشد"),
     may("bins", List(&Bin), "ranges of cards, six to eight digits", "پیش‌شمارهٔ کارت، شش تا هشت رقم"),
+    may("card_products", List(&Ref("card product")), "card products of cards/, one of which his card is of", "محصول‌های کارت از cards/ که کارت او از یکی از آنهاست"),
     may("provinces", List(&Ref("province")), "provinces of merchants of the world file", "استان پذیرنده، چنان‌که در پروندهٔ جهان آمده"),
     may("member_groups", List(&Ref("member group")), "groups of members of the world file", "گروه‌های عضو از پروندهٔ جهان"),
     may("birthday", FEAST, "day, week or month of his birthday", "روز، هفته یا ماه زادروز عضو"),
@@ -270,7 +271,7 @@ pub static WHEN: Shape = shape("a condition", "شرط", &[
     may("event", Name, "earns when this happens to him, and not at a purchase", "هنگام رخدادن این رویداد می‌دهد، نه هنگام خرید"),
     may("any", List(&Table(&WHEN)), "a list of conditions, one of which must hold", "فهرستی از شرط‌ها که یکی از آنها باید برقرار باشد"),
     may("not", Table(&WHEN), "a condition that must not hold", "شرطی که نباید برقرار باشد"),
-], &["card_products"]);
+], &[]);
 
 /// `introduced` of a condition.
 pub static INTRODUCED: Shape = shape("being introduced", "معرفی‌شدن", &[
@@ -456,6 +457,152 @@ pub static FEE: Shape = shape("the fee", "کارمزد", &[
     may("to", OneOf(&["operator"], &["club"]), "operator", "operator (گرداننده)"),
     may("on_refund", OneOf(&["give-back"], &["keep"]), "give-back", "در برگشت خرید: give-back (پس داده می‌شود)"),
 ], &["fixed_rial", "bands"]);
+
+/// A file in `cards/`.
+pub static CARD_FILE: Shape = shape("a card file", "پروندهٔ کارت", &[
+    must("format", Format, "the version of the language, 1", "نسخهٔ زبان قاعده، ۱"),
+    must("card", Table(&CARD), "what the card product is", "مشخصات محصول کارت"),
+    may("purse", Entries(&Name, &POCKET), "the pockets of the card", "جیب‌های کارت"),
+    may("convert", ListOrNone(&Table(&CONVERT)), "one pocket into another, by a rate", "تبدیل یک جیب به جیب دیگر، با نرخ"),
+    may("discount", ListOrNone(&Table(&DISCOUNT)), "money off the bill", "تخفیف: کم‌شدن از مبلغ خرید"),
+    may("guest_card", Table(&GUEST_CARD), "a card that a member gives away", "کارت مهمان: کارتی که عضو به دیگری می‌دهد"),
+    may("voucher", Table(&VOUCHER), "a number that loads a pocket", "ووچر: شماره‌ای که جیبی را پر می‌کند"),
+], &[]);
+
+/// `[card]`.
+pub static CARD: Shape = shape("a card product", "محصول کارت", &[
+    must("id", Name, "the name of the card in files and messages", "نام کارت در پرونده‌ها و پیام‌ها"),
+    must("title", Title, "the name for people", "نام برای نمایش"),
+    some("bins", List(&Bin), "ranges of cards, six to eight digits", "پیش‌شمارهٔ کارت، شش تا هشت رقم"),
+    some("cards_from", ListFile, "a file of lists/ with one card token a line", "پرونده‌ای در lists/ که در هر خط یک نشانهٔ کارت دارد"),
+    must("issuer", Ref("organisation"), "the organisation that issues it", "سازمانی که کارت را صادر می‌کند"),
+    may("status", List(&OneOf(&["issued", "suspended", "inactive", "terminated", "void"], &[])), "issued (the only one that may spend), suspended, inactive, terminated, void", "وضعیت‌های کارت: issued (تنها این خرج می‌کند)، suspended، inactive، terminated، void"),
+    may("pin", Boolean, "whether its PIN must come with a purchase", "آیا رمز کارت باید همراه خرید باشد"),
+    must("pay_order", List(&Ref("pocket")), "pockets in the order of paying; \"bank\" is the holder's own account", "جیب‌ها به ترتیب پرداخت؛ \"bank\" حساب خود دارنده است"),
+    may("mixed", Boolean, "false: one pocket must pay the whole bill", "false: یک جیب باید همهٔ مبلغ را بپردازد"),
+], &[]);
+
+/// `[purse.NAME]` of a card.
+pub static POCKET: Shape = shape("a pocket", "جیب", &[
+    must("kind", OneOf(&["bon", "gift", "prepaid", "credit-line"], &[]), "bon (for one purpose, given by a sponsor), gift, prepaid (the holder's own money) or credit-line", "bon (بن، از پشتیبان برای یک کار)، gift (هدیه)، prepaid (پول خود دارنده) یا credit-line (خط اعتبار)"),
+    may("title", Title, "for people", "نام برای نمایش"),
+    may("unit", OneOf(&["rial"], &[]), "rial: pockets are kept in rials", "rial: جیب به ریال نگه داشته می‌شود"),
+    must("owed_by", OneOf(&["sponsor", "club", "operator", "issuer", "holder"], &[]), "whose debt the pocket is: sponsor, club, operator, issuer or (a credit line) holder", "مانده بدهی کیست: sponsor (پشتیبان)، club (باشگاه)، operator (گرداننده)، issuer (صادرکننده) یا در خط اعتبار holder (دارنده)"),
+    may("sponsor", Ref("organisation"), "the organisation that gives a bon", "سازمانی که بن را می‌دهد"),
+    may("grant", Table(&GRANT), "{ rial, every, on_day, to }: what a bon is filled with", "{ rial، every، on_day، to }: بن با چه پر می‌شود"),
+    may("carry_over", Boolean, "false: what is left of a grant lapses to the sponsor", "false: ماندهٔ بن به پشتیبان برمی‌گردد"),
+    may("expiry", Table(&EXPIRY), "how long it lives; left out, for ever", "تا کی اعتبار دارد؛ اگر نیاید، همیشه"),
+    may("spend_at", GROUPS, "the merchant groups where it pays; left out: everywhere", "گروه‌های پذیرنده‌ای که در آنها پرداخت می‌کند؛ اگر نیاید: همه جا"),
+    may("not_products", List(&Code), "codes of products that it does not pay for", "کد کالاهایی که با آن خریدنی نیست"),
+    may("hours", List(&Hours), "spans of the day in which it pays", "ساعت‌هایی که در آنها پرداخت می‌کند"),
+    may("per_day", Table(&PER_DAY), "{ max_rial, max_times } of one day", "{ max_rial، max_times } در یک روز"),
+    may("load", Table(&LOAD), "how a gift or prepaid pocket is filled", "جیب هدیه یا پیش‌پرداخت چگونه پر می‌شود"),
+    may("bonus", Table(&BONUS), "{ percent, funded_by, expiry }: what is added to a load", "{ percent، funded_by، expiry }: آنچه به شارژ افزوده می‌شود"),
+    may("consume", OneOf(&["bonus-last", "soonest-expiry"], &[]), "which part pays first: bonus-last or soonest-expiry", "کدام بخش زودتر خرج می‌شود: bonus-last (پاداش آخر) یا soonest-expiry (زودترین انقضا)"),
+    may("cash_out", Boolean, "whether it can be paid out", "آیا می‌توان آن را نقد کرد"),
+    may("reload", Boolean, "true: the card lives on after its first use", "true: کارت پس از نخستین خرید زنده می‌ماند"),
+    may("limit", Table(&LIMIT), "{ from, default_rial, max_rial } of a credit line", "{ from، default_rial، max_rial } سقف خط اعتبار"),
+    may("bill", Table(&BILL), "when a credit line is billed and how it is paid back", "خط اعتبار کی صورت‌حساب می‌شود و چگونه پس داده می‌شود"),
+    may("installments", Table(&INSTALLMENTS), "{ count, from_rial }: a big bill is paid back in parts", "{ count، from_rial }: مبلغ بزرگ در چند قسط پس داده می‌شود"),
+], &[]);
+
+/// `grant` of a pocket.
+pub static GRANT: Shape = shape("a grant", "اعطا", &[
+    must("rial", PositiveRials, "so many rials for each card", "این مبلغ برای هر کارت"),
+    must("every", OneOf(&["jalali-month"], &[]), "jalali-month", "jalali-month (هر ماه جلالی)"),
+    must("on_day", Integer(1, 31), "the day of the month; the last one where the month is shorter", "روز ماه؛ در ماه کوتاه‌تر روز آخر"),
+    must("to", List(&Ref("member group")), "the member groups that get it", "گروه‌های عضوی که آن را می‌گیرند"),
+], &[]);
+
+/// `per_day` of a pocket.
+pub static PER_DAY: Shape = shape("a limit of a day", "سقف روزانه", &[
+    some("max_rial", PositiveRials, "the most rials of a day", "بیشترین ریال در روز"),
+    some("max_times", Integer(1, 1_000), "how often in a day", "چند بار در روز"),
+], &[]);
+
+/// `load` of a pocket.
+pub static LOAD: Shape = shape("a load", "شارژ", &[
+    may("by", List(&OneOf(&["transfer", "cash-desk", "online"], &[])), "transfer, cash-desk, online", "از کدام راه: transfer (انتقال)، cash-desk (صندوق)، online"),
+    may("min_rial", PositiveRials, "the least of one load", "کمترین مبلغ یک شارژ"),
+    may("max_rial", PositiveRials, "the most of one load", "بیشترین مبلغ یک شارژ"),
+    may("amounts_rial", List(&PositiveRials), "only these amounts", "فقط این مبلغ‌ها"),
+    may("max_balance_rial", PositiveRials, "the most that is kept in the pocket", "بیشترین ماندهٔ جیب"),
+], &[]);
+
+/// `bonus` of a pocket.
+pub static BONUS: Shape = shape("a bonus", "پاداش شارژ", &[
+    must("percent", Percent, "a share of the load", "درصدی از شارژ"),
+    must("funded_by", OneOf(&["merchant", "club", "operator", "issuer"], &[]), "merchant, club, operator or issuer", "هزینهٔ پاداش با کیست: merchant (پذیرنده)، club (باشگاه)، operator (گرداننده) یا issuer (صادرکننده)"),
+    may("expiry", Table(&EXPIRY), "how long the bonus lives; left out, as the pocket", "پاداش تا کی اعتبار دارد؛ اگر نیاید، مانند جیب"),
+], &[]);
+
+/// `limit` of a pocket.
+pub static LIMIT: Shape = shape("the limit of a credit line", "سقف خط اعتبار", &[
+    may("from", OneOf(&["member-file"], &[]), "member-file: each member's limit stands in his file", "member-file: سقف هر عضو در پروندهٔ او می‌آید"),
+    may("default_rial", Rials, "the limit of who has none of his own", "سقف کسی که از خود سقفی ندارد"),
+    must("max_rial", Rials, "the most that any limit can be", "بیشترین سقف ممکن"),
+], &[]);
+
+/// `bill` of a pocket.
+pub static BILL: Shape = shape("a bill", "صورت‌حساب", &[
+    must("every", OneOf(&["jalali-month"], &[]), "jalali-month", "jalali-month (هر ماه جلالی)"),
+    must("on_day", Integer(1, 31), "the day of the month; the last one where the month is shorter", "روز ماه؛ در ماه کوتاه‌تر روز آخر"),
+    must("due_after", DAYS, "how long after it must be paid: \"10 days\"", "مهلت پرداخت پس از صورت‌حساب: \"10 days\""),
+    must("collect", OneOf(&["salary-deduction"], &[]), "salary-deduction", "salary-deduction (کسر از حقوق)"),
+], &[]);
+
+/// `installments` of a pocket.
+pub static INSTALLMENTS: Shape = shape("instalments", "قسط‌بندی", &[
+    must("count", Integer(2, 60), "how many parts", "شمار قسط‌ها"),
+    may("from_rial", PositiveRials, "for bills from this on", "برای مبلغ‌های از این به بالا"),
+], &[]);
+
+/// `[[convert]]`.
+pub static CONVERT: Shape = shape("a conversion", "تبدیل", &[
+    must("name", Name, "the name of the conversion", "نام تبدیل"),
+    must("from", Ref("pocket"), "the pocket that is emptied", "جیبی که از آن کم می‌شود"),
+    must("to", Ref("pocket"), "the pocket that is filled", "جیبی که به آن افزوده می‌شود"),
+    must("rate", Table(&CONVERSION), "{ give, get }: so much of one is so much of the other", "{ give، get }: این‌قدر از یکی این‌قدر از دیگری است"),
+    may("window", Table(&CONVERT_DAYS), "{ from_day, to_day } of the Jalali month", "{ from_day، to_day } از ماه جلالی"),
+    may("max_rial", PositiveRials, "the most of one conversion", "بیشترین مبلغ یک تبدیل"),
+], &[]);
+
+/// `rate` of a conversion.
+pub static CONVERSION: Shape = shape("the rate of a conversion", "نرخ تبدیل", &[
+    must("give", Integer(1, 1_000_000), "so much of the one", "این‌قدر از جیب نخست"),
+    must("get", Integer(1, 1_000_000), "is so much of the other", "برابر این‌قدر از جیب دوم"),
+], &[]);
+
+/// `window` of a conversion.
+pub static CONVERT_DAYS: Shape = shape("days of a month", "روزهایی از ماه", &[
+    must("from_day", Integer(1, 31), "the first day of the month", "نخستین روز ماه"),
+    must("to_day", Integer(1, 31), "the last day of the month, included", "آخرین روز ماه؛ خودش هم حساب است"),
+], &[]);
+
+/// `[guest_card]`.
+pub static GUEST_CARD: Shape = shape("a guest card", "کارت مهمان", &[
+    must("title", Title, "the name for people", "نام برای نمایش"),
+    must("linked_to", OneOf(&["member"], &[]), "member: its number names who gave it away", "member: شمارهٔ آن می‌گوید چه کسی آن را داده"),
+    must("give", Table(&GIVE), "what the guest gets off the bill", "آنچه از خرید مهمان کم می‌شود"),
+    may("introducer_earns", Table(&INTRODUCER_EARNS), "{ club, to, fixed }: what the giver earns", "{ club، to، fixed }: آنچه دهندهٔ کارت کسب می‌کند"),
+    may("max_uses", Integer(1, 1_000_000), "how often one card can be used", "هر کارت چند بار به کار می‌رود"),
+], &[]);
+
+/// `introducer_earns` of a guest card.
+pub static INTRODUCER_EARNS: Shape = shape("what the giver earns", "آنچه دهندهٔ کارت کسب می‌کند", &[
+    must("club", Ref("club"), "in which club", "در کدام باشگاه"),
+    must("to", Ref("purse"), "into which purse of it", "در کدام کیف آن"),
+    must("fixed", Points, "how many points", "چند امتیاز"),
+], &[]);
+
+/// `[voucher]`.
+pub static VOUCHER: Shape = shape("a voucher", "ووچر", &[
+    must("title", Title, "the name for people", "نام برای نمایش"),
+    must("amounts_rial", List(&PositiveRials), "what vouchers are worth", "ارزش ووچرها"),
+    must("load_to", Ref("pocket"), "the pocket that it loads", "جیبی که پر می‌شود"),
+    may("single_use", Boolean, "true: it loads once", "true: فقط یک بار پر می‌کند"),
+    may("expiry", Table(&EXPIRY), "how long it lives; left out, for ever", "تا کی اعتبار دارد؛ اگر نیاید، همیشه"),
+], &[]);
 
 /// A file in `clearing/`.
 pub static CLEARING_FILE: Shape = shape("a clearing file", "پروندهٔ پایاپای", &[

@@ -97,6 +97,11 @@ impl<T> Known<T> {
         None
     }
 
+    /// The names with their places, in file order.
+    pub(super) fn names(&self) -> impl Iterator<Item = (&str, &Place)> {
+        self.list.iter().map(|(name, place, _)| (&**name, place))
+    }
+
     pub(super) fn meanings(&self) -> impl Iterator<Item = &T> {
         self.list.iter().map(|(_, _, meaning)| meaning)
     }

@@ -1,10 +1,11 @@
 //! Rule files → a compiled rulebook, or every fault of every file with its place and its mend.
 //!
-//! A folder of rules has `world/*.toml` (calendar, shops, people), `clubs/*.toml` (one club a file) and `clearing/*.toml`
-//! (what is between clubs). First every file is parsed, then the world is read, then each club in the order of its file
-//! name, then what refers to clubs; all of them write to one log.
+//! A folder of rules has `world/*.toml` (calendar, shops, people), `clubs/*.toml` (one club a file), `cards/*.toml` (one
+//! card product a file) and `clearing/*.toml` (what is between clubs). First every file is parsed, then the world is read,
+//! then each club in the order of its file name, then what refers to clubs; all of them write to one log.
 
 mod cap;
+mod card;
 mod clearing;
 mod club;
 pub mod cost;
@@ -66,9 +67,6 @@ pub fn phrasebook() -> Phrasebook {
     Phrasebook::new(words)
 }
 
-/// Folders of a rule set that this version does not read.
-const LATER_FOLDERS: [&str; 1] = ["cards"];
-
 /// Reads the rules of a folder against the names that the book knows.
 pub fn load(dir: &Path, names: &Names) -> Result<Loaded, Faults> {
     let log = FaultLog::default();
@@ -76,16 +74,8 @@ pub fn load(dir: &Path, names: &Names) -> Result<Loaded, Faults> {
     let mut complete = true;
     match names_in(dir) {
         Ok(found) => {
-            for name in found
-                .iter()
-                .filter(|name| LATER_FOLDERS.contains(&name.as_str()))
-            {
-                let title =
-                    format!("{name}/ is part of the rule language but not built in this version");
-                log.add(Fault::error("R02", Place::file(name), title).mend("take the folder away"));
-            }
             for name in found.iter().filter(|name| name.ends_with(".toml")) {
-                let title = "a rule file must lie in world/, clubs/ or clearing/";
+                let title = "a rule file must lie in world/, clubs/, cards/ or clearing/";
                 log.add(Fault::error("R02", Place::file(name), title).mend("move it there"));
             }
         }
@@ -180,6 +170,8 @@ fn rulebook(
     let mut world = world::read(&of("world"), lists, complete, &mut ids, log);
     let (clearing_files, federations) = clearing::open(&of("clearing"), complete, log);
     world.federations = federations;
+    let (card_files, products) = card::open(&of("cards"), lists, &world, complete, log);
+    world.card_products = products;
     let mut aliases = Known::new("alias", true);
     if let Some(value) = world.operator_alias
         && let Some(alias) = value.text()
@@ -200,7 +192,12 @@ fn rulebook(
         names: &taken,
         read: &clubs,
     };
-    clearing::check(&clearing_files, world.federations.as_ref(), &known, log);
+    card::check(&card_files, &world, &known, &ids);
+    clearing::check(&clearing_files, world.federations.as_ref(), &known);
+    if !log.has_errors() {
+        card::note(&card_files);
+        clearing::note(&clearing_files);
+    }
     if let Some(kind) = ids.full {
         let title = format!("there are more {kind} than this switch can number");
         log.add(Fault::error("R07", Place::file("rules"), title));

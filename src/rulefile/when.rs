@@ -203,6 +203,23 @@ impl<'c, 'f> Conditions<'c, 'f> {
             value.each(code).map(rising).map(Condition::Services)
         });
         ask("bins", &|value| value.each(bin).map(Condition::Bins));
+        ask("card_products", &|value| {
+            let products = value.each(|v| self.world.card_products.find(v))?;
+            let bins: Vec<Bin> = products.iter().flat_map(|of| &of.bins).copied().collect();
+            let cards = products.iter().flat_map(|of| &of.cards).copied().collect();
+            let by_name = Condition::Roster(Roster {
+                members: Vec::new(),
+                cards: rising(cards),
+            });
+            Some(match (bins.is_empty(), &by_name) {
+                (true, _) => by_name,
+                (_, Condition::Roster(roster)) if roster.cards.is_empty() => Condition::Bins(bins),
+                _ => Condition::Any(vec![
+                    vec![Condition::Bins(bins)].into(),
+                    vec![by_name].into(),
+                ]),
+            })
+        });
         ask("provinces", &|value| {
             let shops = value.each(|v| self.world.provinces.find(v))?;
             let all = shops.into_iter().flatten().copied().collect();
@@ -456,7 +473,7 @@ fn feast(value: Value<'_>) -> Option<Feast> {
 }
 
 /// The first digits of cards.
-fn bin(value: Value<'_>) -> Option<Bin> {
+pub(super) fn bin(value: Value<'_>) -> Option<Bin> {
     let text = value.text()?;
     let found = Bin::parse(text);
     if found.is_none() {

@@ -1,5 +1,6 @@
 //! The world files: calendar, seasons, shops, groups, people.
 
+use super::card::Product;
 use super::keys::{
     CALENDAR, HOLIDAY, MEMBER_GROUP, MERCHANT, MERCHANT_GROUP, OPERATOR, PERSON, SPAN,
     TERMINAL_GROUP, WORLD,
@@ -23,6 +24,10 @@ pub(super) struct WorldRead<'f> {
     pub(super) provinces: Known<Vec<ShopId>>,
     pub(super) terminal_groups: Known<Vec<String>>,
     pub(super) member_groups: Known<Roster>,
+    /// Sponsors and card issuers.
+    pub(super) organisations: Known<()>,
+    /// The products of the card files.
+    pub(super) card_products: Known<Product>,
     /// The federations of the clearing files; none where there is no such file.
     pub(super) federations: Option<Known<()>>,
 }
@@ -82,8 +87,10 @@ pub(super) fn read<'f>(
     for (name, value, shops) in by_province {
         provinces.add(name, value.place(), value, rising(shops));
     }
+    let mut organisations = Known::new("organisation", complete);
     for entry in entries("organisation") {
         entry.has_good_name();
+        organisations.add_entry(&entry, ());
         let table = entry.value.table(&PERSON);
         table.and_then(|table| table.required("title", Value::title));
         table.and_then(|table| table.required("iban", |value| value.iban("R12")));
@@ -134,6 +141,8 @@ pub(super) fn read<'f>(
         provinces,
         terminal_groups,
         member_groups,
+        organisations,
+        card_products: Known::new("card product", complete),
         federations: None,
     }
 }

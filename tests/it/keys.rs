@@ -173,6 +173,8 @@ fn sample(form: &Form) -> Value {
             "club" => "tulip",
             "federation" => "flowers",
             "organisation" => "ministry",
+            "card product" => "tulip-card",
+            "pocket" => "lunch",
             _ => "welcome",
         }),
     }

@@ -52,6 +52,10 @@ mcc = ["7941"]
 [terminal_group.tills]
 terminals = ["T-7", "T-8"]
 
+[organisation.ministry]
+title = "Ministry"
+iban = "IR240120000000000900000002"
+
 [member_group.staff]
 members = [2]
 cards_from = "lists/friends.csv"
@@ -59,6 +63,37 @@ cards_from = "lists/friends.csv"
 
 /// The token that stories have for card `C3`: its name, and zeros.
 const FRIENDS: &str = "token\n# by hand\n43330000000000000000000000000000\n";
+
+/// Two card products: one known by its first digits and by the cards of a list, one by its first digits.
+const CARDS: [(&str, &str); 2] = [
+    (
+        "cards/staff.toml",
+        r#"
+format = 1
+
+[card]
+id = "staff-card"
+title = "Staff card"
+bins = ["99991234"]
+cards_from = "lists/friends.csv"
+issuer = "ministry"
+pay_order = ["bank"]
+"#,
+    ),
+    (
+        "cards/city.toml",
+        r#"
+format = 1
+
+[card]
+id = "city-card"
+title = "City card"
+bins = ["777777"]
+issuer = "ministry"
+pay_order = ["bank"]
+"#,
+    ),
+];
 
 /// A club whose members earn nothing but by these lines.
 pub(crate) fn club(rules: &str) -> String {
@@ -118,7 +153,7 @@ fn gifts(story: &str) -> String {
 }
 
 pub(crate) fn check(club: &str, story: &str) {
-    let lists = [("lists/friends.csv", FRIENDS)];
+    let lists = [("lists/friends.csv", FRIENDS), CARDS[0], CARDS[1]];
     Town::with_lists(WORLD, &[club], &lists).check(story);
 }
 
@@ -183,6 +218,24 @@ fn whose_card_it_is_and_where() {
          + card C1 bin 88888812
          - card C1 bin 99991235
          - card C1",
+    );
+    check_gift(
+        "{ card_products = [\"staff-card\"] }",
+        "open C1
+         open C3
+         + card C1 bin 99991234
+         - card C1 bin 99991235
+         + card C3 bin 88888812
+         - card C1",
+    );
+    check_gift(
+        "{ not = { card_products = [\"staff-card\", \"city-card\"] } }",
+        "open C1
+         open C3
+         - card C1 bin 99991234
+         - card C1 bin 77777712
+         - card C3 bin 88888812
+         + card C1 bin 88888812",
     );
     check_gift(
         "{ provinces = [\"fars\"] }",
