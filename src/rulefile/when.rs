@@ -203,23 +203,7 @@ impl<'c, 'f> Conditions<'c, 'f> {
             value.each(code).map(rising).map(Condition::Services)
         });
         ask("bins", &|value| value.each(bin).map(Condition::Bins));
-        ask("card_products", &|value| {
-            let products = value.each(|v| self.world.card_products.find(v))?;
-            let bins: Vec<Bin> = products.iter().flat_map(|of| &of.bins).copied().collect();
-            let cards = products.iter().flat_map(|of| &of.cards).copied().collect();
-            let by_name = Condition::Roster(Roster {
-                members: Vec::new(),
-                cards: rising(cards),
-            });
-            Some(match (bins.is_empty(), &by_name) {
-                (true, _) => by_name,
-                (_, Condition::Roster(roster)) if roster.cards.is_empty() => Condition::Bins(bins),
-                _ => Condition::Any(vec![
-                    vec![Condition::Bins(bins)].into(),
-                    vec![by_name].into(),
-                ]),
-            })
-        });
+        ask("card_products", &|value| self.card_products(value));
         ask("provinces", &|value| {
             let shops = value.each(|v| self.world.provinces.find(v))?;
             let all = shops.into_iter().flatten().copied().collect();
@@ -287,6 +271,42 @@ impl<'c, 'f> Conditions<'c, 'f> {
             return None;
         }
         good.then_some(list)
+    }
+
+    /// Cards of some products: told by their first digits, by a list of cards, or by one of the two.
+    fn card_products(&self, value: Value<'f>) -> Option<Condition> {
+        let (mut bins, mut cards, mut listed) = (Vec::new(), Vec::new(), Vec::new());
+        for (product, name) in
+            value.each(|v| Some((self.world.card_products.find(v)?, v.text()?)))?
+        {
+            bins.extend(&product.bins);
+            cards.extend(&product.cards);
+            listed.extend((!product.cards.is_empty()).then(|| name.to_owned()));
+        }
+        let ranges: Vec<String> = bins.iter().map(Bin::to_string).collect();
+        let by_list = Condition::Roster(Roster {
+            members: Vec::new(),
+            cards: rising(cards),
+        });
+        if bins.is_empty() || listed.is_empty() {
+            let by_bin = Condition::Bins(bins);
+            return Some(if ranges.is_empty() { by_list } else { by_bin });
+        }
+        let ways = [
+            ("bins", ranges, Condition::Bins(bins)),
+            ("card_products", listed, by_list),
+        ];
+        let ways = ways.map(|(key, names, condition)| {
+            let said = Said {
+                key,
+                names,
+                ..Said::default()
+            };
+            let mut way = When::default();
+            way.add(condition, said);
+            way
+        });
+        Some(Condition::Any(ways.into()))
     }
 
     fn visits(&self, value: Value<'f>) -> Option<Condition> {

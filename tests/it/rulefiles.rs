@@ -453,18 +453,20 @@ fn conditions_do_not_nest_without_end() {
 
 #[test]
 fn a_misspelt_key_is_never_silently_accepted() {
-    let good = texts(&root().join("fixtures/rules-good"));
-    for (name, text) in &good {
-        for (at, _) in text.match_indices(" = ") {
-            let mut files = good.clone();
-            let (before, after) = text.split_at(at);
-            files.insert(name.clone(), format!("{before}-zz{after}"));
-            let faults = compile(&ordered(&files), &Names::default()).unwrap_err();
-            let told = faults
-                .0
-                .iter()
-                .any(|f| f.code == "R02" && f.title.contains("-zz` is not a key"));
-            assert!(told, "{}", faults.drawn(false));
+    for dir in ["fixtures/rules-good", "fixtures/rules-federation"] {
+        let good = texts(&root().join(dir));
+        for (name, text) in &good {
+            for (at, _) in text.match_indices(" = ") {
+                let mut files = good.clone();
+                let (before, after) = text.split_at(at);
+                files.insert(name.clone(), format!("{before}-zz{after}"));
+                let faults = compile(&ordered(&files), &Names::default()).unwrap_err();
+                let told = faults
+                    .0
+                    .iter()
+                    .any(|f| f.code == "R02" && f.title.contains("-zz` is not a key"));
+                assert!(told, "{}", faults.drawn(false));
+            }
         }
     }
 }

@@ -195,11 +195,16 @@ fn no_slip_ends_the_program_or_passes_in_silence() {
         .and_then(|s| s.parse().ok())
         .unwrap_or(2);
     let until = Instant::now() + Duration::from_secs(seconds);
-    let sets = ["conf/rules", "fixtures/rules-good"].map(|dir| texts(&root().join(dir)));
+    let sets = [
+        "conf/rules",
+        "fixtures/rules-good",
+        "fixtures/rules-federation",
+    ];
+    let sets = sets.map(|dir| texts(&root().join(dir)));
     let mut dice = Dice(seed);
     let mut rounds = 0_u64;
     while Instant::now() < until || rounds < 20 {
-        let mut files = sets[dice.below(2) as usize].clone();
+        let mut files = sets[dice.below(3) as usize].clone();
         let slips = 1 + dice.below(3);
         for _ in 0..slips {
             let at = dice.below(files.len() as u64) as usize;
