@@ -1,5 +1,7 @@
 //! The judgement of a purchase: discount, redeem, accrue, split, fee, in this order (S3), each from what the one before left.
 
+use std::hint::black_box;
+
 use smallvec::SmallVec;
 
 use crate::ledger::told::{PurseAmount, ToldBalance};
@@ -12,9 +14,9 @@ use crate::rules::tier::Reached;
 use crate::rules::trace::{Barred, Deaf, Exact, Fact, Trace};
 use crate::rules::when::Circumstances;
 use crate::rules::{
-    Accrue, Available, Bands, Base, Candidate, Cap, Caps, Club, Discount, Earn, Expiry, For, Give,
-    Known, Most, Negative, Part, Payer, Per, Purse, RedeemTerms, Rounding, Share, Shop, Span,
-    SpendAt, Split, Stack, World,
+    Accrue, Available, Bands, Base, Candidate, Candidates, Cap, Caps, Club, Discount, Earn, Expiry,
+    For, Give, Known, Most, Negative, Part, Payer, Per, Purse, RedeemTerms, Rounding, Share, Shop,
+    Span, SpendAt, Split, Stack, World,
 };
 use crate::terms::{
     AcquirerId, Day, Local, Moment, Overflow, Percent, PurseId, Rials, RuleId, ShopId, Times,
@@ -221,7 +223,11 @@ impl<'a, T: Trace> Work<'a, T> {
         }
         let club = self.case.club;
         let mut given: SmallVec<[(&Discount, Rials); 8]> = SmallVec::new();
-        for candidate in club.indexes.discounts.candidates(&self.known) {
+        let candidates = club.indexes.discounts.candidates(&self.known);
+        fetch(&candidates, &club.discounts, |rule| {
+            (rule.id.0 as usize, rule.when.len(), &rule.caps)
+        });
+        for candidate in candidates {
             let rule = &club.discounts[candidate.place()];
             if candidate.is_certain() || self.seen.meet(&rule.when) {
                 self.trace.hear(|| Fact::Applies(rule.id));
@@ -620,7 +626,11 @@ impl<'a, T: Trace> Work<'a, T> {
     fn accrue(&mut self) -> Result<(), NotJudged> {
         let club = self.case.club;
         let mut earned: SmallVec<[(&Accrue, &Purse, i64); 8]> = SmallVec::new();
-        for candidate in club.indexes.accruals.candidates(&self.known) {
+        let candidates = club.indexes.accruals.candidates(&self.known);
+        fetch(&candidates, &club.accruals, |rule| {
+            (rule.id.0 as usize, rule.when.len(), &rule.caps)
+        });
+        for candidate in candidates {
             let rule = &club.accruals[candidate.place()];
             if !candidate.is_certain() && !self.seen.meet(&rule.when) {
                 continue;
@@ -1197,6 +1207,27 @@ impl<'a, T: Trace> Work<'a, T> {
             reason,
         );
     }
+}
+
+/// Rules lie anywhere in memory. Looked at one behind the other before any is asked, they are waited for together.
+fn fetch<'r, R>(
+    candidates: &Candidates,
+    rules: &'r [R],
+    look: impl Fn(&'r R) -> (usize, usize, &'r Caps),
+) {
+    if candidates.len() < 4 {
+        return;
+    }
+    let rules = candidates.iter().filter_map(|at| rules.get(at.place()));
+    let caps: SmallVec<[&Caps; 32]> = rules
+        .map(|rule| {
+            let (id, conditions, caps) = look(rule);
+            black_box(id ^ conditions ^ caps.rows.len());
+            caps
+        })
+        .collect();
+    let firsts = caps.iter().filter_map(|caps| caps.rows.first());
+    black_box(firsts.fold(0, |sum, cap| sum ^ cap.window.days()));
 }
 
 /// What an amount of a purse is worth in rials, rounded down. Points without a value are worth nothing.
