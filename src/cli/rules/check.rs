@@ -31,7 +31,7 @@ use crate::terms::Moment;
 
 Exit status: 0 no fault, 1 there are notes and --strict was asked for, 2 errors.")]
 pub(super) struct Args {
-    /// The folder, with world/ and clubs/ in it; left out, the one that the configuration names
+    /// The folder, with world/, clubs/, cards/ and clearing/ in it; left out, the one that the configuration names
     dir: Option<PathBuf>,
     /// Tell the most that each rule can give away, a purchase and a day
     #[arg(long)]

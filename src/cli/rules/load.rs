@@ -27,7 +27,7 @@ use crate::words::Language;
 
 Exit status: 0 in force, waiting, or there already, 1 it was refused, 2 a fault in the command or in a rule file, 74 the disk failed.")]
 pub(super) struct Args {
-    /// The folder, with world/ and clubs/ in it; left out, the one that the configuration names
+    /// The folder, with world/, clubs/, cards/ and clearing/ in it; left out, the one that the configuration names
     dir: Option<PathBuf>,
     /// The moment they come into force, as "1405/10/01 00:00" in the zone of the calendar
     #[arg(long, value_name = "MOMENT")]
