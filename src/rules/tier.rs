@@ -52,8 +52,10 @@ impl Tiering {
     /// What is measured at the end of a day.
     fn measured(&self, member: &Member, at: Day) -> i64 {
         let first = self.window.first(at);
-        let counts = member.purchases.iter();
-        let counts = counts.filter(|visit| (first..=at).contains(&visit.day));
+        let newest = member.purchases.newest_first();
+        let counts = newest
+            .skip_while(|visit| visit.day > at)
+            .take_while(|visit| visit.day >= first);
         match self.measure {
             Measure::Spent => counts
                 .map(|visit| visit.spent.0 - visit.redeemed.0)

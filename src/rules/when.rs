@@ -163,7 +163,7 @@ impl<'a> Circumstances<'a> {
     /// What he spent there in the window that today is in, before this purchase.
     pub(super) fn spent(&self, window: Window, at: &'a Where) -> i64 {
         let first = window.first(self.local.day);
-        let visits = self.visits(at).filter(|visit| visit.day >= first);
+        let visits = self.visits(at).take_while(|visit| visit.day >= first);
         visits
             .map(|visit| visit.spent.0 - visit.redeemed.0)
             .fold(0, i64::saturating_add)

@@ -11,8 +11,8 @@ use crate::config::Config;
 use crate::ledger::Names;
 use crate::rulefile;
 use crate::serve::clock::Clock;
+use crate::serve::commands::rules::plain;
 use crate::serve::rules;
-use crate::source::{Fault, Severity};
 use crate::terms::Moment;
 
 /// Check a folder of rule files.
@@ -76,7 +76,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         let list: Vec<Value> = faults
             .0
             .iter()
-            .map(|found| fault(&args.lang.fault(found)))
+            .map(|found| plain(&args.lang.fault(found)))
             .collect();
         let mut told = json!({ "errors": errors, "notes": notes, "faults": list });
         if let Some(costs) = &costs {
@@ -105,19 +105,4 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         true => Err(Failure::Off(format!("{notes} notes in the rule files"))),
         false => Ok(()),
     }
-}
-
-/// A fault for other programs: line and column count from 1, the column as displayed; 0 is the file as a whole.
-fn fault(fault: &Fault) -> Value {
-    json!({
-        "code": fault.code,
-        "severity": match fault.severity { Severity::Error => "error", Severity::Note => "note" },
-        "file": fault.place.source.name,
-        "line": fault.place.line(),
-        "column": fault.place.column(),
-        "title": fault.title,
-        "label": fault.label,
-        "why": fault.why,
-        "mend": fault.mend,
-    })
 }

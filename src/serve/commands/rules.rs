@@ -368,9 +368,17 @@ fn faults(found: &Faults) -> Value {
     found.0.iter().map(fault).collect()
 }
 
-/// A fault for other programs, and as it is drawn for people, in both languages. Line and column count from 1, the column as displayed; 0 is the file as a
-/// whole.
+/// A fault as [`plain`], and as it is drawn for people, in both languages.
 pub fn fault(fault: &Fault) -> Value {
+    let mut told = plain(fault);
+    told["drawn"] = json!(fault.drawn(true));
+    let persian = fault.told(|text| phrasebook().persian(text));
+    told["drawn_fa"] = json!(persian.drawn_in(&PERSIAN, true));
+    told
+}
+
+/// A fault for other programs: line and column count from 1, the column as displayed; 0 is the file as a whole.
+pub fn plain(fault: &Fault) -> Value {
     json!({
         "code": fault.code,
         "severity": match fault.severity { Severity::Error => "error", Severity::Note => "note" },
@@ -381,8 +389,6 @@ pub fn fault(fault: &Fault) -> Value {
         "label": fault.label,
         "why": fault.why,
         "mend": fault.mend,
-        "drawn": fault.drawn(true),
-        "drawn_fa": fault.told(|text| phrasebook().persian(text)).drawn_in(&PERSIAN, true),
     })
 }
 
