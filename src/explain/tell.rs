@@ -220,6 +220,11 @@ impl Facts<'_> {
             Account::Saving { shop, .. } => ("saving", names.shop(shop).to_owned()),
             Account::Rounding(club) => ("rounding", names.club(club).to_owned()),
             Account::Operator => ("operator", String::new()),
+            Account::OwesHouse(club) => ("owes-house", names.club(club).to_owned()),
+            Account::DueFromHouse(club) => ("due-from-house", names.club(club).to_owned()),
+            Account::HouseDue(club) => ("house-due", names.club(club).to_owned()),
+            Account::HouseOwes(club) => ("house-owes", names.club(club).to_owned()),
+            Account::HouseIncome(club) => ("house-income", names.club(club).to_owned()),
             Account::Purse(_) | Account::Debt(_) | Account::Outstanding { .. } => {
                 ("purse", String::new())
             }

@@ -94,6 +94,16 @@ pub enum Account {
     Operator,
     /// Odd rials that points were worth over what they paid.
     Rounding(ClubId),
+    /// What a club owes the clearing house, in the club's own books.
+    OwesHouse(ClubId),
+    /// What the clearing house owes a club, in the club's own books. Negative.
+    DueFromHouse(ClubId),
+    /// What a club owes the clearing house, in the books of the house. Negative.
+    HouseDue(ClubId),
+    /// What the clearing house owes a club, in the books of the house.
+    HouseOwes(ClubId),
+    /// What the clearing house keeps of a club's obligations: fees, and odd rials.
+    HouseIncome(ClubId),
 }
 
 impl Account {

@@ -77,6 +77,11 @@ impl Sharded for Account {
             Account::Saving { shop, club } => (9, u64::from(shop.0), u64::from(club.0)),
             Account::Operator => (10, 0, 0),
             Account::Rounding(club) => (11, u64::from(club.0), 0),
+            Account::OwesHouse(club) => (12, u64::from(club.0), 0),
+            Account::DueFromHouse(club) => (13, u64::from(club.0), 0),
+            Account::HouseDue(club) => (14, u64::from(club.0), 0),
+            Account::HouseOwes(club) => (15, u64::from(club.0), 0),
+            Account::HouseIncome(club) => (16, u64::from(club.0), 0),
         };
         first << 24 ^ second << 4 ^ kind
     }
@@ -199,6 +204,11 @@ impl Pages {
             Account::Debt(key) => of(key).map_or(0, |m| -m.debt(key.purse, key.shop)),
             other => self.accounts.get(&other).unwrap_or(0),
         }
+    }
+
+    /// What a club owes the clearing house less what the house owes it: its net debit position, in rials.
+    pub fn clearing_position(&self, club: ClubId) -> i64 {
+        self.balance(Account::OwesHouse(club)) + self.balance(Account::DueFromHouse(club))
     }
 
     /// The accounts that belong to no member, in their order, with what each is counted in.

@@ -1,6 +1,6 @@
 //! What an entry does: all that `apply` needs, and all that a repeat is told.
 
-use crate::ledger::{Counted, LotMove, Named, Posting, Standing, TierId, Told};
+use crate::ledger::{Counted, LotMove, Named, Obligation, Posting, Standing, TierId, Told};
 use crate::terms::person::Identity;
 use crate::terms::{ClubId, Day, MemberId, PersonId, Rials, Sequence, ShopId};
 
@@ -124,11 +124,13 @@ pub enum Exception {
     WithoutClub,
     /// An advice of something that is no purchase.
     AdviceOfAnotherKind,
+    /// An advice by which a club owes the clearing house more than it may.
+    OverNetDebitCap,
 }
 
 impl Exception {
     /// Every exception, in the order of its number, with its name for people and files.
-    pub const ALL: [(Exception, &'static str); 10] = [
+    pub const ALL: [(Exception, &'static str); 11] = [
         (Exception::OrphanReversal, "orphan-reversal"),
         (Exception::AmbiguousReversal, "ambiguous-reversal"),
         (Exception::AmountDiffers, "amount-differs"),
@@ -139,6 +141,7 @@ impl Exception {
         (Exception::SplitCut, "split-cut"),
         (Exception::WithoutClub, "without-club"),
         (Exception::AdviceOfAnotherKind, "advice-of-another-kind"),
+        (Exception::OverNetDebitCap, "over-net-debit-cap"),
     ];
 
     /// The name.
@@ -176,6 +179,8 @@ pub struct Effects {
     pub exception: Option<Exception>,
     /// What counts toward caps; of a reversal, what no longer does.
     pub counted: Vec<Counted>,
+    /// What clubs owe one another by it; of a reversal, what they no longer do.
+    pub obligations: Vec<Obligation>,
 }
 
 impl Effects {
@@ -195,6 +200,7 @@ impl Effects {
             names: Vec::new(),
             exception: None,
             counted: Vec::new(),
+            obligations: Vec::new(),
         }
     }
 

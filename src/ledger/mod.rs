@@ -13,6 +13,7 @@ pub mod lot;
 pub mod member;
 pub mod memory;
 pub mod names;
+pub mod obligation;
 pub mod posting;
 pub mod purchases;
 pub mod record;
@@ -35,6 +36,7 @@ pub use input::{
 pub use lot::{Hold, Lot, LotId, LotMove, LotTerms};
 pub use member::{Debt, HeldLot, Holding, Member, Standing};
 pub use names::{EventId, Named, Names, Party, TierId};
+pub use obligation::{FeePayer, Obligation, ObligationKind};
 pub use posting::{Posting, Reason};
 pub use purchases::VisitDay;
 pub use sets::{By, RuleSet, RuleSets, SetContents, SetStep};

@@ -30,6 +30,14 @@ pub enum Reason {
     DebtPaid,
     /// An opening balance: from what is outstanding to the purse.
     Opened,
+    /// What an issuer owes the clearing house: from the club to what it owes.
+    OwedToHouse,
+    /// The clearing house takes the debt over: from what the issuer owes it to what it owes the acceptor.
+    Novated,
+    /// What the clearing house owes a club for another's points: to its shop, or to the club itself.
+    OwedByHouse,
+    /// The fee of the clearing house.
+    ClearingFee,
 }
 
 impl Posting {
@@ -46,7 +54,7 @@ impl Posting {
 
 impl Reason {
     /// Every reason, with its name for people and files.
-    pub const ALL: [(Reason, &'static str); 12] = [
+    pub const ALL: [(Reason, &'static str); 16] = [
         (Reason::CardPaid, "card-paid"),
         (Reason::ClubDiscount, "club-discount"),
         (Reason::Spent, "spent"),
@@ -59,6 +67,10 @@ impl Reason {
         (Reason::DebtBooked, "debt-booked"),
         (Reason::DebtPaid, "debt-paid"),
         (Reason::Opened, "opened"),
+        (Reason::OwedToHouse, "owed-to-house"),
+        (Reason::Novated, "novated"),
+        (Reason::OwedByHouse, "owed-by-house"),
+        (Reason::ClearingFee, "clearing-fee"),
     ];
 
     /// The name.

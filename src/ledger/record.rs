@@ -1,20 +1,20 @@
 //! Entries as bytes, and back. Format 1: numbers are LEB128, signed ones zigzag first; texts and lists carry their length before
 //! them; every choice is a tag byte that is never given to something else. Format 2: the same, and behind it what counts toward
 //! caps, and which of the lots are held. Format 3: the same, and behind it how a message came and what was bought, the discount
-//! on what counts as spent, and what rules say. An entry is written in the lowest format that holds all of it. What an older
+//! on what counts as spent, and what rules say. Format 4: the same, and behind it what clubs owe one another. An entry is written in the lowest format that holds all of it. What an older
 //! version wrote stays readable.
 
 use crate::ledger::sets::Done;
 use crate::ledger::told::{PurseAmount, ToldBalance};
 use crate::ledger::{
-    Account, Asked, By, Counted, Effects, Entry, EventId, Exception, Facts, Function, Head, Hold,
-    Input, Key, Lot, LotId, LotMove, LotTerms, MemberChange, Mode, Named, OriginalRef, Party,
-    Posting, PurseKey, PurseKind, Reason, RuleSet, SetContents, SetStep, TierId, Told, Verdict,
-    Visit, Who,
+    Account, Asked, By, Counted, Effects, Entry, EventId, Exception, Facts, FeePayer, Function,
+    Head, Hold, Input, Key, Lot, LotId, LotMove, LotTerms, MemberChange, Mode, Named, Obligation,
+    ObligationKind, OriginalRef, Party, Posting, PurseKey, PurseKind, Reason, RuleSet, SetContents,
+    SetStep, TierId, Told, Verdict, Visit, Who,
 };
 use crate::terms::person::Identity;
 use crate::terms::{
-    AcquirerId, Bin, ClubId, Day, Iban, MemberId, Moment, PersonId, PurseId, Rials, RuleId,
+    AcquirerId, Bin, ClubId, Day, Iban, MemberId, Moment, PersonId, PurseId, Rate, Rials, RuleId,
     Sequence, SetNumber, ShopId, Token, UnitId,
 };
 
@@ -24,6 +24,8 @@ const FORMAT_1: u8 = 1;
 const FORMAT_2: u8 = 2;
 /// Of one that has unusual [`Facts`], a discount on what counts as spent, or something that rules say.
 const FORMAT_3: u8 = 3;
+/// Of one that has an [`Obligation`].
+const FORMAT_4: u8 = 4;
 
 /// Bytes that are no record of ours.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -64,8 +66,10 @@ pub fn encode(entry: &Entry, out: &mut Vec<u8>) {
     };
     let discount = effects.visit.map_or(Rials::ZERO, |visit| visit.discount);
     let says = effects.told.as_ref().map_or(&[][..], |told| &told.says);
-    if facts.is_some() || !discount.is_zero() || !says.is_empty() {
-        out.push(FORMAT_3);
+    let latest = facts.is_some() || !discount.is_zero() || !says.is_empty();
+    let format_4 = !effects.obligations.is_empty();
+    if latest || format_4 {
+        out.push(if format_4 { FORMAT_4 } else { FORMAT_3 });
         entry.put(out);
         put_later(effects, out);
         out.push(u8::from(facts.is_some()));
@@ -73,6 +77,9 @@ pub fn encode(entry: &Entry, out: &mut Vec<u8>) {
         discount.put(out);
         (says.len() as u32).put(out);
         says.iter().for_each(|line| line.put(out));
+        if format_4 {
+            effects.obligations.put(out);
+        }
     } else if effects.counted.is_empty() && !held {
         out.push(FORMAT_1);
         entry.put(out);
@@ -123,7 +130,7 @@ pub fn decode_into(entry: &mut Entry, mut bytes: &[u8]) -> Result<(), BadRecord>
 
 fn take_format(bytes: &mut &[u8]) -> Result<u8, BadRecord> {
     match u8::take(bytes)? {
-        format @ FORMAT_1..=FORMAT_3 => Ok(format),
+        format @ FORMAT_1..=FORMAT_4 => Ok(format),
         _ => Err(BadRecord::Unknown("a format")),
     }
 }
@@ -135,6 +142,9 @@ fn take_rest(format: u8, entry: &mut Entry, mut bytes: &[u8]) -> Result<(), BadR
     }
     if format >= FORMAT_3 {
         take_latest(entry, &mut bytes)?;
+    }
+    if format >= FORMAT_4 {
+        entry.effects.obligations = Recorded::take(&mut bytes)?;
     }
     if bytes.is_empty() {
         Ok(())
@@ -440,7 +450,7 @@ recorded_structs! {
     Effects {
         told, club, shop, member, original, reverses, postings, lots, members, visit, names,
         exception,
-    } + { counted }
+    } + { counted, obligations }
     By { name, uid }
     Counted { rule, who, window, day, late, unit, amount }
     Entry { head, input, effects }
@@ -451,10 +461,14 @@ recorded_structs! {
     Lot { id, terms, amount }
     LotMove { key, lot, terms, amount }
     LotTerms { rule, booked, usable_from, dies } + { hold }
+    Obligation {
+        kind, issuer, acceptor, purse, amount, rate, rate_from, rial, fee, fee_payer, odd,
+    }
     OriginalRef { kind, stan, transmitted, local, rrn, partial }
     Posting { from, to, amount, unit, reason }
     PurseAmount { purse, amount, worth }
     PurseKey { member, purse, shop }
+    Rate { value, per }
     RuleSet {
         number, sha256, clubs, rules, loaded, approval, approved, withdrawn, planned, from,
     }
@@ -510,6 +524,11 @@ recorded_enums! {
         10 => Saving { shop, club },
         11 => Operator,
         12 => Rounding(id),
+        14 => OwesHouse(id),
+        15 => DueFromHouse(id),
+        16 => HouseDue(id),
+        17 => HouseOwes(id),
+        18 => HouseIncome(id),
     }
     Exception ("an exception") {
         1 => OrphanReversal,
@@ -522,6 +541,12 @@ recorded_enums! {
         8 => SplitCut,
         9 => WithoutClub,
         10 => AdviceOfAnotherKind,
+        11 => OverNetDebitCap,
+    }
+    FeePayer ("a payer of a fee") {
+        1 => Issuer,
+        2 => Acceptor,
+        3 => Member,
     }
     Function ("a function") {
         1 => Purchase,
@@ -567,6 +592,10 @@ recorded_enums! {
         8 => Tier { id, club, name },
         9 => Event { id, club, name },
     }
+    ObligationKind ("a kind of obligation") {
+        1 => Redeem,
+        2 => Exchange,
+    }
     Party ("a party") {
         1 => Marketer,
         2 => MerchantMarketer,
@@ -595,6 +624,10 @@ recorded_enums! {
         10 => DebtBooked,
         11 => DebtPaid,
         12 => Opened,
+        13 => OwedToHouse,
+        14 => Novated,
+        15 => OwedByHouse,
+        16 => ClearingFee,
     }
     SetStep ("what was done with a rule set") {
         1 => Waits { contents, from, approval },
@@ -832,6 +865,70 @@ mod tests {
         entry
     }
 
+    /// One that only format 4 can hold.
+    fn an_owed_entry() -> Entry {
+        let mut entry = an_entry();
+        let house = |from, to, reason| Posting {
+            from,
+            to,
+            amount: 35_000,
+            unit: UnitId::RIAL,
+            reason,
+        };
+        let (one, other) = (ClubId(0), ClubId(300));
+        entry.effects.postings = vec![
+            house(
+                Account::Club(one),
+                Account::OwesHouse(one),
+                Reason::OwedToHouse,
+            ),
+            house(
+                Account::HouseDue(one),
+                Account::HouseOwes(other),
+                Reason::Novated,
+            ),
+            house(
+                Account::DueFromHouse(other),
+                Account::Shop(ShopId(300)),
+                Reason::OwedByHouse,
+            ),
+            house(
+                Account::HouseDue(one),
+                Account::HouseIncome(one),
+                Reason::ClearingFee,
+            ),
+        ];
+        let redeem = Obligation {
+            kind: ObligationKind::Redeem,
+            issuer: one,
+            acceptor: other,
+            purse: PurseId(1),
+            amount: 23_334,
+            rate: Rate {
+                value: 150,
+                per: 100,
+            },
+            rate_from: Day(20_718),
+            rial: Rials(35_000),
+            fee: Rials(175),
+            fee_payer: FeePayer::Issuer,
+            odd: Rials::ZERO,
+        };
+        let exchange = Obligation {
+            kind: ObligationKind::Exchange,
+            fee_payer: FeePayer::Member,
+            odd: Rials(149),
+            ..redeem
+        };
+        let told = Obligation {
+            fee_payer: FeePayer::Acceptor,
+            ..redeem
+        };
+        entry.effects.obligations = vec![redeem, exchange, told];
+        entry.effects.exception = Some(Exception::OverNetDebitCap);
+        entry
+    }
+
     /// A rule set that waits for its hour and a second person.
     fn a_rules_entry() -> Entry {
         let mut entry = an_entry();
@@ -858,7 +955,8 @@ mod tests {
         entry
     }
 
-    /// Bytes that were written once are read for ever: a line for each format, then one for what was done with a rule set.
+    /// Bytes that were written once are read for ever: a line for each format but the last, then one for what was done
+    /// with a rule set, then one of format 4.
     #[test]
     fn what_each_format_wrote_is_read_and_written_again() {
         let entries = [
@@ -866,6 +964,7 @@ mod tests {
             a_counted_entry(),
             a_told_entry(),
             a_rules_entry(),
+            an_owed_entry(),
         ];
         let hex = |entry: &Entry| {
             let mut bytes = Vec::new();
@@ -875,7 +974,7 @@ mod tests {
         };
         let text = include_str!("../../fixtures/entries.hex");
         assert_eq!(text.lines().count(), entries.len());
-        let formats = [FORMAT_1, FORMAT_2, FORMAT_3, FORMAT_1];
+        let formats = [FORMAT_1, FORMAT_2, FORMAT_3, FORMAT_1, FORMAT_4];
         for ((line, entry), format) in text.lines().zip(&entries).zip(formats) {
             let bytes: Vec<u8> = (0..line.len())
                 .step_by(2)
@@ -920,6 +1019,7 @@ mod tests {
             a_counted_entry(),
             a_told_entry(),
             a_rules_entry(),
+            an_owed_entry(),
         ];
         for before in &all {
             for wanted in &all {
@@ -956,6 +1056,7 @@ mod tests {
             a_counted_entry(),
             a_told_entry(),
             a_rules_entry(),
+            an_owed_entry(),
         ] {
             let mut group = Vec::new();
             encode(&entry, &mut group);

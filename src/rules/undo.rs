@@ -45,6 +45,7 @@ pub fn undo(original: &Entry, undoing: &Undoing<'_>) -> Result<Effects, Overflow
             reverses: true,
             visit: before.visit,
             counted: before.counted.clone(),
+            obligations: before.obligations.clone(),
             ..Effects::none()
         },
     };

@@ -45,7 +45,7 @@ pub struct Part {
 pub(crate) enum Move {
     /// A card paid into the pool.
     Card(AcquirerId, ShopId),
-    /// A club owes the shop.
+    /// A club owes the shop, from its own account or from what the clearing house owes it.
     Club(ClubId, ShopId),
     /// The shop owes a part.
     Part(ShopId, Payee),
@@ -73,7 +73,9 @@ impl Move {
             (Account::Pool { acquirer, shop }, Account::Shop(of)) if shop == of => {
                 Move::Card(acquirer, shop)
             }
-            (Account::Club(club), Account::Shop(shop)) => Move::Club(club, shop),
+            (Account::Club(club) | Account::DueFromHouse(club), Account::Shop(shop)) => {
+                Move::Club(club, shop)
+            }
             (Account::Shop(shop), Account::Person(person)) => {
                 Move::Part(shop, Payee::Person(person))
             }

@@ -700,7 +700,7 @@ fn carry_lines(
 }
 
 /// Every kind of account.
-pub(crate) const KINDS: [&str; 12] = [
+pub(crate) const KINDS: [&str; 17] = [
     "purse",
     "debt",
     "outstanding",
@@ -713,6 +713,11 @@ pub(crate) const KINDS: [&str; 12] = [
     "saving",
     "operator",
     "rounding",
+    "owes-house",
+    "due-from-house",
+    "house-due",
+    "house-owes",
+    "house-income",
 ];
 
 /// `rial`, or `club/purse` for points.
@@ -741,5 +746,10 @@ fn kind(account: Account) -> &'static str {
         Account::Saving { .. } => "saving",
         Account::Operator => "operator",
         Account::Rounding(_) => "rounding",
+        Account::OwesHouse(_) => "owes-house",
+        Account::DueFromHouse(_) => "due-from-house",
+        Account::HouseDue(_) => "house-due",
+        Account::HouseOwes(_) => "house-owes",
+        Account::HouseIncome(_) => "house-income",
     }
 }

@@ -71,7 +71,7 @@ pub const CONDITIONS: [Word; 36] = [
 ];
 
 /// Who gets, gives and pays; windows; what caps count for; units; stages of stacking; why nothing is redeemed.
-pub const NAMES: [Word; 57] = [
+pub const NAMES: [Word; 63] = [
     ("merchant", "merchant", "پذیرنده"),
     ("shop", "shop", "پذیرنده"),
     ("club", "club", "باشگاه"),
@@ -86,6 +86,15 @@ pub const NAMES: [Word; 57] = [
     ("owner", "owner of", "باشگاه‌دار"),
     ("saving", "saving of", "پس‌انداز"),
     ("rounding", "rounding of", "خرده‌ریال"),
+    ("owes-house", "owed to the house by", "بدهی به اتاق از"),
+    (
+        "due-from-house",
+        "due from the house to",
+        "طلب از اتاق برای",
+    ),
+    ("house-due", "house: due from", "اتاق: طلب از"),
+    ("house-owes", "house: owed to", "اتاق: بدهی به"),
+    ("house-income", "house: income from", "اتاق: درآمد از"),
     ("purse", "purse", "کیف"),
     ("marketer", "marketer", "بازاریاب"),
     ("merchant-marketer", "merchant-marketer", "بازاریاب پذیرنده"),
@@ -184,6 +193,11 @@ pub const NAMES: [Word; 57] = [
         "advice-of-another-kind",
         "told of what is no purchase: nothing was posted",
         "اعلام چیزی جز خرید؛ چیزی جابه‌جا نشد",
+    ),
+    (
+        "over-net-debit-cap",
+        "the club owes the clearing house more than it may",
+        "بدهی باشگاه به اتاق پایاپای از سقف گذشت",
     ),
     ("not-posted", "nothing was posted", "چیزی جابه‌جا نشد"),
     ("yes", "yes", "بله"),

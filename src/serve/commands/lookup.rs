@@ -59,6 +59,11 @@ pub(super) fn account_name(account: Account, names: &Names) -> String {
         }
         Account::Operator => "operator".to_owned(),
         Account::Rounding(club) => format!("rounding of {}", names.club(club)),
+        Account::OwesHouse(club) => format!("owed to the house by {}", names.club(club)),
+        Account::DueFromHouse(club) => format!("due from the house to {}", names.club(club)),
+        Account::HouseDue(club) => format!("house: due from {}", names.club(club)),
+        Account::HouseOwes(club) => format!("house: owed to {}", names.club(club)),
+        Account::HouseIncome(club) => format!("house: income from {}", names.club(club)),
     }
 }
 

@@ -541,7 +541,12 @@ fn club_of(account: Account, names: &Names) -> Option<ClubId> {
         Account::Club(club)
         | Account::Reserve(club)
         | Account::Owner(club)
-        | Account::Rounding(club) => Some(club),
+        | Account::Rounding(club)
+        | Account::OwesHouse(club)
+        | Account::DueFromHouse(club)
+        | Account::HouseDue(club)
+        | Account::HouseOwes(club)
+        | Account::HouseIncome(club) => Some(club),
         Account::Outstanding { purse, .. } => of_purse(purse),
         Account::Purse(key) | Account::Debt(key) => of_purse(key.purse),
         _ => None,
