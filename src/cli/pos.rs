@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use crate::cli::line::Line;
 use crate::cli::{Failure, chain};
-use crate::exchange::terminal::{Enrolment, Place, PurseAmount, Sale, Sent, Who};
+use crate::exchange::terminal::{Enrolment, Movement, Place, PurseAmount, Sale, Sent, Who};
 use crate::exchange::{Dialect, Network, Receipt, Terminal, bind};
 use crate::ledger::{PurseKind, Redeem};
 use crate::message::{EncodeError, Message, MessageBuilder, Mti};
@@ -20,7 +20,9 @@ use crate::serve::clock::Clock;
 use crate::source::nearest;
 use crate::spec;
 use crate::terms::person::{Mobile, NationalCode};
-use crate::terms::{EntryMode, JalaliDate, Local, MemberId, Moment, Pan, Rials, TimeOfDay, Zone};
+use crate::terms::{
+    EntryMode, JalaliDate, Local, MemberId, Moment, Pan, Rials, TimeOfDay, Voucher, Zone,
+};
 use crate::wire::framing::Framing;
 use crate::words::Language;
 
@@ -34,6 +36,8 @@ const ZONE: &str = "Asia/Tehran";
   clubswitch pos enrol --card 9999120000001234 --mobile 09120000001
   clubswitch pos purchase --card 9999120000001234 --amount 2_755_555 --redeem max
   clubswitch pos balance --card 9999120000001234 --lang fa
+  clubswitch pos load --card 9999120000001234 --to 9999123400001001 --purse gift --amount 1_000_000
+  clubswitch pos convert --card 9999123400001001 --purse 'sport>lunch' --amount 50_000
   clubswitch pos purchase --card 9999120000001234 --amount 90_000 --json > sold.json
   clubswitch pos reverse --from sold.json
 
@@ -126,6 +130,10 @@ enum Act {
         #[command(flatten)]
         own: Own,
     },
+    /// Put money, or a voucher, into a purse
+    Load(LoadArgs),
+    /// Make of one purse's content another's
+    Convert(ConvertArgs),
     /// Undo a purchase, named as its receipt names it
     Reverse(ReverseArgs),
     /// Make somebody a member
@@ -200,6 +208,43 @@ struct SaleArgs {
     #[arg(long = "entry-mode", value_name = "HOW", value_parser = entry_mode)]
     entry: Option<EntryMode>,
     /// Currency of the bill, ISO 4217 numeric
+    #[arg(long, value_name = "N", default_value_t = 364)]
+    currency: u16,
+    #[command(flatten)]
+    own: Own,
+}
+
+#[derive(Debug, clap::Args)]
+struct LoadArgs {
+    #[command(flatten)]
+    who: WhoArgs,
+    /// How much, rials
+    #[arg(long, value_name = "RIALS", value_parser = rials, required_unless_present = "voucher")]
+    amount: Option<Rials>,
+    /// The number of the voucher that pays
+    #[arg(long, value_name = "NUMBER", conflicts_with = "amount")]
+    voucher: Option<Hidden>,
+    /// The card it is for; left out: the card itself
+    #[arg(long, value_name = "DIGITS")]
+    to: Option<Hidden>,
+    /// The purse, where the card has several that can be loaded
+    #[arg(long, value_name = "NAME")]
+    purse: Option<String>,
+    #[command(flatten)]
+    own: Own,
+}
+
+#[derive(Debug, clap::Args)]
+struct ConvertArgs {
+    #[command(flatten)]
+    who: WhoArgs,
+    /// What is made of what, as "sport>lunch"
+    #[arg(long, value_name = "FROM>TO")]
+    purse: String,
+    /// How much of the first, rials; of points: smallest units, with --currency 999
+    #[arg(long, value_name = "N", value_parser = rials)]
+    amount: Rials,
+    /// Currency of the amount, ISO 4217 numeric; 999 for points
     #[arg(long, value_name = "N", default_value_t = 364)]
     currency: u16,
     #[command(flatten)]
@@ -292,6 +337,12 @@ impl Hidden {
             .filter(|c| !matches!(c, '_' | '-' | ' '))
             .collect();
         Pan::new(digits.as_bytes()).ok_or_else(|| wanted("--card", "8 to 19 digits"))
+    }
+
+    /// The voucher number it is.
+    pub(super) fn voucher(&self) -> Result<Voucher, Failure> {
+        Voucher::parse(self.0.as_bytes())
+            .ok_or_else(|| wanted("--voucher", "6 to 32 letters and digits"))
     }
 
     /// The mobile number it is.
@@ -391,6 +442,8 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
             own.stan
         }
         Act::Enrol(enrol) => enrol.own.stan,
+        Act::Load(load) => load.own.stan,
+        Act::Convert(convert) => convert.own.stan,
         Act::Reverse(_) => None,
     };
     // Two calls within a thousandth of a second would get one number; shops have one clerk at a till.
@@ -404,6 +457,17 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let place = place(seat, sold.as_ref());
     let mut terminal = Terminal::new(Arc::clone(&dialect), place, zone.clone())
         .after_stan(stan.unwrap_or_else(usual) - 1);
+    let needed = match &args.act {
+        Act::Load(_) => "load",
+        Act::Convert(_) => "transfer",
+        _ => "purchase",
+    };
+    if !dialect.says(needed) {
+        let name = dialect.name();
+        return Err(Failure::Usage(format!(
+            "--dialect {name}: it has no message for this"
+        )));
+    }
     let sent = match &args.act {
         Act::Reverse(reverse) => {
             let original = reverse.original(sold.as_ref(), &dialect, &zone, now)?;
@@ -462,11 +526,35 @@ fn ask(act: &Act, terminal: &mut Terminal, now: Moment) -> Result<Sent, Failure>
             },
             now,
         ),
+        Act::Load(load) => terminal.load(&load.movement()?, now),
+        Act::Convert(convert) => {
+            let asked = Movement {
+                purse: Some(convert.purse.clone()),
+                currency: convert.currency,
+                ..Movement::of(convert.who.who()?, convert.amount)
+            };
+            terminal.transfer(&asked, now)
+        }
         Act::Echo(_) => terminal.network(Network::Echo, now),
         Act::SignOn(_) => terminal.network(Network::SignOn, now),
         Act::SignOff(_) | Act::Reverse(_) => terminal.network(Network::SignOff, now),
     };
     sent.map_err(unsayable)
+}
+
+impl LoadArgs {
+    fn movement(&self) -> Result<Movement, Failure> {
+        let to = self.to.as_ref().map(Hidden::card).transpose()?;
+        Ok(Movement {
+            who: self.who.who()?,
+            to: to.map(Who::Card),
+            amount: self.amount,
+            currency: 364,
+            purse: self.purse.clone(),
+            club: None,
+            voucher: self.voucher.as_ref().map(Hidden::voucher).transpose()?,
+        })
+    }
 }
 
 impl ReverseArgs {

@@ -68,7 +68,7 @@ impl Engine {
     pub(super) fn likely_items(&self, hand: &Hand<'_>) -> Vec<Item> {
         let mut items = vec![Item::key(&hand.key)];
         match hand.request.asked.function {
-            Function::Purchase => {
+            Function::Purchase | Function::Load | Function::Transfer => {
                 items.push(Item::tombstone(&hand.key));
                 items.push(Item::original(&hand.key));
                 if let Some(rrn) = hand.request.asked.rrn {
@@ -328,7 +328,7 @@ fn agrees(reference: &OriginalRef, own_time: u32, before: &Asked, told: Option<&
         }
     }
     let rrn = before.rrn.or(told.and_then(|told| told.rrn));
-    before.function == Function::Purchase
+    before.function.is_reversible()
         && same(reference.stan, Some(before.key.stan))
         && same(reference.local, Some(before.key.local))
         && (same(reference.transmitted, before.transmitted) || own_time == before.key.local)

@@ -2,9 +2,11 @@
 //! what is not in memory is asked for ([`Decision::Needs`]), and the time comes in.
 
 pub mod again;
+mod convert;
 mod enrol;
 mod event;
 mod explain;
+mod load;
 mod matching;
 mod open;
 mod purchase;
@@ -353,6 +355,8 @@ impl Engine {
             Function::Balance => Ok(self.balance(&hand)),
             Function::Reversal => self.reversal(&hand),
             Function::Enrol => Ok(self.enrol(&hand)),
+            Function::Load => self.load_purse(&hand),
+            Function::Transfer => self.transfer(&hand),
         }))
         .unwrap_or_else(|_| Ok(Decided::only(Verdict::CannotServe)));
         match decided {

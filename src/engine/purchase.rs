@@ -79,7 +79,7 @@ impl Engine {
 
     /// What is older than duplicates are remembered could be a second copy of something forgotten: it is never posted (S17). A clock that
     /// is ahead of ours stops nobody: a shop sells also with a wrong date on its terminal.
-    fn too_old(&self, hand: &Hand<'_>) -> Option<Decided> {
+    pub(super) fn too_old(&self, hand: &Hand<'_>) -> Option<Decided> {
         let asked = &hand.request.asked;
         let age_max = match asked.mode {
             Mode::Ask => self.limits.duplicate_days,

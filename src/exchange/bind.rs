@@ -19,6 +19,8 @@ pub struct Dialect {
     /// The fields that not every version of the standard has.
     pub(super) also: Also,
     pub(super) tags: Tags,
+    /// The tags that not every dialect has.
+    pub(super) more: MoreTags,
     /// How a reversal tells its original.
     pub(super) original: OriginalForm,
     /// The shape of the tagged values of the private field.
@@ -237,6 +239,20 @@ roles! {
         replacement = "replacement",
         /// How the card was read; none: it is not told.
         entry = "entry-mode",
+        /// The account that a transfer takes from; none: it is of whoever asks.
+        from = "account-from",
+        /// The account that a load or a transfer puts into; none: a tag may tell it.
+        to = "account-to",
+    }
+}
+
+roles! {
+    /// The tags that not every dialect has.
+    MoreTags of Option<String> {
+        /// Whom a load or a transfer is for.
+        target = "target",
+        /// The number of a voucher.
+        voucher = "voucher",
     }
 }
 
@@ -271,19 +287,15 @@ roles! {
 }
 
 /// Roles that the switch asks nothing of yet, and that describe or later work may.
-const OTHER_ROLES: [&str; 16] = [
+const OTHER_ROLES: [&str; 12] = [
     "expiry",
     "track1",
     "pin",
     "emv",
     "settlement",
     "net",
-    "account-from",
-    "account-to",
     "original-amounts",
     "function-code",
-    "target",
-    "voucher",
     "category",
     "offer",
     "statement",
@@ -291,7 +303,14 @@ const OTHER_ROLES: [&str; 16] = [
 ];
 
 fn unknown_roles(spec: &Spec, faults: &mut Vec<BindFault>) {
-    let known = [Fields::NAMES, Also::NAMES, Tags::NAMES, &OTHER_ROLES].concat();
+    let known = [
+        Fields::NAMES,
+        Also::NAMES,
+        Tags::NAMES,
+        MoreTags::NAMES,
+        &OTHER_ROLES,
+    ]
+    .concat();
     for (role, _) in spec.roles().filter(|(role, _)| !known.contains(role)) {
         faults.push(BindFault::UnknownRole {
             dialect: spec.name().to_owned(),
@@ -319,6 +338,10 @@ pub fn bind(spec: &Spec) -> Result<Dialect, Vec<BindFault>> {
     });
     let private = spec.role("private").map_or(0, |path| path.field);
     let tags = Tags::find(|role| tag(spec, role, private, &mut faults));
+    let more = MoreTags::find(|role| match spec.role(role) {
+        Some(_) => tag(spec, role, private, &mut faults).map(Some),
+        None => Some(None),
+    });
     let codes = codes(spec, &mut faults);
     let meanings = meanings(spec, &mut faults);
     let inside = spec.field(usize::from(private)).map(|field| &field.inside);
@@ -340,8 +363,8 @@ pub fn bind(spec: &Spec) -> Result<Dialect, Vec<BindFault>> {
     let original = at
         .as_ref()
         .and_then(|at| original_form(spec, at.original, &mut faults));
-    match (at, also, tags, form, original) {
-        (Some(at), Some(also), Some(tags), Some((form, before)), Some(original))
+    match (at, also, tags.zip(more), form, original) {
+        (Some(at), Some(also), Some((tags, more)), Some((form, before)), Some(original))
             if faults.is_empty() =>
         {
             Ok(Dialect {
@@ -350,6 +373,7 @@ pub fn bind(spec: &Spec) -> Result<Dialect, Vec<BindFault>> {
                 at,
                 also,
                 tags,
+                more,
                 original,
                 form,
                 codes,
@@ -387,6 +411,11 @@ impl Dialect {
 
     fn codes_of(&self, class: u8) -> &[String] {
         self.codes.get(usize::from(class)).unwrap_or(&self.codes[0])
+    }
+
+    /// Whether a function can be asked for.
+    pub fn says(&self, function: &str) -> bool {
+        self.spec.functions().iter().any(|row| row.name == function)
     }
 
     /// The message type that a function is asked with.
@@ -580,9 +609,12 @@ fn meanings(spec: &Spec, faults: &mut Vec<BindFault>) -> Vec<Meaning> {
         .iter()
         .map(|function| meaning_of(&function.name))
         .collect();
-    let book = Function::ALL.map(|(_, name)| name);
+    let needed = Function::ALL
+        .iter()
+        .filter(|(known, _)| !known.is_optional());
+    let book = needed.map(|(_, name)| *name);
     let network = Network::ALL.map(|(_, name)| name);
-    for function in book.into_iter().chain(network) {
+    for function in book.chain(network) {
         if !spec.functions().iter().any(|row| row.name == function) {
             let dialect = spec.name().to_owned();
             faults.push(BindFault::NoFunction { dialect, function });
@@ -707,6 +739,11 @@ mod tests {
             "name = \"welcome\"",
             &["dialect broken: no message asks for the function enrol"],
         );
+        // What came later, a dialect may do without.
+        let (_, text) = SHIPPED.iter().find(|(n, _)| *n == "iso87-ascii").unwrap();
+        let text = text.replace("name = \"load\"", "name = \"loading\"");
+        let dialect = bind(&load_text("without", &text).unwrap()).unwrap();
+        assert!(dialect.says("transfer") && !dialect.says("load"));
         check(
             "\nnot-enough           = \"51\"",
             "",

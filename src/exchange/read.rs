@@ -6,14 +6,14 @@ use std::collections::BTreeSet;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::ledger::{
-    Asked, EnrolWish, Facts, Function, Key, Mode, OriginalRef, PurseKind, Redeem, Request, Verdict,
-    Wishes,
+    Aim, Aimed, Asked, EnrolWish, Facts, Function, Key, Mode, OriginalRef, PurseKind, Redeem,
+    Request, Verdict, Wishes,
 };
 use crate::message::{DecodeError, Message, Mti};
 use crate::spec::Path;
 use crate::terms::person::{Identity, Mobile, NationalCode};
 use crate::terms::{
-    Bin, Channel, Day, EntryMode, JalaliDate, MemberId, Pan, Rials, Token, TokenKind,
+    Bin, Channel, Day, EntryMode, JalaliDate, MemberId, Pan, Rials, Token, TokenKind, Voucher,
 };
 
 use super::bind::{Dialect, Meaning, OriginalForm};
@@ -201,6 +201,8 @@ struct Tagged<'a> {
     purse_asked: Option<Cow<'a, [u8]>>,
     rials_asked: Option<Cow<'a, [u8]>>,
     bill: Option<Cow<'a, [u8]>>,
+    target: Option<Cow<'a, [u8]>>,
+    voucher: Option<Cow<'a, [u8]>>,
     lines: Option<Cow<'a, [u8]>>,
     staff: Option<Cow<'a, [u8]>>,
     service: Option<Cow<'a, [u8]>>,
@@ -216,8 +218,8 @@ impl<'a, T: Fn(TokenKind, &[u8]) -> Token> Reader<'a, T> {
         } else {
             Mode::Ask
         };
-        self.must_carry(function)?;
         let tagged = self.tagged();
+        self.must_carry(function, tagged.voucher.is_some())?;
         let (card, last_four, bin) = match self.pan(&tagged)? {
             Some(pan) => {
                 let token = (self.tokens)(TokenKind::Card, pan.digits());
@@ -227,6 +229,16 @@ impl<'a, T: Fn(TokenKind, &[u8]) -> Token> Reader<'a, T> {
         };
         let tags = &self.dialect.tags;
         let named = self.identity(tagged.member.as_deref(), &tags.member)?;
+        let aim = match function {
+            Function::Load | Function::Transfer => self.aim(&tagged)?,
+            _ => Aim::default(),
+        };
+        // A load may be for somebody who is named as its target alone, a transfer from one who is named as its source.
+        let named = named.or(match function {
+            Function::Load => aim.to.map(|aimed| aimed.identity),
+            Function::Transfer => aim.from.map(|aimed| aimed.identity),
+            _ => None,
+        });
         let needs_member = !matches!(function, Function::Reversal | Function::Enrol);
         if needs_member && card.is_none() && named.is_none() {
             return Err(bad(at.pan));
@@ -266,6 +278,10 @@ impl<'a, T: Fn(TokenKind, &[u8]) -> Token> Reader<'a, T> {
             return Err(self.bad_tag(&tags.bill));
         }
         let who = card.map(Identity::Card).or(named);
+        let purse = self.word(tagged.purse_asked.as_deref(), &tags.purse_asked)?;
+        let moves = matches!(function, Function::Load | Function::Transfer);
+        let moved = moves.then(|| (&aim, purse.as_deref().unwrap_or_default()));
+        let digest = digest(who, processing, amount, currency, moved);
         Ok(Request {
             acquirer: self.acquirer(link),
             repeat: mti.is_repeat(),
@@ -274,7 +290,7 @@ impl<'a, T: Fn(TokenKind, &[u8]) -> Token> Reader<'a, T> {
             introducer,
             wishes: Wishes {
                 club: self.word(tagged.club.as_deref(), &tags.club)?,
-                purse: self.word(tagged.purse_asked.as_deref(), &tags.purse_asked)?,
+                purse,
                 redeem: self.redeem(tagged.rials_asked.as_deref(), mode)?,
                 discount_told: match mode {
                     Mode::Advise => self.rials(tagged.discount.as_deref(), &tags.discount)?,
@@ -282,6 +298,7 @@ impl<'a, T: Fn(TokenKind, &[u8]) -> Token> Reader<'a, T> {
                 },
             },
             enrol,
+            aim,
             balance_of: match function {
                 Function::Balance => self.balance_of(processing)?,
                 _ => None,
@@ -294,7 +311,7 @@ impl<'a, T: Fn(TokenKind, &[u8]) -> Token> Reader<'a, T> {
                 function,
                 mode,
                 key,
-                digest: digest(who, processing, amount, currency),
+                digest,
                 processing,
                 amount,
                 currency,
@@ -308,7 +325,9 @@ impl<'a, T: Fn(TokenKind, &[u8]) -> Token> Reader<'a, T> {
                     _ => None,
                 },
                 facts: match function {
-                    Function::Purchase | Function::Quote => self.facts(&tagged, bin, link)?,
+                    Function::Purchase | Function::Quote | Function::Load | Function::Transfer => {
+                        self.facts(&tagged, bin, link)?
+                    }
                     _ => Facts::default(),
                 },
             },
@@ -316,7 +335,7 @@ impl<'a, T: Fn(TokenKind, &[u8]) -> Token> Reader<'a, T> {
     }
 
     /// Refuses a message that lacks a field its function needs, the lowest first.
-    fn must_carry(&self, function: Function) -> Result<(), Refusal> {
+    fn must_carry(&self, function: Function, has_voucher: bool) -> Result<(), Refusal> {
         let at = &self.dialect.at;
         let purchase = [
             at.processing,
@@ -328,9 +347,14 @@ impl<'a, T: Fn(TokenKind, &[u8]) -> Token> Reader<'a, T> {
             at.acceptor,
             at.currency,
         ];
+        let by_voucher = [at.processing, at.stan, at.time, at.terminal, at.acceptor];
         let other = [at.stan, at.terminal, at.acceptor];
         let needed = match function {
-            Function::Purchase | Function::Quote => &purchase[..],
+            // What a voucher is worth is known here.
+            Function::Load if has_voucher => &by_voucher[..],
+            Function::Purchase | Function::Quote | Function::Load | Function::Transfer => {
+                &purchase[..]
+            }
             Function::Reversal | Function::Enrol => &other[..],
             Function::Balance => &other[..1],
         };
@@ -342,7 +366,7 @@ impl<'a, T: Fn(TokenKind, &[u8]) -> Token> Reader<'a, T> {
 
     fn tagged(&self) -> Tagged<'a> {
         let mut tagged = Tagged::default();
-        let (dialect, names) = (self.dialect, &self.dialect.tags);
+        let (dialect, names, more) = (self.dialect, &self.dialect.tags, &self.dialect.more);
         for item in self.message.tags(&dialect.spec, dialect.at.private) {
             let is = |name: &str| dialect.form.is(item.tag, name);
             let place = if is(&names.rials_asked) {
@@ -353,6 +377,10 @@ impl<'a, T: Fn(TokenKind, &[u8]) -> Token> Reader<'a, T> {
                 &mut tagged.purse_asked
             } else if is(&names.bill) {
                 &mut tagged.bill
+            } else if more.target.as_deref().is_some_and(is) {
+                &mut tagged.target
+            } else if more.voucher.as_deref().is_some_and(is) {
+                &mut tagged.voucher
             } else if is(&names.lines) {
                 &mut tagged.lines
             } else if is(&names.staff) {
@@ -421,6 +449,53 @@ impl<'a, T: Fn(TokenKind, &[u8]) -> Token> Reader<'a, T> {
             _ => None,
         });
         identity.map(Some).ok_or_else(|| self.bad_tag(tag))
+    }
+
+    /// What a load or a transfer names: accounts in fields of their own, a target also in its tag, a voucher.
+    fn aim(&self, tagged: &Tagged<'_>) -> Result<Aim, Refusal> {
+        let (also, more) = (&self.dialect.also, &self.dialect.more);
+        let at = |n: Option<usize>| {
+            let Some((n, text)) = n.and_then(|n| Some((n, self.text(n)?))) else {
+                return Ok(None);
+            };
+            let aimed = self.aimed(text.trim().as_bytes());
+            aimed.map(Some).ok_or_else(|| bad(n))
+        };
+        let target = match (tagged.target.as_deref(), &more.target) {
+            (Some(value), Some(tag)) => Some(self.aimed(value).ok_or_else(|| self.bad_tag(tag))?),
+            _ => None,
+        };
+        let voucher = match (tagged.voucher.as_deref(), &more.voucher) {
+            (Some(value), Some(tag)) => {
+                let number = Voucher::parse(value).ok_or_else(|| self.bad_tag(tag))?;
+                Some((self.tokens)(TokenKind::Voucher, number.as_bytes()))
+            }
+            _ => None,
+        };
+        Ok(Aim {
+            from: at(also.from)?,
+            to: at(also.to)?.or(target),
+            voucher,
+        })
+    }
+
+    /// A card by its digits, or anybody by kind letter and value.
+    fn aimed(&self, value: &[u8]) -> Option<Aimed> {
+        let digits = match value {
+            [b'C', digits @ ..] => digits,
+            digits => digits,
+        };
+        if let Some(pan) = Pan::new(digits) {
+            return Some(Aimed {
+                identity: Identity::Card((self.tokens)(TokenKind::Card, pan.digits())),
+                bin: Some(Bin::of(&pan)),
+            });
+        }
+        let identity = self.identity(Some(value), "").ok()??;
+        Some(Aimed {
+            identity,
+            bin: None,
+        })
     }
 
     fn mobile(&self, value: &[u8]) -> Option<Identity> {
@@ -707,8 +782,14 @@ fn told_at(text: &str, moment: fn(&str) -> Option<u32>) -> Option<Option<u32>> {
     }
 }
 
-/// What must be equal in a repeat: who, processing code, amount and currency.
-fn digest(who: Option<Identity>, processing: u32, amount: Option<Rials>, currency: u16) -> u64 {
+/// What must be equal in a repeat: who, processing code, amount and currency; of a load or a transfer also what it names.
+fn digest(
+    who: Option<Identity>,
+    processing: u32,
+    amount: Option<Rials>,
+    currency: u16,
+    moved: Option<(&Aim, &str)>,
+) -> u64 {
     let mut bytes = [0; 32];
     match who {
         Some(Identity::Number(number)) => bytes[..4].copy_from_slice(&number.0.to_le_bytes()),
@@ -722,7 +803,20 @@ fn digest(who: Option<Identity>, processing: u32, amount: Option<Rials>, currenc
     let amount = amount.map_or(-1, |amount| amount.0);
     bytes[20..28].copy_from_slice(&amount.to_le_bytes());
     bytes[28..30].copy_from_slice(&currency.to_le_bytes());
-    xxh3_64(&bytes)
+    let Some((aim, purse)) = moved else {
+        return xxh3_64(&bytes);
+    };
+    let mut more = bytes.to_vec();
+    for aimed in [aim.from, aim.to] {
+        match aimed.map(|aimed| aimed.identity) {
+            Some(Identity::Number(number)) => more.extend(number.0.to_le_bytes()),
+            Some(identity) => more.extend(identity.token().map_or([0; 16], |token| token.0)),
+            None => more.push(0),
+        }
+    }
+    more.extend(aim.voucher.map_or([0; 16], |token| token.0));
+    more.extend(purse.as_bytes());
+    xxh3_64(&more)
 }
 
 /// MMDDhhmmss as a number, where it is a date and a time of day.
@@ -995,8 +1089,6 @@ mod tests {
             "3=090000",
             "3=190000",
             "3=200000",
-            "3=290000",
-            "3=400000",
             "3=770000",
             "0100 3=380000",
             "0100 3=316000",
@@ -1008,6 +1100,59 @@ mod tests {
         ] {
             check_refused(change, Verdict::UnknownTransaction, "");
         }
+    }
+
+    #[test]
+    fn a_load_names_its_target_by_account_or_tag_and_may_be_paid_by_a_voucher() {
+        let card = |digits: &[u8]| Identity::Card(token(TokenKind::Card, digits));
+        let target = |changes: &str| {
+            let request = ask(&changed(&format!("3=290000 {changes}")));
+            assert_eq!(request.asked.function, Function::Load);
+            request.aim.to.map(|to| (to.identity, to.bin))
+        };
+        let gift = (card(b"9999123400001001"), Bin::parse("99991234"));
+        assert_eq!(target(""), None);
+        assert_eq!(target("103=9999123400001001"), Some(gift));
+        assert_eq!(target("48.11=C9999123400001001"), Some(gift));
+        assert_eq!(
+            target("103=9999123400001001 48.11=B7").map(|to| to.0),
+            Some(gift.0)
+        );
+        assert_eq!(
+            target("48.11=B7"),
+            Some((Identity::Number(MemberId(7)), None))
+        );
+        // Whom it is for is named by his card alone, where nobody pays with another.
+        let named = ask(&changed(
+            "3=290000 2= 4= 49= 103=9999123400001001 48.22=ab12-cd34",
+        ));
+        assert_eq!(named.identity(), Some(gift.0));
+        let number = token(TokenKind::Voucher, b"AB12CD34");
+        assert_eq!(named.aim.voucher, Some(number));
+        check_refused("3=290000 4=", Verdict::FormatError, "4");
+        check_refused("3=290000 48.22=a1", Verdict::FormatError, "48.22");
+        check_refused("3=290000 103=12", Verdict::FormatError, "103");
+        check_refused("3=290000 48.11=X12", Verdict::FormatError, "48.11");
+    }
+
+    #[test]
+    fn what_a_load_names_is_part_of_what_a_repeat_must_equal() {
+        let digest = |changes: &str| ask(&changed(changes)).asked.digest;
+        let one = "3=290000 103=9999123400001001";
+        assert_eq!(digest(one), digest(&format!("0201 {one}")));
+        for other in [
+            "3=290000 103=9999123400001002",
+            "3=290000 103=9999123400001001 48.20=gift",
+            "3=290000",
+        ] {
+            assert_ne!(digest(one), digest(other), "{other}");
+        }
+        assert_ne!(
+            digest("3=400000 48.20=sport>lunch"),
+            digest("3=400000 48.20=lunch>sport")
+        );
+        // Of a purchase, what only a load names counts for nothing.
+        assert_eq!(digest(""), digest("48.11=B7"));
     }
 
     #[test]

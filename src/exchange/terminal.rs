@@ -11,7 +11,7 @@ use crate::message::{EncodeError, Message, MessageBuilder, Mti};
 use crate::spec::Path;
 use crate::terms::money::pointed;
 use crate::terms::person::{Mobile, NationalCode};
-use crate::terms::{EntryMode, JalaliDate, Local, MemberId, Moment, Pan, Rials, Zone};
+use crate::terms::{EntryMode, JalaliDate, Local, MemberId, Moment, Pan, Rials, Voucher, Zone};
 use crate::words::outcome::outcome;
 use crate::words::{Language, Slip};
 
@@ -106,6 +106,40 @@ impl Sale {
             lines: None,
             service: None,
             staff: None,
+        }
+    }
+}
+
+/// Money or points that go into a purse.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Movement {
+    /// Who asks; of a load: whose card pays.
+    pub who: Who,
+    /// Whom it is for; none: whoever asks.
+    pub to: Option<Who>,
+    /// How much, in whole units of the currency; of a voucher none.
+    pub amount: Option<Rials>,
+    /// ISO 4217 numeric; 364 is the rial, 999 the smallest unit of a purse of points.
+    pub currency: u16,
+    /// The purse; of a conversion `from>to`.
+    pub purse: Option<String>,
+    /// The club or card product it is of.
+    pub club: Option<String>,
+    /// The voucher that pays.
+    pub voucher: Option<Voucher>,
+}
+
+impl Movement {
+    /// So many rials.
+    pub fn of(who: Who, amount: Rials) -> Movement {
+        Movement {
+            who,
+            to: None,
+            amount: Some(amount),
+            currency: 364,
+            purse: None,
+            club: None,
+            voucher: None,
         }
     }
 }
@@ -271,6 +305,22 @@ impl Terminal {
         })
     }
 
+    /// Puts money, or what a voucher is worth, into a purse.
+    ///
+    /// # Errors
+    /// See [`Terminal::purchase`].
+    pub fn load(&mut self, load: &Movement, now: Moment) -> Result<Sent, EncodeError> {
+        self.movement("load", load, now)
+    }
+
+    /// Makes of one purse's content another's.
+    ///
+    /// # Errors
+    /// See [`Terminal::purchase`].
+    pub fn transfer(&mut self, transfer: &Movement, now: Moment) -> Result<Sent, EncodeError> {
+        self.movement("transfer", transfer, now)
+    }
+
     /// Makes somebody a member.
     ///
     /// # Errors
@@ -409,6 +459,30 @@ impl Terminal {
                 builder.set(*n, text.clone());
             }
         })
+    }
+
+    fn movement(
+        &mut self,
+        function: &'static str,
+        movement: &Movement,
+        now: Moment,
+    ) -> Result<Sent, EncodeError> {
+        let mut draft = self.draft(function, false, now);
+        draft.sent.amount = movement.amount;
+        draft.sent.currency = movement.currency;
+        draft.sent.card = movement.who.card();
+        let (names, more) = (&self.dialect.tags, &self.dialect.more);
+        let mut tags = movement.who.tag(&names.member);
+        let mut tag = |name: Option<&String>, value: Option<String>| {
+            tags.extend(name.zip(value).map(|(name, value)| (name.clone(), value)));
+        };
+        tag(Some(&names.club), movement.club.clone());
+        tag(Some(&names.purse_asked), movement.purse.clone());
+        tag(more.target.as_ref(), movement.to.as_ref().map(Who::named));
+        let number = movement.voucher.as_ref().map(Voucher::as_bytes);
+        let number = number.map(|number| String::from_utf8_lossy(number).into_owned());
+        tag(more.voucher.as_ref(), number);
+        self.write(draft, &tags, |_| ())
     }
 
     /// The next trace number and the time, of which every message is made, and what the dialect says of the function.
@@ -964,6 +1038,23 @@ mod tests {
         let sent = terminal.enrol(&enrolment, now()).unwrap();
         let wish = asked(&terminal, &sent).enrol.unwrap();
         assert_eq!(wish.identities, [Identity::Mobile(wanted)]);
+        let load = Movement {
+            to: Some(mobile.clone()),
+            purse: Some("gift".to_owned()),
+            voucher: Voucher::parse(b"ab12-cd34"),
+            ..Movement::of(card(), Rials(500_000))
+        };
+        let sent = terminal.load(&load, now()).unwrap();
+        let request = asked(&terminal, &sent);
+        assert_eq!(request.asked.function, Function::Load);
+        assert_eq!(request.asked.amount, Some(Rials(500_000)));
+        assert_eq!(request.wishes.purse.as_deref(), Some("gift"));
+        let to = request.aim.to.map(|aimed| aimed.identity);
+        assert_eq!(to, Some(Identity::Mobile(wanted)));
+        let number = token(TokenKind::Voucher, b"AB12CD34");
+        assert_eq!(request.aim.voucher, Some(number));
+        let sent = terminal.transfer(&load, now()).unwrap();
+        assert_eq!(asked(&terminal, &sent).asked.function, Function::Transfer);
         for (network, _) in Network::ALL {
             let sent = terminal.network(network, now()).unwrap();
             let message = decoded(&terminal, &sent);

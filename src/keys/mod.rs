@@ -87,6 +87,7 @@ fn letter(kind: TokenKind) -> u8 {
         TokenKind::Card => b'C',
         TokenKind::Mobile => b'M',
         TokenKind::NationalCode => b'N',
+        TokenKind::Voucher => b'V',
     }
 }
 

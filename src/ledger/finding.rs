@@ -170,7 +170,7 @@ pub fn decisive(entry: &Entry) -> Items {
             let original = asked.original.unwrap_or_default();
             (Some(Item::waiting(&asked.key, &original)), None)
         }
-        (Function::Purchase, _) => {
+        (function, _) if function.is_reversible() => {
             let told = effects.told.as_ref().and_then(|told| told.rrn);
             let reference = asked
                 .rrn

@@ -3,7 +3,7 @@
 use crate::ledger::{By, EventId, Facts, SetStep};
 use crate::terms::card::Token;
 use crate::terms::person::Identity;
-use crate::terms::{AcquirerId, Day, MemberId, Rials, SetNumber};
+use crate::terms::{AcquirerId, Bin, Day, MemberId, Rials, SetNumber};
 
 /// What a message wants.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -18,16 +18,22 @@ pub enum Function {
     Reversal,
     /// Make somebody a member.
     Enrol,
+    /// Put money into a purse.
+    Load,
+    /// Make of one purse's content another's.
+    Transfer,
 }
 
 impl Function {
     /// Every function, with its name in dialect files and metrics.
-    pub const ALL: [(Function, &'static str); 5] = [
+    pub const ALL: [(Function, &'static str); 7] = [
         (Function::Purchase, "purchase"),
         (Function::Quote, "quote"),
         (Function::Balance, "balance"),
         (Function::Reversal, "reversal"),
         (Function::Enrol, "enrol"),
+        (Function::Load, "load"),
+        (Function::Transfer, "transfer"),
     ];
 
     /// The name.
@@ -41,6 +47,19 @@ impl Function {
     /// Whether its decision is kept, also when it is a refusal.
     pub fn is_kept(self) -> bool {
         !matches!(self, Function::Quote | Function::Balance)
+    }
+
+    /// Whether a reversal may undo it.
+    pub fn is_reversible(self) -> bool {
+        matches!(
+            self,
+            Function::Purchase | Function::Load | Function::Transfer
+        )
+    }
+
+    /// Whether a dialect may do without it.
+    pub fn is_optional(self) -> bool {
+        matches!(self, Function::Load | Function::Transfer)
     }
 }
 
@@ -180,6 +199,26 @@ pub struct EnrolWish {
     pub born: Option<Day>,
 }
 
+/// A card or a member that a load or a transfer names beside whoever asks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Aimed {
+    /// Who.
+    pub identity: Identity,
+    /// The range of the card, where it is one.
+    pub bin: Option<Bin>,
+}
+
+/// What a load or a transfer names beside its card and its purses.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Aim {
+    /// Whose purse is taken from; none: of whoever asks.
+    pub from: Option<Aimed>,
+    /// Whose purse is put into; none: of whoever asks.
+    pub to: Option<Aimed>,
+    /// The voucher that is paid with.
+    pub voucher: Option<Token>,
+}
+
 /// A message as the money wing understands it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Request {
@@ -199,6 +238,8 @@ pub struct Request {
     pub wishes: Wishes,
     /// What an enrolment brings.
     pub enrol: Option<EnrolWish>,
+    /// What a load or a transfer names.
+    pub aim: Aim,
     /// Which balances are asked for: `None` is all.
     pub balance_of: Option<crate::ledger::PurseKind>,
     /// Whether its link lets this terminal in.

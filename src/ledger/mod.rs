@@ -31,7 +31,7 @@ pub use facts::Facts;
 pub use finding::Item;
 pub use image::View;
 pub use input::{
-    Asked, EnrolWish, Function, Input, Key, Mode, OriginalRef, Redeem, Request, Wishes,
+    Aim, Aimed, Asked, EnrolWish, Function, Input, Key, Mode, OriginalRef, Redeem, Request, Wishes,
 };
 pub use lot::{Hold, Lot, LotId, LotMove, LotTerms};
 pub use member::{Debt, HeldLot, Holding, Member, Standing};

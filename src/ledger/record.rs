@@ -554,6 +554,8 @@ recorded_enums! {
         3 => Balance,
         4 => Reversal,
         5 => Enrol,
+        6 => Load,
+        7 => Transfer,
     }
     Identity ("an identity") {
         1 => Card(token),

@@ -100,6 +100,42 @@ impl fmt::Display for Bin {
     }
 }
 
+/// The number of a voucher: 6 to 32 letters and digits, the letters large; blanks and dashes between them do not count. Not printed,
+/// and wiped when it is dropped.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Voucher(String);
+
+impl Voucher {
+    /// From what stands on it; anything else is none.
+    pub fn parse(text: &[u8]) -> Option<Voucher> {
+        let mut number = Voucher(String::with_capacity(32));
+        for byte in text.iter().filter(|b| !matches!(b, b' ' | b'-')) {
+            if number.0.len() == 32 || !byte.is_ascii_alphanumeric() {
+                return None;
+            }
+            number.0.push(char::from(byte.to_ascii_uppercase()));
+        }
+        (number.0.len() >= 6).then_some(number)
+    }
+
+    /// To make a token of and for nothing else.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+impl fmt::Debug for Voucher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("****")
+    }
+}
+
+impl Drop for Voucher {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
 impl fmt::Debug for Pan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("****")
@@ -131,6 +167,8 @@ pub enum TokenKind {
     Mobile,
     /// A national code of ten digits.
     NationalCode,
+    /// The number of a voucher, as its letters and digits.
+    Voucher,
 }
 
 impl fmt::Debug for Token {

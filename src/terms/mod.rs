@@ -8,7 +8,7 @@ pub mod person;
 pub mod time;
 pub mod way;
 
-pub use card::{Bin, Pan, Token, TokenKind};
+pub use card::{Bin, Pan, Token, TokenKind, Voucher};
 pub use iban::Iban;
 pub use ids::{
     AcquirerId, ClubId, MemberId, PersonId, PurseId, RuleId, Sequence, SetNumber, ShopId, UnitId,

@@ -11,8 +11,8 @@ use clubswitch::engine::{
 };
 use clubswitch::ledger::told::{PurseAmount, Told};
 use clubswitch::ledger::{
-    Account, Asked, Book, Effects, Entry, Facts, Function, Head, Input, Key, Mode, Named, Names,
-    Party, Posting, PurseKey, PurseKind, Reason, Redeem, Request, Verdict, Visit, Wishes,
+    Account, Aim, Asked, Book, Effects, Entry, Facts, Function, Head, Input, Key, Mode, Named,
+    Names, Party, Posting, PurseKey, PurseKind, Reason, Redeem, Request, Verdict, Visit, Wishes,
 };
 use clubswitch::settle::{
     Carry, Folder, Manifest, Memory, Published, Run, SettleError, Totals, pain, publish, reread,
@@ -1671,6 +1671,7 @@ fn request(dice: &mut Dice, stan: u32) -> Request {
             ..Wishes::default()
         },
         enrol: None,
+        aim: Aim::default(),
         balance_of: None,
         terminal_allowed: true,
     }

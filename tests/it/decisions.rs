@@ -9,8 +9,8 @@ use clubswitch::engine::{
     OpeningMember,
 };
 use clubswitch::ledger::{
-    Asked, Book, Effects, EnrolWish, Entry, Facts, Function, Item, Key, Mode, Names, OriginalRef,
-    PurseKind, Redeem, Request, Wishes, finding, record,
+    Aim, Asked, Book, Effects, EnrolWish, Entry, Facts, Function, Item, Key, Mode, Names,
+    OriginalRef, PurseKind, Redeem, Request, Wishes, finding, record,
 };
 use clubswitch::rulefile;
 use clubswitch::terms::money::pointed;
@@ -169,8 +169,8 @@ impl Town {
             (Function::Reversal, Mode::Advise) => 42,
             (Function::Enrol, _) => 60,
             (Function::Quote | Function::Balance, _) => 10,
-            (Function::Purchase, Mode::Ask) => 20,
-            (Function::Purchase, Mode::Advise) => 22,
+            (Function::Purchase | Function::Load | Function::Transfer, Mode::Ask) => 20,
+            (Function::Purchase | Function::Load | Function::Transfer, Mode::Advise) => 22,
         };
         Request {
             asked: Asked {
@@ -203,6 +203,7 @@ impl Town {
             introducer: None,
             wishes: Wishes::default(),
             enrol: None,
+            aim: Aim::default(),
             balance_of: None,
             terminal_allowed: true,
         }

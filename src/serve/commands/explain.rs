@@ -15,8 +15,8 @@ use crate::explain::{Difference, Facts, NoClub, Posted, Story, tell};
 use crate::journal::snapshot;
 use crate::ledger;
 use crate::ledger::{
-    Asked, Book, Effects, Entry, Function, Input, Key, Member, MemberChange, Mode, Names, Pages,
-    Redeem, Request, Told, Verdict, Who, Wishes,
+    Aim, Asked, Book, Effects, Entry, Function, Input, Key, Member, MemberChange, Mode, Names,
+    Pages, Redeem, Request, Told, Verdict, Who, Wishes,
 };
 use crate::rulefile;
 use crate::rules::trace::{Heard, Listener as Ear};
@@ -216,6 +216,7 @@ fn request(words: &Value, identity: Option<Identity>) -> Result<Request, OfficeE
             discount_told: None,
         },
         enrol: None,
+        aim: Aim::default(),
         balance_of: None,
         terminal_allowed: true,
     })

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use clubswitch::ledger::{
-    Asked, Facts, Function, Key, Mode, OriginalRef, Redeem, Request, Told, Verdict, Wishes,
+    Aim, Asked, Facts, Function, Key, Mode, OriginalRef, Redeem, Request, Told, Verdict, Wishes,
 };
 use clubswitch::terms::{AcquirerId, Local, Rials};
 
@@ -399,6 +399,7 @@ impl Shop {
             introducer: None,
             wishes: Wishes::default(),
             enrol: None,
+            aim: Aim::default(),
             balance_of: None,
             terminal_allowed: true,
         }
