@@ -278,6 +278,9 @@ pub struct Cap {
 pub struct Rule {
     /// Its name.
     pub name: String,
+    /// The file of another club that it is inherited from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
     /// How it went.
     pub outcome: Outcome,
     /// Its conditions.

@@ -332,6 +332,12 @@ impl<'a> Teller<'a> {
         };
         Rule {
             name: self.facts.names.rule(id).to_owned(),
+            from: self
+                .club
+                .inherited
+                .iter()
+                .find(|(rule, _)| *rule == id)
+                .map(|(_, file)| file.clone()),
             outcome,
             conditions,
             reckoned,

@@ -367,6 +367,8 @@ impl Page {
             below.push(self.say(say::AFTER_CAPS, &[&self.amount(after)]));
         }
         below.extend(more);
+        let from = rule.from.as_ref();
+        below.extend(from.map(|file| self.say(say::INHERITED, &[file])));
         self.list(deep, &below);
     }
 

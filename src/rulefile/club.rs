@@ -20,14 +20,16 @@ use crate::rules::{
     Payer, Places, Purse, RedeemTerms, Rounding, Span, SpendAt, Split, Stack, Tier, Tiering,
 };
 use crate::source::{Entry, Fault, FaultLog, File, Table, Value, counted};
-use crate::terms::{ClubId, Percent, PurseId, Rate, Rials, Times, UnitId};
+use crate::terms::{ClubId, Percent, PurseId, Rate, Rials, RuleId, Times, UnitId};
 
 /// The settlement link takes so many parts of one payment.
 const PARTS_MAX: usize = 10;
 
-/// Reads one club. All its faults are logged; `None` when there is one that leaves no club.
+/// Reads one club. All its faults are logged; `None` when there is one that leaves no club. `above` is the club that its file
+/// inherits from, and where the faults of that went.
 pub(super) fn read<'f>(
     file: &'f File,
+    above: Option<(&Club, &FaultLog)>,
     world: &WorldRead<'f>,
     taken: &mut Known<()>,
     aliases: &mut Known<()>,
@@ -63,8 +65,10 @@ pub(super) fn read<'f>(
     let mut rules = Known::new("rule", true);
     let mut written = Written::default();
     let mut discounts = Vec::new();
+    let mut inherited = Vec::new();
     for value in table.optional("discount", Value::list).unwrap_or_default() {
         if let Some(rule) = discount(value, &scope, &mut rules, ids) {
+            inherited.extend(file_of(rule.id, value));
             discounts.push(rule);
             written.discounts.push(value);
         }
@@ -74,6 +78,7 @@ pub(super) fn read<'f>(
     let mut accruals = Accruals::new(&values);
     for value in values {
         let rule = accrue(value, &scope, &accruals, &mut rules, ids);
+        inherited.extend(rule.as_ref().and_then(|(_, rule)| file_of(rule.id, value)));
         // Values and rules are as many, as long as there is no fault.
         written.accruals.push(value);
         accruals.add(rule);
@@ -83,7 +88,8 @@ pub(super) fn read<'f>(
     let mut splits: Vec<Split> = Vec::new();
     let mut taken_always = false;
     for value in table.optional("split", Value::list).unwrap_or_default() {
-        if taken_always {
+        // One that a sub-club inherits and has put its own above is no slip.
+        if taken_always && value.inherited_from().is_none() {
             let title = "this split will never be taken";
             let label = "a split above it has no condition and is taken first";
             log.add(Fault::note("R16", value.place(), title).label(label));
@@ -113,6 +119,8 @@ pub(super) fn read<'f>(
     let club = Club {
         indexes: Indexes::new(&discounts, &accruals, &splits, shops),
         id: head.id,
+        sub_of: above.map(|(above, _)| above.id),
+        inherited,
         two_persons: head.two_persons,
         name: head.name,
         places: head.places,
@@ -131,11 +139,17 @@ pub(super) fn read<'f>(
         splits,
         fee,
     };
-    if !log.has_errors() {
+    if !log.has_errors() && !above.is_some_and(|(_, log)| log.has_errors()) {
         cost::check(&club, &written);
         never::check(&club, world.merchants.iter().flatten(), &written);
     }
     Some(club)
+}
+
+/// A rule with the file that it was inherited from.
+fn file_of(rule: RuleId, value: Value<'_>) -> Option<(RuleId, String)> {
+    let file = value.inherited_from()?;
+    Some((rule, file.to_owned()))
 }
 
 /// What `[club]` says.
@@ -197,6 +211,7 @@ fn head<'f>(
         let why = "a member has one card in this version";
         not_yet(&table, "cards_per_member", why);
     }
+    table.optional("sub_of", Value::name);
     let parent = table.optional("parent", |value| {
         let name = value.name()?;
         match &world.federations {

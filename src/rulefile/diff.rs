@@ -7,7 +7,7 @@ use crate::rulefile::LANGUAGE;
 use crate::source::{FaultLog, File, Plain};
 use crate::words::Language;
 use crate::words::difference::{
-    ADDED, CHANGED, DROPPED, GONE, LAYOUT, LINES, LISTED, NEW, NEW_LOTS, ORDER, THINGS,
+    ADDED, ALSO, CHANGED, DROPPED, GONE, LAYOUT, LINES, LISTED, NEW, NEW_LOTS, ORDER, THINGS,
 };
 use crate::words::number::digits;
 
@@ -22,6 +22,8 @@ pub struct Difference {
     pub key: Vec<String>,
     /// What kind it is.
     pub kind: Kind,
+    /// The files of sub-clubs that inherit what differs.
+    pub also: Vec<String>,
 }
 
 /// What kind of difference.
@@ -95,7 +97,89 @@ pub fn diff(old: &[(&str, &str)], new: &[(&str, &str)]) -> Vec<Difference> {
             _ => {}
         }
     }
+    let heirs = heirs(new);
+    for difference in &mut found {
+        difference.also = inheriting(difference, &heirs);
+    }
     found
+}
+
+/// A club file that inherits from another: its name, what it says, the names of its club and of the one it is of.
+struct Heir {
+    file: String,
+    says: Vec<(String, Plain)>,
+    club: String,
+    of: Option<String>,
+}
+
+fn heirs(files: &[(&str, &str)]) -> Vec<Heir> {
+    let clubs = files.iter().filter(|(name, _)| name.starts_with("clubs/"));
+    let heir = |(name, file): &(&str, &str)| {
+        let log = FaultLog::default();
+        let Plain::Table(says) = File::parse(name, *file, &LANGUAGE, &log)?.plain() else {
+            return None;
+        };
+        let Some(Plain::Table(head)) = value(&says, "club") else {
+            return None;
+        };
+        let (club, of) = (
+            value(head, "id").map(text)?,
+            value(head, "sub_of").map(text),
+        );
+        Some(Heir {
+            file: (*name).to_owned(),
+            says,
+            club,
+            of,
+        })
+    };
+    clubs.filter_map(heir).collect()
+}
+
+/// Those that have what differs from the file where it does.
+fn inheriting(difference: &Difference, heirs: &[Heir]) -> Vec<String> {
+    let Some(changed) = heirs.iter().find(|heir| heir.file == difference.file) else {
+        return Vec::new();
+    };
+    let mut found: Vec<&Heir> = Vec::new();
+    let mut above = vec![changed];
+    while let Some(club) = above.pop() {
+        let below = heirs.iter().filter(|heir| {
+            heir.of.as_ref() == Some(&club.club)
+                && heir.file != difference.file
+                && !found.iter().any(|known| known.file == heir.file)
+                && !has_its_own(&heir.says, &difference.of, &difference.key)
+        });
+        let below: Vec<&Heir> = below.collect();
+        found.extend(&below);
+        above.extend(below);
+    }
+    let mut files: Vec<String> = found.iter().map(|heir| heir.file.clone()).collect();
+    files.sort_unstable();
+    files
+}
+
+/// Whether a club file says itself what differs in the one that it inherits from.
+fn has_its_own(says: &[(String, Plain)], of: &[String], key: &[String]) -> bool {
+    let Some(table) = of.first() else { return true };
+    let Some(own) = value(says, table) else {
+        return false;
+    };
+    match (own, of.get(1), key.first()) {
+        // What the club is called and whom it belongs to is its own.
+        (Plain::Table(own), None, Some(key)) if table == "club" => {
+            ["id", "alias", "title", "sub_of", "parent"].contains(&key.as_str())
+                || value(own, key).is_some()
+        }
+        (Plain::Table(own), None, Some(key)) if table == "stack" => value(own, key).is_some(),
+        (Plain::Table(own), Some(name), _) => value(own, name).is_some(),
+        (Plain::List(own), Some(name), _) => {
+            own.iter().any(|one| name_of(one).as_ref() == Some(name))
+        }
+        // The order of rules is inherited beside those of one's own.
+        (Plain::List(_), None, _) => false,
+        _ => true,
+    }
 }
 
 fn lines(text: &str) -> String {
@@ -114,6 +198,7 @@ impl Compared<'_> {
             of: of.to_vec(),
             key: key.to_vec(),
             kind,
+            also: Vec::new(),
         });
     }
 
@@ -373,9 +458,13 @@ impl Difference {
                 LINES.say(language, &[&of, &count(more), &count(fewer)])
             }
         };
-        match self.is_for_new_lots() {
+        let said = match self.is_for_new_lots() {
             true => format!("{said} {}", NEW_LOTS.say(language, &[])),
             false => said,
+        };
+        match self.also.is_empty() {
+            true => said,
+            false => format!("{said} {}", ALSO.say(language, &[&self.also.join(", ")])),
         }
     }
 
@@ -549,6 +638,44 @@ parts = [{ to = "club-owner", percent = "0.60%" }, { to = "merchant", percent = 
         assert_eq!(
             found,
             ["new clubs/b.toml", "lists/a.csv: 2 lines more, 1 fewer"]
+        );
+    }
+
+    #[test]
+    fn a_difference_that_sub_clubs_inherit_is_told_as_theirs_too() {
+        let club = |head: &str, rest: &str| format!("[club]\n{head}\n{rest}");
+        let rule = |name: &str, percent: &str| {
+            format!("[[discount]]\nname = \"{name}\"\ngive = {{ percent = \"{percent}\" }}\n")
+        };
+        let north = club("id = \"north\"\nsub_of = \"all\"", &rule("gold", "9%"));
+        let south = club("id = \"south\"\nsub_of = \"north\"", "");
+        let all = |gold: &str, silver: &str| {
+            let rules = rule("gold", gold) + &rule("silver", silver);
+            club("id = \"all\"\ntitle = \"All\"", &rules)
+        };
+        let found = |old: &str, new: &str| -> Vec<String> {
+            let below = [("clubs/north.toml", &*north), ("clubs/south.toml", &south)];
+            let old = [&[("clubs/all.toml", old)], &below[..]].concat();
+            let new = [&[("clubs/all.toml", new)], &below[..]].concat();
+            let found = diff(&old, &new).into_iter();
+            found.map(|d| d.in_words(Language::English)).collect()
+        };
+        let was = all("3%", "2%");
+        let below = "(also clubs/north.toml, clubs/south.toml)";
+        assert_eq!(
+            found(&was, &all("3%", "1%")),
+            [format!("rule silver: percent 2% -> 1% {below}")]
+        );
+        assert_eq!(
+            found(&was, &all("4%", "2%")),
+            ["rule gold: percent 3% -> 4%"]
+        );
+        let titled = was.replace("\"All\"", "\"Everybody\"");
+        assert_eq!(found(&was, &titled), ["club: title All -> Everybody"]);
+        let owned = was.replace("title", "merchants = [\"sport\"]\ntitle");
+        assert_eq!(
+            found(&was, &owned),
+            [format!("club: new merchants [sport] {below}")]
         );
     }
 

@@ -11,6 +11,7 @@ mod club;
 pub mod cost;
 pub mod diff;
 mod effect;
+mod inherit;
 #[rustfmt::skip] // A row of the table is a line or two.
 pub mod keys;
 mod known;
@@ -25,11 +26,12 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use crate::ledger::Names;
-use crate::rules::Rulebook;
+use crate::rules::{Club, Rulebook};
 use crate::source::{Fault, FaultLog, Faults, File, Language, Place, names_in, read_text};
 use crate::terms::SetNumber;
 use crate::words::phrases::Phrasebook;
 
+use inherit::Heir;
 use known::{Ids, Known};
 
 pub use never::over;
@@ -179,15 +181,29 @@ fn rulebook(
         aliases.add(alias, value.place(), value, ());
     }
     let mut taken = Known::new("club", true);
-    let mut clubs = Vec::new();
     let club_files = of("clubs");
-    for file in &club_files {
-        let club = club::read(file, &world, &mut taken, &mut aliases, &mut ids, log);
-        clubs.extend(club);
+    let heirs = inherit::heirs(&club_files, complete, log);
+    let mut read: Vec<Option<Club>> = vec![None; heirs.len()];
+    for at in inherit::reading(&heirs) {
+        let mut club = |file, above, log: &FaultLog| {
+            club::read(file, above, &world, &mut taken, &mut aliases, &mut ids, log)
+        };
+        read[at] = match &heirs[at] {
+            Heir::Alone => club(club_files[at], None, log),
+            Heir::Of(whole, above) => read[*above].as_ref().and_then(|above| {
+                let own = FaultLog::default();
+                let found = club(whole, Some((above, log)), &own);
+                inherit::hand_on(own, whole, log);
+                found
+            }),
+            Heir::Lost => None,
+        };
     }
-    if !complete || clubs.len() < club_files.len() {
+    if !complete || read.iter().any(Option::is_none) {
         taken.is_not_complete();
     }
+    let clubs = inherit::standing(&heirs).into_iter();
+    let clubs: Vec<Club> = clubs.filter_map(|at| read[at].take()).collect();
     let known = clearing::Clubs {
         names: &taken,
         read: &clubs,

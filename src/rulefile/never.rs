@@ -3,6 +3,7 @@
 
 use super::clearing;
 use super::cost::Written;
+use super::inherit::{self, Heir};
 use super::keys::{ACCRUE, CLEARING_FILE, CLUB_FILE, DISCOUNT, WHEN};
 use super::{LANGUAGE, Loaded};
 use crate::rules::{Club, Condition, Places, Shop, Stack, When};
@@ -176,7 +177,14 @@ pub fn over(loaded: &Loaded, now: Moment) -> Faults {
         .filter(|(name, _)| name.starts_with("clubs/"))
         .filter_map(|(name, text)| File::parse(name, text.as_str(), &LANGUAGE, &log))
         .collect();
-    for (club, file) in loaded.rulebook.clubs.iter().zip(&files) {
+    let files: Vec<&File> = files.iter().collect();
+    let heirs = inherit::heirs(&files, true, &log);
+    let order = inherit::standing(&heirs);
+    for (club, at) in loaded.rulebook.clubs.iter().zip(order) {
+        let file = match &heirs[at] {
+            Heir::Of(whole, _) => whole,
+            Heir::Alone | Heir::Lost => files[at],
+        };
         let Some(table) = file.root(&log).table(&CLUB_FILE) else {
             continue;
         };

@@ -730,6 +730,10 @@ pub struct Counter {
 pub struct Club {
     /// Its id.
     pub id: ClubId,
+    /// The club that it is a part of.
+    pub sub_of: Option<ClubId>,
+    /// The rules that it inherits, each with the file where it is written.
+    pub inherited: Vec<(RuleId, String)>,
     /// One person alone cannot put a change of it in force.
     pub two_persons: bool,
     /// Its name in messages (tag 16) and files.

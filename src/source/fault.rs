@@ -326,6 +326,11 @@ impl FaultLog {
         self.found.borrow_mut().push(fault);
     }
 
+    /// Whether this very fault was found before.
+    pub fn has(&self, fault: &Fault) -> bool {
+        self.found.borrow().contains(fault)
+    }
+
     /// True once there is an error; notes do not count.
     pub fn has_errors(&self) -> bool {
         let found = self.found.borrow();

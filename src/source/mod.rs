@@ -12,4 +12,4 @@ mod tree;
 pub use fault::{ENGLISH, Fault, FaultLog, Faults, PERSIAN, Place, Severity, Source, Words};
 pub use read::{Entry, Table, Value, counted, nearest};
 pub use shape::{Form, Key, Need, Shape};
-pub use tree::{File, Language, Plain, names_in, read_text};
+pub use tree::{File, Inherit, Language, Plain, names_in, read_text};

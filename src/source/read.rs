@@ -122,6 +122,11 @@ impl<'f> Value<'f> {
         self.key
     }
 
+    /// The file that it stands in, where it was inherited from another.
+    pub fn inherited_from(&self) -> Option<&'f str> {
+        self.node.from.as_ref().map(|file| file.name.as_str())
+    }
+
     /// Where it stands.
     pub fn place(&self) -> Place {
         self.place_of(self.node)
@@ -129,11 +134,9 @@ impl<'f> Value<'f> {
 
     /// The characters of the file.
     pub fn raw(&self) -> &'f str {
-        self.file
-            .source
-            .text
-            .get(self.node.span.clone())
-            .unwrap_or_default()
+        let source = self.node.from.as_ref().unwrap_or(&self.file.source);
+        let text = source.text.get(self.node.span.clone());
+        text.unwrap_or_default()
     }
 
     /// A fault at this value.
@@ -327,7 +330,7 @@ impl<'f> Value<'f> {
     pub fn entries(self) -> Option<Vec<Entry<'f>>> {
         let entry = |member: &'f Member| Entry {
             name: &member.key,
-            place: self.place_at(&member.key_span),
+            place: self.place_at(&member.key_span, &member.value),
             value: Value {
                 key: &member.key,
                 node: &member.value,
@@ -475,7 +478,7 @@ impl<'f> Value<'f> {
         if shape.key(key).is_some() {
             return;
         }
-        let place = self.place_at(&member.key_span);
+        let place = self.place_at(&member.key_span, &member.value);
         let unknown = self.file.language.unknown;
         if shape.later.contains(&key) {
             self.report(self.not_built(unknown, &format!("`{key}`"), place));
@@ -537,12 +540,13 @@ impl<'f> Value<'f> {
     }
 
     fn place_of(&self, node: &Node) -> Place {
-        self.place_at(&node.span)
+        self.place_at(&node.span, node)
     }
 
-    fn place_at(&self, span: &std::ops::Range<usize>) -> Place {
+    /// A stretch of the file that a node came from.
+    fn place_at(&self, span: &std::ops::Range<usize>, of: &Node) -> Place {
         Place {
-            source: self.file.source.clone(),
+            source: of.from.as_ref().unwrap_or(&self.file.source).clone(),
             span: Some(span.clone()),
         }
     }

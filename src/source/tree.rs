@@ -47,14 +47,16 @@ pub struct Language {
 }
 
 /// A value and where it stands.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Node {
     pub(super) span: Range<usize>,
     pub(super) kind: Kind,
+    /// The file it was inherited from; none: the one it is found in.
+    pub(super) from: Option<Arc<Source>>,
 }
 
 /// What a value is. Floats keep no number: no key of ours takes one.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Kind {
     Text(String),
     Integer(i64),
@@ -67,11 +69,21 @@ pub(super) enum Kind {
 }
 
 /// A key with its value, in file order.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Member {
     pub(super) key: String,
     pub(super) key_span: Range<usize>,
     pub(super) value: Node,
+}
+
+/// How a file takes over a table of the one it inherits from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inherit {
+    /// Key by key, but for these.
+    Keys(&'static [&'static str]),
+    /// A list whose members have a `name`: one of the same name takes the place of the other, further ones stand above
+    /// (`true`) or below.
+    Named(bool),
 }
 
 /// A value by itself: what is compared where places do not matter.
@@ -110,7 +122,118 @@ impl Node {
     }
 }
 
+impl Node {
+    /// As it is taken over by another file.
+    fn taken_from(&self, file: &Arc<Source>) -> Node {
+        let kind = match &self.kind {
+            Kind::List(nodes) => {
+                Kind::List(nodes.iter().map(|node| node.taken_from(file)).collect())
+            }
+            Kind::Table(members) => {
+                let member = |member: &Member| member.taken_from(file);
+                Kind::Table(members.iter().map(member).collect())
+            }
+            kind => kind.clone(),
+        };
+        Node {
+            span: self.span.clone(),
+            kind,
+            from: Some(self.from.clone().unwrap_or_else(|| file.clone())),
+        }
+    }
+
+    fn name(&self) -> Option<&str> {
+        let Kind::Table(members) = &self.kind else {
+            return None;
+        };
+        let name = members.iter().find(|member| member.key == "name")?;
+        match &name.value.kind {
+            Kind::Text(name) => Some(name),
+            _ => None,
+        }
+    }
+}
+
+impl Member {
+    fn taken_from(&self, file: &Arc<Source>) -> Member {
+        Member {
+            key: self.key.clone(),
+            key_span: self.key_span.clone(),
+            value: self.value.taken_from(file),
+        }
+    }
+}
+
+/// The members of a table, and those of another that it lacks behind them.
+fn with_keys(own: &[Member], other: &[Member], but: &[&str], file: &Arc<Source>) -> Vec<Member> {
+    let lacks = |member: &&Member| {
+        !but.contains(&member.key.as_str()) && own.iter().all(|own| own.key != member.key)
+    };
+    let more = other.iter().filter(lacks);
+    let more = more.map(|member| member.taken_from(file));
+    own.iter().cloned().chain(more).collect()
+}
+
+/// The members of a list and those of another: of equal names the own one, in the other's place.
+fn with_named(own: &[Node], other: &[Node], above: bool, file: &Arc<Source>) -> Vec<Node> {
+    let named = |name: &str| own.iter().find(|own| own.name() == Some(name));
+    let is_new = |node: &&Node| {
+        let name = node.name();
+        name.is_none() || other.iter().all(|other| other.name() != name)
+    };
+    let taken = other.iter().map(|node| match node.name().and_then(named) {
+        Some(own) => own.clone(),
+        None => node.taken_from(file),
+    });
+    let new = own.iter().filter(is_new).cloned();
+    match above {
+        true => new.chain(taken).collect(),
+        false => taken.chain(new).collect(),
+    }
+}
+
 impl File {
+    /// This file with all that it lacks of another: tables that `ways` names in their way, the rest whole.
+    pub fn inheriting(&self, other: &File, ways: &[(&str, Inherit)]) -> File {
+        let (Kind::Table(own), Kind::Table(all)) = (&self.root.kind, &other.root.kind) else {
+            return File {
+                language: self.language,
+                source: self.source.clone(),
+                root: self.root.clone(),
+            };
+        };
+        let file = &other.source;
+        let mut members = with_keys(own, all, &[], file);
+        for member in members
+            .iter_mut()
+            .filter(|member| member.value.from.is_none())
+        {
+            let same = all.iter().find(|other| other.key == member.key);
+            let way = ways.iter().find(|(key, _)| *key == member.key);
+            let (Some(same), Some((_, way))) = (same, way) else {
+                continue;
+            };
+            match (way, &mut member.value.kind, &same.value.kind) {
+                (Inherit::Keys(but), Kind::Table(own), Kind::Table(other)) => {
+                    *own = with_keys(own, other, but, file);
+                }
+                (Inherit::Named(above), Kind::List(own), Kind::List(other)) => {
+                    *own = with_named(own, other, *above, file);
+                }
+                _ => {}
+            }
+        }
+        File {
+            language: self.language,
+            source: self.source.clone(),
+            root: Node {
+                span: self.root.span.clone(),
+                kind: Kind::Table(members),
+                from: None,
+            },
+        }
+    }
+
     /// What it says, without places and comments.
     pub fn plain(&self) -> Plain {
         self.root.plain()
@@ -168,7 +291,11 @@ impl File {
                 return Some(File {
                     language,
                     source,
-                    root: Node { span, kind },
+                    root: Node {
+                        span,
+                        kind,
+                        from: None,
+                    },
                 });
             }
             Err(error) => error,
@@ -315,12 +442,17 @@ fn node(item: &Item, key_span: &Range<usize>) -> Node {
                 Node {
                     kind: table(inner.iter(), inner, &span),
                     span,
+                    from: None,
                 }
             });
             Kind::List(tables.collect())
         }
     };
-    Node { span, kind }
+    Node {
+        span,
+        kind,
+        from: None,
+    }
 }
 
 fn value_node(value: &TomlValue, key_span: &Range<usize>) -> Node {
@@ -343,5 +475,9 @@ fn value_node(value: &TomlValue, key_span: &Range<usize>) -> Node {
             table(keys.iter(), keys, &span)
         }
     };
-    Node { span, kind }
+    Node {
+        span,
+        kind,
+        from: None,
+    }
 }

@@ -31,6 +31,8 @@ pub const LINES: Phrase = Phrase(
 );
 /// What holds for earnings from now on alone.
 pub const NEW_LOTS: Phrase = Phrase("(new lots only)", "(تنها برای اندوخته‌های تازه)");
+/// The files of sub-clubs that inherit it.
+pub const ALSO: Phrase = Phrase("(also {0})", "({0} نیز)");
 /// Nothing differs.
 pub const SAME: Phrase = Phrase("no difference", "فرقی نیست");
 

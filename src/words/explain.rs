@@ -336,6 +336,7 @@ mod phrases {
         "سقف هر {0} در {1}: {2} از {3} مصرف شده، {4} مانده",
     );
     pub const AFTER_CAPS: Phrase = Phrase("caps leave {0}", "سقف‌ها {0} باقی می‌گذارند");
+    pub const INHERITED: Phrase = Phrase("from {0}", "از {0}");
 
     pub const REDEEM: Phrase = Phrase("redeem", "خرج از کیف");
     pub const ASKED: Phrase = Phrase("asked {0}", "درخواست {0}");

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use clubswitch::engine::{
     Act, Answer, Brought, Decision, Engine, Found, Group, Happened, Limits, Opening, OpeningLot,
-    OpeningMember,
+    OpeningMember, Supposed,
 };
+use clubswitch::explain::{tell, write};
 use clubswitch::ledger::{
     Aim, Asked, Book, Effects, EnrolWish, Entry, Facts, Function, Item, Key, Mode, Names,
     OriginalRef, PurseKind, Redeem, Request, Wishes, finding, record,
@@ -19,6 +20,7 @@ use clubswitch::terms::{
     AcquirerId, Bin, Channel, Day, EntryMode, JalaliDate, Local, Moment, Percent, Rials, Sequence,
     Token, Zone,
 };
+use clubswitch::words::Language;
 
 const WORLD: &str = include_str!("../../conf/rules/world/shared.toml");
 const GOLESTAN: &str = include_str!("../../conf/rules/clubs/golestan.toml");
@@ -33,6 +35,12 @@ pub(crate) struct Town {
     sent: BTreeMap<u32, Request>,
     /// Whether entries out of memory are brought when the engine needs them.
     forgetful: bool,
+}
+
+/// The club of `in=CLUB`; left out, golestan.
+fn club_of<'w>(words: &[&'w str]) -> &'w str {
+    let said = words.iter().find_map(|word| word.strip_prefix("in="));
+    said.unwrap_or("golestan")
 }
 
 /// The token of a card, mobile or national code that a story names.
@@ -209,6 +217,99 @@ impl Town {
         }
     }
 
+    /// The message of a line that buys, quotes or tells.
+    pub(crate) fn asked(&mut self, line: &str) -> Request {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let after = |word: &str| {
+            let at = words.iter().position(|w| *w == word)?;
+            words.get(at + 1).copied()
+        };
+        let number = |word: &str| {
+            after(word).map(|text| text.replace(['_', ','], "").parse::<i64>().unwrap())
+        };
+        let (function, mode) = match words[0] {
+            "quote" => (Function::Quote, Mode::Ask),
+            "tell" => (Function::Purchase, Mode::Advise),
+            _ => (Function::Purchase, Mode::Ask),
+        };
+        let stan = number("stan").map(|stan| stan as u32);
+        let mut request = self.request(function, mode, stan);
+        request.asked.amount = Some(Rials(words[1].replace(['_', ','], "").parse().unwrap()));
+        request.card = after("card").map(token);
+        request.named = after("mobile").map(|name| Identity::Mobile(token(name)));
+        request.introducer = after("by").map(|name| Identity::Card(token(name)));
+        request.wishes.club = after("club").map(str::to_owned);
+        request.wishes.purse = after("purse").map(str::to_owned);
+        request.wishes.discount_told = number("discount").map(Rials);
+        request.wishes.redeem = match after("redeem") {
+            None => Redeem::Nothing,
+            Some("max") => Redeem::AsMuchAsAllowed,
+            Some(_) => Redeem::Exactly(Rials(number("redeem").unwrap())),
+        };
+        if let Some(shop) = after("at") {
+            let mut code = [b' '; 15];
+            code[..shop.len()].copy_from_slice(shop.as_bytes());
+            request.asked.key.acceptor = code;
+        }
+        if let Some(currency) = number("currency") {
+            request.asked.currency = currency as u16;
+        }
+        if let Some(mcc) = number("mcc") {
+            request.asked.mcc = mcc as u16;
+        }
+        if let Some(stamp) = number("stamp") {
+            request.asked.key.local = stamp as u32;
+        }
+        if let Some(code) = number("processing") {
+            request.asked.processing = code as u32;
+        }
+        let facts = &mut request.asked.facts;
+        let channel = |name| Channel::ALL.iter().find(|(n, _)| *n == name).unwrap().1;
+        facts.channel = after("via").map_or(Channel::Pos, channel);
+        let entry = |name| EntryMode::ALL.iter().find(|(n, _)| *n == name).unwrap().1;
+        facts.entry = after("entry").map(entry);
+        facts.bin = after("bin").and_then(Bin::parse);
+        let products = after("product").map(|codes| codes.split(','));
+        facts.products = products.into_iter().flatten().map(str::to_owned).collect();
+        facts.service = after("service").map(str::to_owned);
+        if let Some(terminal) = after("terminal") {
+            let mut code = [b' '; 8];
+            code[..terminal.len()].copy_from_slice(terminal.as_bytes());
+            request.asked.key.terminal = code;
+        }
+        request.asked.rrn = after("rrn").map(|rrn| rrn.as_bytes().try_into().unwrap());
+        request.terminal_allowed = !words.contains(&"barred");
+        request.asked.digest = xxhash_rust::xxh3::xxh3_64(
+            format!(
+                "{:?}{:?}{}",
+                request.card, request.asked.amount, request.asked.currency
+            )
+            .as_bytes(),
+        );
+        request
+    }
+
+    /// What is explained of such a line, in English.
+    pub(crate) fn why(&mut self, line: &str) -> String {
+        let request = self.asked(line);
+        let supposed = Supposed {
+            request: request.clone(),
+            at: None,
+            with: None,
+        };
+        let explained = self.engine.explain(supposed, self.now);
+        let story = tell(clubswitch::explain::Facts {
+            rules: &explained.rules,
+            names: &self.engine.names(),
+            heard: &explained.heard,
+            effects: &explained.effects,
+            shop: request.asked.key.acceptor_code(),
+            amount: request.asked.amount.unwrap(),
+            local: self.local(),
+        });
+        write(&story, Language::English)
+    }
+
     /// One line of a story; gives what is told.
     fn line(&mut self, line: &str) -> String {
         let words: Vec<&str> = line.split_whitespace().collect();
@@ -237,70 +338,11 @@ impl Town {
                 self.open(&words[1..]);
                 String::new()
             }
-            "has" => self.balances(words[1]),
+            "has" => self.balances(words[1], club_of(&words)),
             "event" => self.event(words[1], words[2]),
             "owes" => self.account(words[1]),
             "buy" | "quote" | "tell" => {
-                let (function, mode) = match words[0] {
-                    "quote" => (Function::Quote, Mode::Ask),
-                    "tell" => (Function::Purchase, Mode::Advise),
-                    _ => (Function::Purchase, Mode::Ask),
-                };
-                let stan = number("stan").map(|stan| stan as u32);
-                let mut request = self.request(function, mode, stan);
-                request.asked.amount =
-                    Some(Rials(words[1].replace(['_', ','], "").parse().unwrap()));
-                request.card = after("card").map(token);
-                request.named = after("mobile").map(|name| Identity::Mobile(token(name)));
-                request.introducer = after("by").map(|name| Identity::Card(token(name)));
-                request.wishes.club = after("club").map(str::to_owned);
-                request.wishes.purse = after("purse").map(str::to_owned);
-                request.wishes.discount_told = number("discount").map(Rials);
-                request.wishes.redeem = match after("redeem") {
-                    None => Redeem::Nothing,
-                    Some("max") => Redeem::AsMuchAsAllowed,
-                    Some(_) => Redeem::Exactly(Rials(number("redeem").unwrap())),
-                };
-                if let Some(shop) = after("at") {
-                    let mut code = [b' '; 15];
-                    code[..shop.len()].copy_from_slice(shop.as_bytes());
-                    request.asked.key.acceptor = code;
-                }
-                if let Some(currency) = number("currency") {
-                    request.asked.currency = currency as u16;
-                }
-                if let Some(mcc) = number("mcc") {
-                    request.asked.mcc = mcc as u16;
-                }
-                if let Some(stamp) = number("stamp") {
-                    request.asked.key.local = stamp as u32;
-                }
-                if let Some(code) = number("processing") {
-                    request.asked.processing = code as u32;
-                }
-                let facts = &mut request.asked.facts;
-                let channel = |name| Channel::ALL.iter().find(|(n, _)| *n == name).unwrap().1;
-                facts.channel = after("via").map_or(Channel::Pos, channel);
-                let entry = |name| EntryMode::ALL.iter().find(|(n, _)| *n == name).unwrap().1;
-                facts.entry = after("entry").map(entry);
-                facts.bin = after("bin").and_then(Bin::parse);
-                let products = after("product").map(|codes| codes.split(','));
-                facts.products = products.into_iter().flatten().map(str::to_owned).collect();
-                facts.service = after("service").map(str::to_owned);
-                if let Some(terminal) = after("terminal") {
-                    let mut code = [b' '; 8];
-                    code[..terminal.len()].copy_from_slice(terminal.as_bytes());
-                    request.asked.key.terminal = code;
-                }
-                request.asked.rrn = after("rrn").map(|rrn| rrn.as_bytes().try_into().unwrap());
-                request.terminal_allowed = !words.contains(&"barred");
-                request.asked.digest = xxhash_rust::xxh3::xxh3_64(
-                    format!(
-                        "{:?}{:?}{}",
-                        request.card, request.asked.amount, request.asked.currency
-                    )
-                    .as_bytes(),
-                );
+                let request = self.asked(line);
                 self.sent.insert(request.asked.key.stan, request.clone());
                 let answer = self.decide(&request);
                 self.told(&answer)
@@ -403,10 +445,10 @@ impl Town {
         }
     }
 
-    /// `open CARD [silver] [p-77] PURSE=AMOUNT[@SHOP][until DATE] …`
+    /// `open CARD [in=CLUB] [silver] [p-77] PURSE=AMOUNT[@SHOP][until DATE] …`
     fn open(&mut self, words: &[&str]) {
         let names = self.engine.names();
-        let club = names.club_id("golestan").unwrap();
+        let club = names.club_id(club_of(words)).unwrap();
         let mut member = OpeningMember {
             club,
             identities: vec![Identity::Card(token(words[0]))],
@@ -416,7 +458,7 @@ impl Town {
             born: None,
             lots: Vec::new(),
         };
-        for word in &words[1..] {
+        for word in words[1..].iter().filter(|word| !word.starts_with("in=")) {
             if let Some(tier) = names.tier_id(club, word) {
                 member.tier = Some(tier);
             } else if let Some(person) = names.person_id(word) {
@@ -451,6 +493,7 @@ impl Town {
         }
         let mut sha256 = [0; 32];
         sha256[..16].copy_from_slice(&token(words[0]).0);
+        sha256[16..18].copy_from_slice(&club.0.to_le_bytes());
         let opening = Opening {
             reason: "a story".to_owned(),
             sha256,
@@ -466,9 +509,9 @@ impl Town {
     }
 
     /// What a member has, purse by purse, usable or not, and what he owes.
-    fn balances(&self, card: &str) -> String {
+    fn balances(&self, card: &str, club: &str) -> String {
         let names = self.engine.names();
-        let club = names.club_id("golestan").unwrap();
+        let club = names.club_id(club).unwrap();
         let id = self
             .engine
             .book()

@@ -2,7 +2,7 @@
 //! list of features asked for (A the points house, M the loyalty platform, B the multi-purpose cards, C the club's
 //! services, L the bonus processing).
 
-use crate::vocabulary::{check, check_gift, club};
+use crate::vocabulary::{check, check_gift, club, town};
 
 /// `name: "what is asked for" => rules, story;`
 macro_rules! features {
@@ -581,4 +581,57 @@ fn m10_by_points_earned() {
          buy 1000 card C1 -> approved discount 0 pays 1000 +points 10.00
          buy 1000 card C1 -> approved discount 0 pays 1000 +points 10.00 +credit 7",
     );
+}
+
+/// A club of the world above that inherits all that these lines do not say.
+fn branch(head: &str, rules: &str) -> String {
+    format!(
+        "format = 1\n[club]\nid = \"branch\"\nalias = \"BRA\"\ntitle = \"A branch\"\nsub_of = \"golestan\"\n{head}\n{rules}"
+    )
+}
+
+/// Sub-clubs: a club of its own whose tables begin as those of another.
+#[test]
+fn m39_sub_clubs() {
+    let all = club(&format!(
+        "{TENTH_OFF}{BASE}{}",
+        "[[accrue]]
+         name = \"gift\"
+         when = { first_purchase = true }
+         earn = { to = \"credit\", fixed_rial = 500 }
+         funded_by = \"club\""
+    ));
+    // The branch gives half of the points, a fifth off, and something of its own.
+    let sport = branch(
+        "merchants = [\"sport\"]",
+        "[[discount]]
+         name = \"tenth\"
+         give = { percent = \"20%\" }
+         paid_by = { merchant = \"100%\" }
+         [[accrue]]
+         name = \"base\"
+         earn = { to = \"points\", points = 1, per_rial = 200 }
+         funded_by = \"club\"
+         [[accrue]]
+         name = \"more\"
+         earn = { to = \"points\", fixed = \"1\" }
+         funded_by = \"club\"",
+    );
+    let mut town = town(&[&all, &sport]);
+    town.check(
+        "open C1
+         open C1 in=branch
+         buy 1000 card C1 -> approved discount 100 pays 900 +points 9.00 +credit 500
+         buy 1000 card C1 at m-1002 stan 7 -> approved discount 200 pays 800 +points 5.00 +credit 500
+         buy 1000 card C1 at m-1002 club golestan -> approved discount 100 pays 900 +points 9.00
+         has C1 -> credit 500, points 18.00
+         has C1 in=branch -> credit 500, points 5.00
+         reverse stan 7 at m-1002 -> approved
+         has C1 in=branch ->",
+    );
+    let why = town.why("buy 1000 card C1 at m-1002 club branch");
+    let rows = why.lines().map(str::trim);
+    let from: Vec<&str> = rows.filter(|row| row.ends_with("clubs/0.toml")).collect();
+    assert_eq!(from.len(), 1, "{why}");
+    assert!(why.contains("from clubs/0.toml"), "{why}");
 }

@@ -153,8 +153,13 @@ fn gifts(story: &str) -> String {
 }
 
 pub(crate) fn check(club: &str, story: &str) {
+    town(&[club]).check(story);
+}
+
+/// The world above with some clubs in it.
+pub(crate) fn town(clubs: &[&str]) -> Town {
     let lists = [("lists/friends.csv", FRIENDS), CARDS[0], CARDS[1]];
-    Town::with_lists(WORLD, &[club], &lists).check(story);
+    Town::with_lists(WORLD, clubs, &lists)
 }
 
 #[test]

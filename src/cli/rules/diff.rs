@@ -125,6 +125,7 @@ fn told(row: &Difference, lang: Lang) -> Value {
         "key": row.key,
         "kind": row.kind.name(),
         "new_lots_only": row.is_for_new_lots(),
+        "also": row.also,
         "words": row.in_words(lang.language()),
     });
     match &row.kind {
