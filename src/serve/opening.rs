@@ -436,10 +436,7 @@ fn masked(mut faults: Faults) -> Faults {
             Some((_, hidden)) => Arc::clone(hidden),
             None => {
                 let plain = Arc::clone(&fault.place.source);
-                let hidden = Arc::new(Source {
-                    name: plain.name.clone(),
-                    text: stars(&plain.text),
-                });
+                let hidden = Arc::new(Source::new(&plain.name, stars(&plain.text)));
                 sources.push((plain, Arc::clone(&hidden)));
                 hidden
             }

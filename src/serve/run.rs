@@ -37,6 +37,8 @@ use crate::terms::Sequence;
 const DRAIN: Duration = Duration::from_secs(25);
 /// How often the watch looks: at the clock, at the book, at the way through decider and committer.
 const LOOK: Duration = Duration::from_secs(1);
+/// As many notes on the rules of a start go into the log.
+const NOTES_LOGGED: usize = 100;
 
 /// What is said on the command line and not in the configuration.
 #[derive(Debug, Clone, Copy, Default)]
@@ -126,8 +128,13 @@ pub fn run(config: Config, options: Options) -> Result<(), ServeError> {
     let lines = lines(&config)?;
     let data = Data::open_in(folder, &config, options.accept_loss_after)?;
     let start = rules::at_start(&config, &data.book).map_err(ServeError::Rules)?;
-    for note in &start.loaded.notes.0 {
+    let notes = &start.loaded.notes.0;
+    for note in notes.iter().take(NOTES_LOGGED) {
         tracing::warn!("{note}");
+    }
+    let more = notes.len().saturating_sub(NOTES_LOGGED);
+    if more > 0 {
+        tracing::warn!("{more} notes more; `clubswitch rules check DIR` tells all");
     }
     match &config.rules {
         Some(folder) => tracing::info!("rules from {}", folder.display()),

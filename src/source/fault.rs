@@ -245,17 +245,26 @@ pub struct Source {
     pub name: String,
     /// The whole text.
     pub text: String,
+    /// Where each line but the first begins: ten thousand faults must not each count the lines before them.
+    lines: Vec<usize>,
+}
+
+impl Source {
+    /// A file of this name and text.
+    pub fn new(name: impl Into<String>, text: impl Into<String>) -> Source {
+        let text = text.into();
+        let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+        let lines = ends.map(|(at, _)| at + 1).collect();
+        let name = name.into();
+        Source { name, text, lines }
+    }
 }
 
 impl Place {
     /// The file as a whole, for a file that could not be read.
     pub fn file(name: impl Into<String>) -> Place {
-        let source = Source {
-            name: name.into(),
-            text: String::new(),
-        };
         Place {
-            source: Arc::new(source),
+            source: Arc::new(Source::new(name, "")),
             span: None,
         }
     }
@@ -263,8 +272,8 @@ impl Place {
     /// The line, from 1; 0 for the file as a whole.
     pub fn line(&self) -> usize {
         let Some(span) = &self.span else { return 0 };
-        let before = &self.source.text.as_bytes()[..span.start.min(self.source.text.len())];
-        before.iter().filter(|byte| **byte == b'\n').count() + 1
+        let begun = |from: &usize| *from <= span.start;
+        self.source.lines.partition_point(begun) + 1
     }
 
     /// The column as displayed, from 1; 0 for the file as a whole.

@@ -262,7 +262,7 @@ impl File {
         let text = String::from_utf8_lossy(&error.as_bytes()[..good]).into_owned();
         let name = name.to_owned();
         let place = Place {
-            source: Arc::new(Source { name, text }),
+            source: Arc::new(Source::new(name, text)),
             span: Some(good..good),
         };
         log.add(
@@ -280,10 +280,7 @@ impl File {
         language: &'static Language,
         log: &FaultLog,
     ) -> Option<File> {
-        let source = Arc::new(Source {
-            name: name.to_owned(),
-            text: text.into(),
-        });
+        let source = Arc::new(Source::new(name, text));
         let error = match Document::parse(source.text.as_str()) {
             Ok(document) => {
                 let span = 0..0;

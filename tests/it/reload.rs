@@ -162,6 +162,29 @@ fn new_rules_hold_for_the_next_purchase_and_say_whose_they_are() {
     assert_eq!(house.office_json(&["ledger", "verify"])["whole"], true);
 }
 
+#[test]
+fn of_many_notes_the_first_hundred_are_told_and_how_many_there_are_besides() {
+    let mut house = house(&club("5", ""));
+    house.start();
+    // All give the same: of each but the first it is said.
+    let rules: String = (0..150)
+        .map(|n| {
+            format!(
+                "[[discount]]\nname = \"same-{n}\"\ngive = {{ fixed_rial = 1 }}\npaid_by = {{ club = \"100%\" }}\n"
+            )
+        })
+        .collect();
+    edit(&house, &(club("6", "") + &rules));
+    let words = ends(&house, &["load"], 0);
+    assert_eq!(words.matches("note R17").count(), 100, "{words}");
+    assert!(words.contains("and 49 notes more"), "{words}");
+    assert_eq!(percent(&house), (6, 2));
+    house.stop();
+    house.start();
+    assert!(log(&house).contains("49 notes more"));
+    house.stop();
+}
+
 fn log(house: &House) -> String {
     fs::read_to_string(house.dir.path().join("log")).unwrap()
 }

@@ -82,6 +82,9 @@ pub(super) fn told(done: &Value, json: bool, lang: Lang) -> Result<(), Failure> 
         };
         anstream::eprintln!("{}", note[key].as_str().unwrap_or_default());
     }
+    if let Some(unsaid) = done["notes_unsaid"].as_u64().filter(|unsaid| *unsaid > 0) {
+        anstream::eprintln!("and {unsaid} notes more; `clubswitch rules check DIR` tells all\n");
+    }
     anstream::println!("{}", in_words(done));
     Ok(())
 }

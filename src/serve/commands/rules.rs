@@ -79,7 +79,7 @@ impl Wanted {
                 doing: "keep the rule files".to_owned(),
                 source,
             })?;
-            let notes = faults(&loaded.notes);
+            let (notes, unsaid) = turns::aside(|| notes(&loaded.notes));
             let order = Order::Load(Load {
                 rules: Arc::new(loaded.rulebook),
                 by: office.by().clone(),
@@ -97,6 +97,7 @@ impl Wanted {
                     let mut told = told(&set, office)?;
                     told["entry"] = json!(entry.0);
                     told["notes"] = notes;
+                    told["notes_unsaid"] = json!(unsaid);
                     return Ok(Ok(told));
                 }
             }
@@ -256,10 +257,7 @@ fn there_already(
 fn hour(at: Option<&str>, zone: &Zone, now: Moment) -> Result<Option<Moment>, Faults> {
     let Some(text) = at else { return Ok(None) };
     let place = Place {
-        source: Arc::new(Source {
-            name: "--at".to_owned(),
-            text: text.to_owned(),
-        }),
+        source: Arc::new(Source::new("--at", text)),
         span: Some(0..text.len()),
     };
     let Some(local) = Local::parse(text) else {
@@ -361,11 +359,17 @@ fn row(set: &RuleSet, sets: &RuleSets, zone: &Zone) -> Value {
 
 /// Nothing changed, and why.
 pub(super) fn refused(found: &Faults) -> Value {
-    json!({ "state": "refused", "faults": faults(found) })
+    let faults: Value = turns::aside(|| found.0.iter().map(fault).collect());
+    json!({ "state": "refused", "faults": faults })
 }
 
-fn faults(found: &Faults) -> Value {
-    found.0.iter().map(fault).collect()
+/// As many notes are told of a load; `rules check` tells all.
+const NOTES_TOLD: usize = 100;
+
+/// The first notes, and how many more there are.
+fn notes(found: &Faults) -> (Value, usize) {
+    let told = found.0.iter().take(NOTES_TOLD).map(fault).collect();
+    (told, found.0.len().saturating_sub(NOTES_TOLD))
 }
 
 /// A fault as [`plain`], and as it is drawn for people, in both languages.
