@@ -1,5 +1,5 @@
 //! The clearing files: federations of clubs, the rates between them, and who stands behind which debt. They are checked
-//! wholly; no club clears by them yet.
+//! wholly. What happens in a purchase is carried out; windows, netting, pay files and reports wait for a later version.
 
 use super::effect::{positive, whole_units, written};
 use super::keys::{
@@ -9,10 +9,17 @@ use super::keys::{
 use super::known::Known;
 use super::span::{counted_in, window};
 use super::world::check_format;
-use crate::ledger::PurseKind;
+use crate::ledger::{FeePayer, PurseKind};
 use crate::rules::{Club, Purse};
 use crate::source::{Fault, FaultLog, File, Table, Value, nearest};
 use crate::terms::{Day, Rials};
+
+/// What the house takes its fees on.
+pub(super) const ON: [&str; 2] = ["cross-club-redeem", "points-exchange"];
+/// Who pays them.
+pub(super) const PAYERS: [(FeePayer, &str); 3] = FeePayer::ALL;
+/// The longest that an exchange can be undone, in hours or days.
+pub(super) const REVERSIBLE_MAX: u64 = 3_660;
 
 /// What else clearing files may refer to: the clubs, as far as they could be read.
 pub(super) struct Clubs<'c> {
@@ -20,6 +27,26 @@ pub(super) struct Clubs<'c> {
     pub(super) names: &'c Known<()>,
     /// Those without a fault of their own.
     pub(super) read: &'c [Club],
+}
+
+/// What a club file says of the federation it belongs to.
+pub(super) struct Parent<'f> {
+    /// The club.
+    pub(super) club: &'f str,
+    /// The federation it names.
+    pub(super) names: Option<Value<'f>>,
+}
+
+/// What the club files say of their federations.
+pub(super) fn parents<'f>(files: &[&'f File], log: &'f FaultLog) -> Vec<Parent<'f>> {
+    let parent = |file: &&'f File| {
+        let club = file.root(log).member("club")?;
+        Some(Parent {
+            club: club.member("id")?.text_if_any()?,
+            names: club.member("parent"),
+        })
+    };
+    files.iter().filter_map(parent).collect()
 }
 
 /// The clubs of a federation, each with the place where it is named.
@@ -50,7 +77,12 @@ pub(super) fn open<'f>(
 }
 
 /// Reads what was opened, for its faults.
-pub(super) fn check<'f>(tables: &[Table<'f>], federations: Option<&Known<()>>, clubs: &Clubs<'_>) {
+pub(super) fn check<'f>(
+    tables: &[Table<'f>],
+    federations: Option<&Known<()>>,
+    clubs: &Clubs<'_>,
+    parents: &[Parent<'_>],
+) {
     let Some(federations) = federations else {
         return;
     };
@@ -64,30 +96,85 @@ pub(super) fn check<'f>(tables: &[Table<'f>], federations: Option<&Known<()>>, c
             federated.push((entry.name, federation(entry.value, clubs)));
         }
     }
+    agree(&federated, parents);
     let mut houses = Known::new("clearing house", true);
+    let mut cleared: Vec<&str> = Vec::new();
     for table in tables {
         let title = table.required("clearing", |value| house(value, federations, &mut houses));
+        if let (Some(name), Some(value)) = (title, table.get("clearing")) {
+            if cleared.contains(&name) {
+                let title = format!("the federation \"{name}\" clears in two houses");
+                let at = value.member("federation").unwrap_or(value);
+                at.report(at.fault("R07", title).mend("take one of them out"));
+            }
+            cleared.push(name);
+        }
         let members = title.and_then(|name| federated.iter().find(|(known, _)| *known == name));
         let members = members.map(|(name, clubs)| (*name, &clubs[..]));
         rates(table, members, clubs);
         house_members(table, members, clubs);
         table.optional("exchange", exchange);
         let mut fees = Known::new("fee", true);
+        let mut taken: Vec<&str> = Vec::new();
         for value in table.optional("fee", Value::list).unwrap_or_default() {
             fee(value, &mut fees);
+            let Some(on) = value.member("on") else {
+                continue;
+            };
+            let Some(name) = on.text_if_any() else {
+                continue;
+            };
+            if taken.contains(&name) {
+                let title = format!("there is another fee on \"{name}\"");
+                on.report(on.fault("R07", title).mend("make one fee of the two"));
+            }
+            taken.push(name);
         }
         table.required("window", house_window);
         table.optional("reports", reports);
     }
 }
 
-/// Says of houses without a fault that they change nothing yet.
+/// Says of houses without a fault what of them changes nothing yet.
 pub(super) fn note(tables: &[Table<'_>]) {
-    for value in tables.iter().filter_map(|table| table.get("clearing")) {
-        let at = value.member("id").unwrap_or(value);
-        let title = "this clearing house is checked, and changes nothing";
-        let note = Fault::note("R02", at.place(), title);
-        value.report(note.label("clubs do not clear with one another in this version"));
+    for value in tables.iter().filter_map(|table| table.get("window")) {
+        let title = "windows and reports are checked, and change nothing";
+        let note = Fault::note("R02", value.place(), title);
+        let label = "obligations are booked with each purchase; this version nets and pays nothing";
+        value.report(note.label(label));
+    }
+}
+
+/// A club stands in one federation, and its own file names it.
+fn agree(federated: &[(&str, Federated<'_>)], parents: &[Parent<'_>]) {
+    for (at, (federation, clubs)) in federated.iter().enumerate() {
+        for (club, value) in clubs {
+            let is_in = |(_, clubs): &&(&str, Federated<'_>)| clubs.iter().any(|(c, _)| c == club);
+            if let Some((other, _)) = federated[..at].iter().find(is_in) {
+                let title = format!("the club \"{club}\" is in two federations");
+                let fault = value.fault("R20", title);
+                let fault = fault.label(format!("it is in \"{other}\" already"));
+                value.report(fault.mend("take it out of one of them"));
+            }
+            let parent = parents.iter().find(|parent| parent.club == *club);
+            if parent.is_some_and(|parent| parent.names.is_none()) {
+                let title = format!("the club \"{club}\" does not say that it is in a federation");
+                let note = Fault::note("R20", value.place(), title);
+                value.report(note.mend(format!("add to its file  parent = \"{federation}\"")));
+            }
+        }
+    }
+    for Parent { club, names } in parents {
+        let Some((value, name)) = names.and_then(|value| Some((value, value.text_if_any()?)))
+        else {
+            continue;
+        };
+        let named = federated.iter().find(|(federation, _)| *federation == name);
+        if named.is_some_and(|(_, clubs)| clubs.iter().all(|(known, _)| known != club)) {
+            let title = format!("the federation \"{name}\" does not name the club \"{club}\"");
+            let fault = value.fault("R20", title);
+            value.report(fault.mend("add it to the `clubs` of the federation, or take this out"));
+        }
     }
 }
 
@@ -134,7 +221,14 @@ fn house<'f>(value: Value<'f>, federations: &Known<()>, houses: &mut Known<()>) 
     });
     table.required("title", Value::title);
     table.required("unit", |value| value.one_of(&[("rial", ())], &[]));
-    table.optional("novation", Value::boolean);
+    if let (Some(false), Some(value)) = (
+        table.optional("novation", Value::boolean),
+        table.get("novation"),
+    ) {
+        let fault = value.fault("R03", "the house stands between the clubs always");
+        let fault = fault.label("clubs do not owe one another directly");
+        value.report(fault.mend("novation = true"));
+    }
     table.required("federation", |value| {
         federations.find(value)?;
         value.text()
@@ -243,7 +337,7 @@ fn rate<'f>(
 }
 
 /// Rials, and for how many smallest units.
-fn price(value: Value<'_>, decimals: u8) -> Option<(i64, i64)> {
+pub(super) fn price(value: Value<'_>, decimals: u8) -> Option<(i64, i64)> {
     let table = value.table(&VALUE)?;
     let rial = table.required("rial", positive);
     let points = table.required("per_points", |value| whole_units(value, decimals));
@@ -344,7 +438,7 @@ fn exchange(value: Value<'_>) -> Option<()> {
         Some(())
     });
     table.optional("reversible_for", |value| {
-        counted_in(value, &["hour", "day"], 3_660)
+        counted_in(value, &["hour", "day"], REVERSIBLE_MAX)
     });
     Some(())
 }
@@ -410,10 +504,10 @@ fn fee(value: Value<'_>, known: &mut Known<()>) -> Option<()> {
         known.add(name, value.place(), value, ());
         Some(())
     });
-    let what = [("cross-club-redeem", ()), ("points-exchange", ())];
+    let what = ON.map(|name| (name, ()));
     table.required("on", |value| value.one_of(&what, &[]));
     table.required("percent", Value::percent);
-    let payers = [("issuing-club", ()), ("shop-club", ()), ("member", ())];
+    let payers = PAYERS.map(|(_, name)| (name, ()));
     table.required("payer", |value| value.one_of(&payers, &[]))
 }
 

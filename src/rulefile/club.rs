@@ -219,9 +219,8 @@ fn head<'f>(
             None => Some(name),
         }
     });
-    if parent.is_some() {
-        let why = "clubs do not clear with one another in this version";
-        not_yet(&table, "parent", why);
+    if parent.is_some() && world.federations.is_none() {
+        not_yet(&table, "parent", "there is no clearing file");
     }
     let name = name?;
     Some(Head {

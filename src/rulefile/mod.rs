@@ -11,6 +11,7 @@ mod club;
 pub mod cost;
 pub mod diff;
 mod effect;
+mod house;
 mod inherit;
 #[rustfmt::skip] // A row of the table is a line or two.
 pub mod keys;
@@ -26,7 +27,7 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use crate::ledger::Names;
-use crate::rules::{Club, Rulebook};
+use crate::rules::{Clearing, Club, Rulebook};
 use crate::source::{Fault, FaultLog, Faults, File, Language, Place, names_in, read_text};
 use crate::terms::SetNumber;
 use crate::words::phrases::Phrasebook;
@@ -209,8 +210,12 @@ fn rulebook(
         read: &clubs,
     };
     card::check(&card_files, &world, &known, &ids);
-    clearing::check(&clearing_files, world.federations.as_ref(), &known);
+    let parents = clearing::parents(&club_files, log);
+    let federations = world.federations.as_ref();
+    clearing::check(&clearing_files, federations, &known, &parents);
+    let mut between = Clearing::default();
     if !log.has_errors() {
+        between = house::compile(&clearing_files, &clubs, &mut ids);
         card::note(&card_files);
         clearing::note(&clearing_files);
     }
@@ -223,6 +228,7 @@ fn rulebook(
         sha256: hash(files, lists),
         world: world.compiled?,
         clubs,
+        clearing: between,
         names: ids.new,
     })
 }

@@ -1,5 +1,6 @@
 //! The rules as compiled data, and the judgement of a purchase by them. Pure: reads no file, asks no clock.
 
+pub mod clearing;
 pub mod index;
 pub mod judge;
 pub mod met;
@@ -9,6 +10,9 @@ pub mod trace;
 pub mod undo;
 pub mod when;
 
+pub use clearing::{
+    Clearing, DatedRate, EarnsIn, ExchangeTerms, Federation, House, HouseFee, HouseMember, Position,
+};
 pub use index::{Candidate, Candidates, Index, Indexes, Known};
 pub use judge::{Case, NotJudged, judge, judge_aloud, judge_event};
 

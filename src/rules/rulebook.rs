@@ -1,8 +1,8 @@
 //! A rule set as it is judged by: every name resolved, every list sorted, every ratio exact.
 
 use crate::ledger::{EventId, Named, Party, PurseKind, TierId, Window};
-use crate::rules::Indexes;
 use crate::rules::tier::Tiering;
+use crate::rules::{Clearing, Indexes};
 use crate::terms::person::Identity;
 use crate::terms::{
     Bin, ClubId, Day, Map, MemberId, Percent, PersonId, PurseId, Rate, Rials, RuleId, SetNumber,
@@ -20,6 +20,8 @@ pub struct Rulebook {
     pub world: World,
     /// The clubs, in the order of their files.
     pub clubs: Vec<Club>,
+    /// What is between clubs.
+    pub clearing: Clearing,
     /// Names that the table it was compiled against did not have, or not so; they go into the entry that puts it in force.
     pub names: Vec<Named>,
 }
