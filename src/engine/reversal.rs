@@ -50,11 +50,8 @@ impl Engine {
         ids.dedup();
         let members: Vec<&Member> = ids.iter().filter_map(|id| self.book.member(*id)).collect();
         let negative = |purse| {
-            self.rules
-                .clubs
-                .iter()
-                .find_map(|club| club.purse(purse))
-                .map_or(Negative::Recover, |purse| purse.negative)
+            let purse = self.rules.purse(purse);
+            purse.map_or(Negative::Recover, |purse| purse.negative)
         };
         let undoing = Undoing {
             members: &members,

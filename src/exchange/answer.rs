@@ -15,6 +15,7 @@ use crate::words::outcome::outcome;
 use crate::words::receipt::WireLines;
 
 use super::bind::Dialect;
+use super::kind_code;
 use super::read::Refusal;
 
 /// Groups of 20 that the field of balances holds.
@@ -324,16 +325,10 @@ fn fits(balance: &ToldBalance) -> bool {
 
 /// Kind n2, type 02 (available), currency n3, sign, n12.
 fn write_group(group: &mut [u8], kind: PurseKind, amount: i64) {
-    let (kind, currency): (&[u8], &[u8]) = match kind {
-        PurseKind::Points => (b"91", b"999"),
-        PurseKind::ClubCredit => (b"92", b"364"),
-        PurseKind::MerchantCredit => (b"93", b"364"),
-        PurseKind::Special => (b"94", b"999"),
-        PurseKind::Virtual => (b"95", b"999"),
-    };
-    group[..2].copy_from_slice(kind);
+    let code = kind_code(kind);
+    group[..2].copy_from_slice(&[b'0' + code / 10, b'0' + code % 10]);
     group[2..4].copy_from_slice(b"02");
-    group[4..7].copy_from_slice(currency);
+    group[4..7].copy_from_slice(if kind.is_money() { b"364" } else { b"999" });
     group[7] = if amount < 0 { b'D' } else { b'C' };
     let mut left = amount.unsigned_abs();
     for place in group[8..20].iter_mut().rev() {

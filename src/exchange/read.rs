@@ -17,6 +17,7 @@ use crate::terms::{
 };
 
 use super::bind::{Dialect, Meaning, OriginalForm};
+use super::kind_of;
 
 /// What a link lays down about the messages that come over it.
 #[derive(Debug, Clone, Default)]
@@ -596,12 +597,12 @@ impl<'a, T: Fn(TokenKind, &[u8]) -> Token> Reader<'a, T> {
     fn balance_of(&self, processing: u32) -> Result<Option<PurseKind>, Refusal> {
         match processing / 100 % 100 {
             0 => Ok(None),
-            91 => Ok(Some(PurseKind::Points)),
-            92 => Ok(Some(PurseKind::ClubCredit)),
-            93 => Ok(Some(PurseKind::MerchantCredit)),
-            94 => Ok(Some(PurseKind::Special)),
-            30 | 60 | 95..=97 => Err(not_built()),
-            _ => Err(bad(self.dialect.at.processing)),
+            // What only rules count with is told to nobody (S36).
+            95 => Err(not_built()),
+            code => match kind_of(code) {
+                Some(kind) => Ok(Some(kind)),
+                None => Err(bad(self.dialect.at.processing)),
+            },
         }
     }
 
@@ -1312,6 +1313,8 @@ mod tests {
         assert_eq!(of("319100"), Some(PurseKind::Points));
         assert_eq!(of("319200"), Some(PurseKind::ClubCredit));
         assert_eq!(of("319300"), Some(PurseKind::MerchantCredit));
+        assert_eq!(of("319600"), Some(PurseKind::Bon));
+        assert_eq!(of("316000"), Some(PurseKind::Prepaid));
     }
 
     #[test]

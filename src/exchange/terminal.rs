@@ -17,6 +17,7 @@ use crate::words::{Language, Slip};
 
 use super::bind::{Dialect, OriginalForm, longest};
 use super::read::{Network, entry_field};
+use super::{kind_code, kind_of};
 
 /// A terminal: where it stands, and the number of its next message.
 #[derive(Clone, Debug)]
@@ -253,14 +254,7 @@ impl Terminal {
         of: Option<PurseKind>,
         now: Moment,
     ) -> Result<Sent, EncodeError> {
-        let kind = match of {
-            None => 0,
-            Some(PurseKind::Points) => 91,
-            Some(PurseKind::ClubCredit) => 92,
-            Some(PurseKind::MerchantCredit) => 93,
-            Some(PurseKind::Special) => 94,
-            Some(PurseKind::Virtual) => 95,
-        };
+        let kind = of.map_or(0, |kind| u32::from(kind_code(kind)));
         let mut draft = self.draft("balance", false, now);
         draft.sent.processing += kind * 100;
         draft.sent.currency = 364;
@@ -814,12 +808,10 @@ fn purse_amount(part: &str) -> Option<PurseAmount> {
 /// A group of 20 of the balances field, under the usual name of its kind.
 fn balance(group: &[u8], points_decimals: u8) -> Option<PurseAmount> {
     let group = std::str::from_utf8(group).ok().filter(|g| g.len() == 20)?;
-    let (kind, decimals) = match group.get(..2)? {
-        "91" => (PurseKind::Points, points_decimals),
-        "92" => (PurseKind::ClubCredit, 0),
-        "93" => (PurseKind::MerchantCredit, 0),
-        "94" => (PurseKind::Special, 0),
-        _ => return None,
+    let kind = kind_of(group.get(..2)?.parse().ok()?)?;
+    let decimals = match kind {
+        PurseKind::Points => points_decimals,
+        _ => 0,
     };
     let amount: i64 = group.get(8..)?.parse().ok()?;
     Some(PurseAmount {

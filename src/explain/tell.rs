@@ -225,6 +225,7 @@ impl Facts<'_> {
             Account::HouseDue(club) => ("house-due", names.club(club).to_owned()),
             Account::HouseOwes(club) => ("house-owes", names.club(club).to_owned()),
             Account::HouseIncome(club) => ("house-income", names.club(club).to_owned()),
+            Account::Organisation(id) => ("organisation", names.organisation(id).to_owned()),
             Account::Purse(_) | Account::Debt(_) | Account::Outstanding { .. } => {
                 ("purse", String::new())
             }

@@ -1,6 +1,6 @@
 //! Accounts. Purses and debts belong to members and can refuse; all others only add up.
 
-use crate::terms::{AcquirerId, ClubId, MemberId, PersonId, PurseId, ShopId};
+use crate::terms::{AcquirerId, ClubId, MemberId, OrganisationId, PersonId, PurseId, ShopId};
 
 /// What a purse holds and who owes it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -15,21 +15,44 @@ pub enum PurseKind {
     Special,
     /// What only rules count with: nobody owes it, nobody spends it (S36).
     Virtual,
+    /// Rials for one purpose, given by a sponsor: a pocket of a card.
+    Bon,
+    /// Rials that somebody loaded for the holder, with what was added to them: a pocket of a card.
+    Gift,
+    /// The holder's own rials: a pocket of a card.
+    Prepaid,
+    /// Rials that the holder may owe, down to a limit: a pocket of a card.
+    CreditLine,
 }
 
 impl PurseKind {
     /// Every kind, with its name in rule files.
-    pub const ALL: [(PurseKind, &'static str); 5] = [
+    pub const ALL: [(PurseKind, &'static str); 9] = [
         (PurseKind::Points, "points"),
         (PurseKind::ClubCredit, "club-credit"),
         (PurseKind::MerchantCredit, "merchant-credit"),
         (PurseKind::Special, "special"),
         (PurseKind::Virtual, "virtual"),
+        (PurseKind::Bon, "bon"),
+        (PurseKind::Gift, "gift"),
+        (PurseKind::Prepaid, "prepaid"),
+        (PurseKind::CreditLine, "credit-line"),
     ];
 
     /// Whether somebody owes its rials: every other kind is counted in a unit of its own.
     pub fn is_money(self) -> bool {
-        matches!(self, PurseKind::ClubCredit | PurseKind::MerchantCredit)
+        !matches!(
+            self,
+            PurseKind::Points | PurseKind::Special | PurseKind::Virtual
+        )
+    }
+
+    /// Whether it is a pocket of a card, and no purse of a club.
+    pub fn is_pocket(self) -> bool {
+        matches!(
+            self,
+            PurseKind::Bon | PurseKind::Gift | PurseKind::Prepaid | PurseKind::CreditLine
+        )
     }
 
     /// The name in rule files.
@@ -104,6 +127,8 @@ pub enum Account {
     HouseOwes(ClubId),
     /// What the clearing house keeps of a club's obligations: fees, and odd rials.
     HouseIncome(ClubId),
+    /// What a sponsor or an issuer of cards pays for the pockets that it owes, less what was loaded into them. Negative: it pays.
+    Organisation(OrganisationId),
 }
 
 impl Account {

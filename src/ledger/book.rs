@@ -82,6 +82,7 @@ impl Sharded for Account {
             Account::HouseDue(club) => (14, u64::from(club.0), 0),
             Account::HouseOwes(club) => (15, u64::from(club.0), 0),
             Account::HouseIncome(club) => (16, u64::from(club.0), 0),
+            Account::Organisation(organisation) => (17, u64::from(organisation.0), 0),
         };
         first << 24 ^ second << 4 ^ kind
     }

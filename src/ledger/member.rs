@@ -103,6 +103,39 @@ pub struct Standing {
     pub month: u16,
 }
 
+/// How a card stands. Only an issued one may spend.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[repr(u8)]
+pub enum CardState {
+    /// In use.
+    #[default]
+    Issued,
+    /// Stopped for a while.
+    Suspended,
+    /// Not in use yet, or not any more.
+    Inactive,
+    /// Given up.
+    Terminated,
+    /// Never valid.
+    Void,
+}
+
+impl CardState {
+    /// Every state, in the order of its number, with its name in card files and commands.
+    pub const ALL: [(CardState, &'static str); 5] = [
+        (CardState::Issued, "issued"),
+        (CardState::Suspended, "suspended"),
+        (CardState::Inactive, "inactive"),
+        (CardState::Terminated, "terminated"),
+        (CardState::Void, "void"),
+    ];
+
+    /// The name.
+    pub fn name(self) -> &'static str {
+        CardState::ALL[self as usize].1
+    }
+}
+
 /// A held lot in 40 bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Packed {

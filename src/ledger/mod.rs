@@ -34,7 +34,7 @@ pub use input::{
     Aim, Aimed, Asked, EnrolWish, Function, Input, Key, Mode, OriginalRef, Redeem, Request, Wishes,
 };
 pub use lot::{Hold, Lot, LotId, LotMove, LotTerms};
-pub use member::{Debt, HeldLot, Holding, Member, Standing};
+pub use member::{CardState, Debt, HeldLot, Holding, Member, Standing};
 pub use names::{EventId, Named, Names, Party, TierId};
 pub use obligation::{FeePayer, Obligation, ObligationKind};
 pub use posting::{Posting, Reason};

@@ -2,7 +2,9 @@
 
 use crate::ledger::PurseKind;
 use crate::terms::Map;
-use crate::terms::{AcquirerId, ClubId, Iban, PersonId, PurseId, RuleId, ShopId, UnitId};
+use crate::terms::{
+    AcquirerId, ClubId, Iban, OrganisationId, PersonId, PurseId, RuleId, ShopId, UnitId,
+};
 
 /// A tier of a club.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -145,6 +147,28 @@ pub enum Named {
         /// Its name in the club file.
         name: String,
     },
+    /// A sponsor or an issuer of cards.
+    Organisation {
+        /// Its id here.
+        id: OrganisationId,
+        /// Its name in the world file.
+        name: String,
+        /// For people.
+        title: String,
+        /// From where it pays.
+        iban: Iban,
+    },
+    /// A card product. It stands among the clubs: who holds a card of it is its member, and its pockets are its purses.
+    Card {
+        /// Its id here.
+        id: ClubId,
+        /// Its name in rule files.
+        name: String,
+        /// For people.
+        title: String,
+        /// Who issues it.
+        issuer: OrganisationId,
+    },
 }
 
 /// The name table: what each id stands for, and back.
@@ -160,6 +184,7 @@ pub struct Names {
     rules: Vec<Named>,
     tiers: Vec<Named>,
     events: Vec<Named>,
+    organisations: Vec<Named>,
     acquirer_ids: Map<String, AcquirerId>,
     club_ids: Map<String, ClubId>,
     purse_ids: Map<(ClubId, String), PurseId>,
@@ -168,6 +193,7 @@ pub struct Names {
     rule_ids: Map<(ClubId, String), RuleId>,
     tier_ids: Map<(ClubId, String), TierId>,
     event_ids: Map<(ClubId, String), EventId>,
+    organisation_ids: Map<String, OrganisationId>,
 }
 
 impl Names {
@@ -187,7 +213,7 @@ impl Names {
                 self.acquirer_ids.insert(code.clone(), *id);
                 at(&mut self.acquirers, id.place(), named);
             }
-            Named::Club { id, name, .. } => {
+            Named::Club { id, name, .. } | Named::Card { id, name, .. } => {
                 self.club_ids.insert(name.clone(), *id);
                 at(&mut self.clubs, id.place(), named);
             }
@@ -215,6 +241,10 @@ impl Names {
                 self.event_ids.insert((*club, name.clone()), *id);
                 at(&mut self.events, usize::from(id.0), named);
             }
+            Named::Organisation { id, name, .. } => {
+                self.organisation_ids.insert(name.clone(), *id);
+                at(&mut self.organisations, id.place(), named);
+            }
         }
     }
 
@@ -230,6 +260,7 @@ impl Names {
             .chain(&self.rules)
             .chain(&self.tiers)
             .chain(&self.events)
+            .chain(&self.organisations)
     }
 
     /// The operator: title, alias, account.
@@ -258,15 +289,15 @@ impl Names {
         (0..self.acquirers.len()).map(|at| AcquirerId(at as u16))
     }
 
-    /// The club of a name.
+    /// The club, or card product, of a name.
     pub fn club_id(&self, name: &str) -> Option<ClubId> {
         self.club_ids.get(name).copied()
     }
 
-    /// A club's name; empty where there is none.
+    /// A club's or card product's name; empty where there is none.
     pub fn club(&self, id: ClubId) -> &str {
         match self.clubs.get(id.place()) {
-            Some(Named::Club { name, .. }) => name,
+            Some(Named::Club { name, .. } | Named::Card { name, .. }) => name,
             _ => "",
         }
     }
@@ -277,6 +308,35 @@ impl Names {
             Some(Named::Club {
                 title, alias, iban, ..
             }) => Some((title, alias, *iban)),
+            _ => None,
+        }
+    }
+
+    /// A card product's title and who issues it; none of a club.
+    pub fn card_particulars(&self, id: ClubId) -> Option<(&str, OrganisationId)> {
+        match self.clubs.get(id.place()) {
+            Some(Named::Card { title, issuer, .. }) => Some((title, *issuer)),
+            _ => None,
+        }
+    }
+
+    /// The organisation of a name.
+    pub fn organisation_id(&self, name: &str) -> Option<OrganisationId> {
+        self.organisation_ids.get(name).copied()
+    }
+
+    /// An organisation's name; empty where there is none.
+    pub fn organisation(&self, id: OrganisationId) -> &str {
+        match self.organisations.get(id.place()) {
+            Some(Named::Organisation { name, .. }) => name,
+            _ => "",
+        }
+    }
+
+    /// An organisation's title and account.
+    pub fn organisation_particulars(&self, id: OrganisationId) -> Option<(&str, Iban)> {
+        match self.organisations.get(id.place()) {
+            Some(Named::Organisation { title, iban, .. }) => Some((title, *iban)),
             _ => None,
         }
     }
@@ -412,8 +472,8 @@ impl Names {
         }
     }
 
-    /// The id a new name of each kind would get: acquirer, club, purse, shop, person, rule, tier, event.
-    pub fn next_ids(&self) -> [usize; 8] {
+    /// The id a new name of each kind would get: acquirer, club (or card), purse, shop, person, rule, tier, event, organisation.
+    pub fn next_ids(&self) -> [usize; 9] {
         [
             self.acquirers.len(),
             self.clubs.len(),
@@ -423,6 +483,7 @@ impl Names {
             self.rules.len(),
             self.tiers.len(),
             self.events.len(),
+            self.organisations.len(),
         ]
     }
 
@@ -430,12 +491,17 @@ impl Names {
     /// the same name.
     pub fn take(&self, all: &[Named]) -> bool {
         // How many of each kind are new.
-        let mut new = [0; 8];
+        let mut new = [0; 9];
         all.iter().all(|named| {
             let (kind, known) = match named {
                 Named::Operator { .. } => return true,
                 Named::Acquirer { code, .. } => (0, self.acquirer_id(code).map(AcquirerId::place)),
-                Named::Club { name, .. } => (1, self.club_id(name).map(ClubId::place)),
+                // Balances exist in what it was: a club does not become a card product.
+                Named::Club { id, .. } if self.card_particulars(*id).is_some() => return false,
+                Named::Card { id, .. } if self.club_particulars(*id).is_some() => return false,
+                Named::Club { name, .. } | Named::Card { name, .. } => {
+                    (1, self.club_id(name).map(ClubId::place))
+                }
                 Named::Purse { club, name, .. } => {
                     (2, self.purse_id(*club, name).map(PurseId::place))
                 }
@@ -447,6 +513,9 @@ impl Names {
                 }
                 Named::Event { club, name, .. } => {
                     (7, self.event_id(*club, name).map(|id| usize::from(id.0)))
+                }
+                Named::Organisation { name, .. } => {
+                    (8, self.organisation_id(name).map(OrganisationId::place))
                 }
             };
             let (table, place) = self.table(named);
@@ -471,13 +540,14 @@ impl Names {
         match named {
             Named::Operator { .. } => (&[], 0),
             Named::Acquirer { id, .. } => (&self.acquirers, id.place()),
-            Named::Club { id, .. } => (&self.clubs, id.place()),
+            Named::Club { id, .. } | Named::Card { id, .. } => (&self.clubs, id.place()),
             Named::Purse { id, .. } => (&self.purses, id.place()),
             Named::Shop { id, .. } => (&self.shops, id.place()),
             Named::Person { id, .. } => (&self.people, id.place()),
             Named::Rule { id, .. } => (&self.rules, id.place()),
             Named::Tier { id, .. } => (&self.tiers, usize::from(id.0)),
             Named::Event { id, .. } => (&self.events, usize::from(id.0)),
+            Named::Organisation { id, .. } => (&self.organisations, id.place()),
         }
     }
 }

@@ -14,8 +14,8 @@ use crate::ledger::{
 };
 use crate::terms::person::Identity;
 use crate::terms::{
-    AcquirerId, Bin, ClubId, Day, Iban, MemberId, Moment, PersonId, PurseId, Rate, Rials, RuleId,
-    Sequence, SetNumber, ShopId, Token, UnitId,
+    AcquirerId, Bin, ClubId, Day, Iban, MemberId, Moment, OrganisationId, PersonId, PurseId, Rate,
+    Rials, RuleId, Sequence, SetNumber, ShopId, Token, UnitId,
 };
 
 /// What an entry begins with that has nothing of what came later.
@@ -415,8 +415,24 @@ macro_rules! recorded_newtypes {
     )*};
 }
 recorded_newtypes!(
-    AcquirerId, ClubId, Day, EventId, LotId, MemberId, Moment, PersonId, PurseId, Rials, RuleId,
-    Sequence, SetNumber, ShopId, TierId, Token, UnitId,
+    AcquirerId,
+    ClubId,
+    Day,
+    EventId,
+    LotId,
+    MemberId,
+    Moment,
+    OrganisationId,
+    PersonId,
+    PurseId,
+    Rials,
+    RuleId,
+    Sequence,
+    SetNumber,
+    ShopId,
+    TierId,
+    Token,
+    UnitId,
 );
 
 /// A struct, recorded field by field in the order given here; what stands behind `+` only later formats have.
@@ -529,6 +545,7 @@ recorded_enums! {
         16 => HouseDue(id),
         17 => HouseOwes(id),
         18 => HouseIncome(id),
+        13 => Organisation(id),
     }
     Exception ("an exception") {
         1 => OrphanReversal,
@@ -593,6 +610,8 @@ recorded_enums! {
         7 => Rule { id, club, name },
         8 => Tier { id, club, name },
         9 => Event { id, club, name },
+        10 => Organisation { id, name, title, iban },
+        11 => Card { id, name, title, issuer },
     }
     ObligationKind ("a kind of obligation") {
         1 => Redeem,
@@ -612,6 +631,10 @@ recorded_enums! {
         3 => MerchantCredit,
         4 => Special,
         5 => Virtual,
+        6 => Bon,
+        7 => Gift,
+        8 => Prepaid,
+        9 => CreditLine,
     }
     Reason ("a reason") {
         1 => CardPaid,

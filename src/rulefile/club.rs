@@ -265,8 +265,11 @@ fn purse(
 ) -> Option<Purse> {
     let good = entry.has_good_name();
     let table = entry.value.table(&PURSE)?;
-    let later = ["bon", "gift", "prepaid", "credit-line"];
-    let kinds = PurseKind::ALL.map(|(kind, name)| (name, kind));
+    let (later, kinds): (Vec<_>, Vec<_>) = PurseKind::ALL
+        .iter()
+        .map(|(kind, name)| (*name, *kind))
+        .partition(|(_, kind)| kind.is_pocket());
+    let later: Vec<&str> = later.into_iter().map(|(name, _)| name).collect();
     let kind = table.required("kind", |value| value.one_of(&kinds, &later))?;
     let in_points = kind == PurseKind::Points;
     let unit = table.optional("unit", Value::name);
@@ -382,7 +385,7 @@ fn not_yet(table: &Table<'_>, key: &'static str, why: &str) {
 }
 
 /// Balances exist in what a purse was: its kind, unit and decimals cannot become others.
-fn stays_as_it_was(
+pub(super) fn stays_as_it_was(
     table: &Table<'_>,
     name: &str,
     club: ClubId,

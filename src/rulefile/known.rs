@@ -2,7 +2,7 @@
 
 use crate::ledger::{EventId, Named, Names, PurseKind, TierId};
 use crate::source::{Entry, Fault, Place, Value, nearest};
-use crate::terms::{ClubId, Iban, Map, PersonId, PurseId, RuleId, ShopId};
+use crate::terms::{ClubId, Iban, Map, OrganisationId, PersonId, PurseId, RuleId, ShopId};
 
 /// The names of one kind, in file order, each with its place and meaning.
 #[derive(Debug)]
@@ -127,11 +127,22 @@ struct Next {
     rule: usize,
     tier: usize,
     event: usize,
+    organisation: usize,
 }
 
 impl<'n> Ids<'n> {
     pub(super) fn new(names: &'n Names) -> Ids<'n> {
-        let [_, club, purse, shop, person, rule, tier, event] = names.next_ids();
+        let [
+            _,
+            club,
+            purse,
+            shop,
+            person,
+            rule,
+            tier,
+            event,
+            organisation,
+        ] = names.next_ids();
         Ids {
             names,
             next: Next {
@@ -142,6 +153,7 @@ impl<'n> Ids<'n> {
                 rule,
                 tier,
                 event,
+                organisation,
             },
             new: Vec::new(),
             full: None,
@@ -170,6 +182,33 @@ impl<'n> Ids<'n> {
             name: name.to_owned(),
             title: title.to_owned(),
             alias: alias.to_owned(),
+            iban,
+        });
+        id
+    }
+
+    pub(super) fn card(&mut self, name: &str, title: &str, issuer: OrganisationId) -> ClubId {
+        let known = self.names.club_id(name);
+        let id =
+            known.unwrap_or_else(|| ClubId(small(&mut self.next.club, "clubs", &mut self.full)));
+        self.keep(Named::Card {
+            id,
+            name: name.to_owned(),
+            title: title.to_owned(),
+            issuer,
+        });
+        id
+    }
+
+    pub(super) fn organisation(&mut self, name: &str, title: &str, iban: Iban) -> OrganisationId {
+        let known = self.names.organisation_id(name);
+        let next = &mut self.next.organisation;
+        let id =
+            known.unwrap_or_else(|| OrganisationId(small(next, "organisations", &mut self.full)));
+        self.keep(Named::Organisation {
+            id,
+            name: name.to_owned(),
+            title: title.to_owned(),
             iban,
         });
         id

@@ -173,7 +173,7 @@ fn rulebook(
     let mut world = world::read(&of("world"), lists, complete, &mut ids, log);
     let (clearing_files, federations) = clearing::open(&of("clearing"), complete, log);
     world.federations = federations;
-    let (card_files, products) = card::open(&of("cards"), lists, &world, complete, log);
+    let (drafts, products) = card::open(&of("cards"), lists, &world, complete, log);
     world.card_products = products;
     let mut aliases = Known::new("alias", true);
     if let Some(value) = world.operator_alias
@@ -209,14 +209,13 @@ fn rulebook(
         names: &taken,
         read: &clubs,
     };
-    card::check(&card_files, &world, &known, &ids);
+    let cards = card::compile(drafts, &world, &known, &mut ids);
     let parents = clearing::parents(&club_files, log);
     let federations = world.federations.as_ref();
     clearing::check(&clearing_files, federations, &known, &parents);
     let mut between = Clearing::default();
     if !log.has_errors() {
         between = house::compile(&clearing_files, &clubs, &mut ids);
-        card::note(&card_files);
         clearing::note(&clearing_files);
     }
     if let Some(kind) = ids.full {
@@ -229,6 +228,7 @@ fn rulebook(
         world: world.compiled?,
         clubs,
         clearing: between,
+        cards,
         names: ids.new,
     })
 }

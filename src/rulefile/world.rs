@@ -9,7 +9,7 @@ use super::known::{Ids, Known};
 use super::list;
 use crate::rules::{Places, Roster, Shop, World};
 use crate::source::{Entry, Fault, FaultLog, File, Place, Table, Value};
-use crate::terms::{Day, Map, MemberId, PersonId, ShopId, Zone};
+use crate::terms::{Day, Map, MemberId, OrganisationId, PersonId, ShopId, Zone};
 
 /// What club files may refer to.
 pub(super) struct WorldRead<'f> {
@@ -25,7 +25,7 @@ pub(super) struct WorldRead<'f> {
     pub(super) terminal_groups: Known<Vec<String>>,
     pub(super) member_groups: Known<Roster>,
     /// Sponsors and card issuers.
-    pub(super) organisations: Known<()>,
+    pub(super) organisations: Known<Option<OrganisationId>>,
     /// The products of the card files.
     pub(super) card_products: Known<Product>,
     /// The federations of the clearing files; none where there is no such file.
@@ -89,11 +89,8 @@ pub(super) fn read<'f>(
     }
     let mut organisations = Known::new("organisation", complete);
     for entry in entries("organisation") {
-        entry.has_good_name();
-        organisations.add_entry(&entry, ());
-        let table = entry.value.table(&PERSON);
-        table.and_then(|table| table.required("title", Value::title));
-        table.and_then(|table| table.required("iban", |value| value.iban("R12")));
+        let organisation = organisation(&entry, ids);
+        organisations.add_entry(&entry, organisation);
     }
     let mut terminal_groups = Known::new("terminal group", complete);
     for entry in entries("terminal_group") {
@@ -252,6 +249,15 @@ fn person(entry: &Entry<'_>, ids: &mut Ids<'_>) -> Option<PersonId> {
     let iban = table.required("iban", |value| value.iban("R12"));
     good.then_some(())?;
     Some(ids.person(entry.name, title?, iban?))
+}
+
+fn organisation(entry: &Entry<'_>, ids: &mut Ids<'_>) -> Option<OrganisationId> {
+    let good = entry.has_good_name();
+    let table = entry.value.table(&PERSON)?;
+    let title = table.required("title", Value::title);
+    let iban = table.required("iban", |value| value.iban("R12"));
+    good.then_some(())?;
+    Some(ids.organisation(entry.name, title?, iban?))
 }
 
 fn shop<'f>(

@@ -1,5 +1,6 @@
 //! The rules as compiled data, and the judgement of a purchase by them. Pure: reads no file, asks no clock.
 
+pub mod card;
 pub mod clearing;
 pub mod index;
 pub mod judge;
@@ -10,6 +11,7 @@ pub mod trace;
 pub mod undo;
 pub mod when;
 
+pub use card::Card;
 pub use clearing::{
     Clearing, DatedRate, EarnsIn, ExchangeTerms, Federation, House, HouseFee, HouseMember, Position,
 };

@@ -1,6 +1,7 @@
 //! A rule set as it is judged by: every name resolved, every list sorted, every ratio exact.
 
 use crate::ledger::{EventId, Named, Party, PurseKind, TierId, Window};
+use crate::rules::card::Card;
 use crate::rules::tier::Tiering;
 use crate::rules::{Clearing, Indexes};
 use crate::terms::person::Identity;
@@ -22,14 +23,34 @@ pub struct Rulebook {
     pub clubs: Vec<Club>,
     /// What is between clubs.
     pub clearing: Clearing,
+    /// The card products, in the order of their files.
+    pub cards: Vec<Card>,
     /// Names that the table it was compiled against did not have, or not so; they go into the entry that puts it in force.
     pub names: Vec<Named>,
 }
 
 impl Rulebook {
-    /// The club of an id.
+    /// The club of an id, or what stands among the clubs for the card product of an id.
     pub fn club(&self, id: ClubId) -> Option<&Club> {
-        self.clubs.iter().find(|club| club.id == id)
+        let cards = self.cards.iter().map(|card| &card.club);
+        self.clubs.iter().chain(cards).find(|club| club.id == id)
+    }
+
+    /// The card product of an id.
+    pub fn card(&self, id: ClubId) -> Option<&Card> {
+        self.cards.iter().find(|card| card.club.id == id)
+    }
+
+    /// The card product that a card is of, by its token or by the range it is in.
+    pub fn card_of(&self, token: Option<Token>, bin: Option<Bin>) -> Option<&Card> {
+        self.cards.iter().find(|card| card.has(token, bin))
+    }
+
+    /// A purse of a club, or a pocket of a card.
+    pub fn purse(&self, id: PurseId) -> Option<&Purse> {
+        let cards = self.cards.iter().map(|card| &card.club);
+        let mut clubs = self.clubs.iter().chain(cards);
+        clubs.find_map(|club| club.purse(id))
     }
 }
 

@@ -6,12 +6,14 @@ use sha2::{Digest, Sha256};
 
 use crate::ledger::record::{BadRecord, Recorded};
 use crate::ledger::{Entry, Named, Names};
-use crate::settle::division::{Lines, Part, Payee};
+use crate::settle::division::{Debtor, Lines, Part, Payee};
 use crate::settle::run::{KINDS, Place};
-use crate::terms::{AcquirerId, ClubId, Day, Moment, PersonId, Sequence, UnitId};
+use crate::terms::{AcquirerId, ClubId, Day, Moment, OrganisationId, PersonId, Sequence, UnitId};
 
 const MAGIC: [u8; 8] = *b"CSWCARRY";
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
+/// Of versions that knew clubs alone as debtors.
+const FORMAT_1: u8 = 1;
 
 /// The state of a fold behind a closed day. In bytes: magic, format, its fields as records, the SHA-256 of all before it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -89,7 +91,9 @@ impl Carry {
         for (place, lines) in &self.left {
             place.put(&mut out);
             lines.pool.put(&mut out);
-            pairs(&lines.clubs).put(&mut out);
+            let debtors = lines.debtors.iter();
+            let debtors = debtors.map(|(debtor, due)| (debtor_role(*debtor), *due));
+            debtors.collect::<Vec<_>>().put(&mut out);
             let parts = lines.parts.iter();
             let parts = parts.map(|(part, due)| ((role(part.payee), part.club), *due));
             parts.collect::<Vec<_>>().put(&mut out);
@@ -116,7 +120,8 @@ impl Carry {
         }
         let mut from = body;
         let from = &mut from;
-        if <[u8; 8]>::take(from)? != MAGIC || u8::take(from)? != FORMAT {
+        let (magic, format) = (<[u8; 8]>::take(from)?, u8::take(from)?);
+        if magic != MAGIC || !(FORMAT_1..=FORMAT).contains(&format) {
             return Err(BadRecord::Unknown("a format"));
         }
         let (day, manifest) = Recorded::take(from)?;
@@ -136,13 +141,25 @@ impl Carry {
         for _ in 0..u64::take(from)? {
             let place = Recorded::take(from)?;
             let pool = Recorded::take(from)?;
-            let clubs = map(from)?;
+            let debtors = if format == FORMAT_1 {
+                let clubs = Vec::<(ClubId, i64)>::take(from)?.into_iter();
+                clubs.map(|(club, due)| (Debtor::Club(club), due)).collect()
+            } else {
+                let roles = Vec::<(Role, i64)>::take(from)?.into_iter();
+                let roles = roles.map(|(role, due)| Ok((debtor(role)?, due)));
+                roles.collect::<Result<_, BadRecord>>()?
+            };
             let mut parts = BTreeMap::new();
             for ((role, club), due) in Vec::<((Role, ClubId), i64)>::take(from)? {
                 let payee = payee(role)?;
                 parts.insert(Part { payee, club }, due);
             }
-            left.insert(place, Lines { pool, clubs, parts });
+            let lines = Lines {
+                pool,
+                debtors,
+                parts,
+            };
+            left.insert(place, lines);
         }
         let sequences = map(from)?;
         let mut balances = BTreeMap::new();
@@ -166,8 +183,25 @@ impl Carry {
     }
 }
 
-/// Kind of a payee, and its id.
+/// Kind of a payee or debtor, and its id.
 type Role = (u8, u32);
+
+fn debtor_role(debtor: Debtor) -> Role {
+    match debtor {
+        Debtor::Club(club) => (0, u32::from(club.0)),
+        Debtor::Organisation(id) => (1, u32::from(id.0)),
+        Debtor::Operator => (2, 0),
+    }
+}
+
+fn debtor((kind, id): Role) -> Result<Debtor, BadRecord> {
+    match (kind, u16::try_from(id)) {
+        (0, Ok(club)) => Ok(Debtor::Club(ClubId(club))),
+        (1, Ok(id)) => Ok(Debtor::Organisation(OrganisationId(id))),
+        (2, _) => Ok(Debtor::Operator),
+        _ => Err(BadRecord::Unknown("a debtor")),
+    }
+}
 
 fn role(payee: Payee) -> Role {
     match payee {
@@ -175,6 +209,8 @@ fn role(payee: Payee) -> Role {
         Payee::Owner(club) => (1, u32::from(club.0)),
         Payee::Saving(club) => (2, u32::from(club.0)),
         Payee::Reserve(club) => (3, u32::from(club.0)),
+        Payee::Organisation(id) => (4, u32::from(id.0)),
+        Payee::Operator => (5, 0),
     }
 }
 
@@ -185,6 +221,8 @@ fn payee((kind, id): Role) -> Result<Payee, BadRecord> {
         (1, Ok(club)) => Ok(Payee::Owner(club)),
         (2, Ok(club)) => Ok(Payee::Saving(club)),
         (3, Ok(club)) => Ok(Payee::Reserve(club)),
+        (4, Ok(club)) => Ok(Payee::Organisation(OrganisationId(club.0))),
+        (5, _) => Ok(Payee::Operator),
         _ => Err(BadRecord::Unknown("a payee")),
     }
 }

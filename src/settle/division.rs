@@ -1,10 +1,21 @@
-//! What is to be paid at one shop through one acquirer, and who pays it: the pool first, then the clubs out of what they owe.
+//! What is to be paid at one shop through one acquirer, and who pays it: the pool first, then clubs and other debtors out of what they owe.
 
 use std::collections::BTreeMap;
 
-use crate::ledger::{Account, Posting};
+use crate::ledger::{Account, Posting, Reason};
 use crate::settle::add;
-use crate::terms::{AcquirerId, ClubId, Overflow, PersonId, ShopId};
+use crate::terms::{AcquirerId, ClubId, OrganisationId, Overflow, PersonId, ShopId};
+
+/// Who owes a shop money besides the acquirer, and pays it out of an account of his own.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Debtor {
+    /// A club: discounts, redeemed purses.
+    Club(ClubId),
+    /// A sponsor or issuer of cards: what its pockets paid.
+    Organisation(OrganisationId),
+    /// Who runs the switch: what pockets paid that he owes.
+    Operator,
+}
 
 /// Who takes a part of a shop's money; the order in which parts are paid.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -17,6 +28,10 @@ pub enum Payee {
     Saving(ClubId),
     /// What the shop pays for credit that it funded, kept by the club.
     Reserve(ClubId),
+    /// What the shop took for an organisation.
+    Organisation(OrganisationId),
+    /// What the shop took for who runs the switch; his fee is no part.
+    Operator,
 }
 
 impl Payee {
@@ -27,6 +42,8 @@ impl Payee {
             Payee::Owner(_) => "club-owner",
             Payee::Saving(_) => "acceptor-saving",
             Payee::Reserve(_) => "holder-saving",
+            Payee::Organisation(_) => "organisation",
+            Payee::Operator => "operator",
         }
     }
 }
@@ -45,8 +62,8 @@ pub struct Part {
 pub(crate) enum Move {
     /// A card paid into the pool.
     Card(AcquirerId, ShopId),
-    /// A club owes the shop, from its own account or from what the clearing house owes it.
-    Club(ClubId, ShopId),
+    /// Somebody owes the shop; a club from its own account, or from what the clearing house owes it.
+    Owed(Debtor, ShopId),
     /// The shop owes a part.
     Part(ShopId, Payee),
     /// The shop owes the operator his fee: invoiced, in no file.
@@ -60,22 +77,33 @@ pub(crate) enum Move {
 impl Move {
     pub(crate) fn of(posting: &Posting) -> (Move, i64) {
         let Posting {
-            from, to, amount, ..
+            from,
+            to,
+            amount,
+            reason,
+            ..
         } = *posting;
-        match (Move::forward(from, to), Move::forward(to, from)) {
+        let forward = |from, to| Move::forward(from, to, reason);
+        match (forward(from, to), forward(to, from)) {
             (Move::Unknown, undone) if undone != Move::Unknown => (undone, -amount),
             (moved, _) => (moved, amount),
         }
     }
 
-    fn forward(from: Account, to: Account) -> Move {
+    /// What pockets paid comes from organisations and the operator; what is loaded into them, and fees, go to them.
+    fn forward(from: Account, to: Account, reason: Reason) -> Move {
+        let pays = matches!(reason, Reason::RedeemPaid | Reason::ClubDiscount);
         match (from, to) {
             (Account::Pool { acquirer, shop }, Account::Shop(of)) if shop == of => {
                 Move::Card(acquirer, shop)
             }
             (Account::Club(club) | Account::DueFromHouse(club), Account::Shop(shop)) => {
-                Move::Club(club, shop)
+                Move::Owed(Debtor::Club(club), shop)
             }
+            (Account::Organisation(id), Account::Shop(shop)) if pays => {
+                Move::Owed(Debtor::Organisation(id), shop)
+            }
+            (Account::Operator, Account::Shop(shop)) if pays => Move::Owed(Debtor::Operator, shop),
             (Account::Shop(shop), Account::Person(person)) => {
                 Move::Part(shop, Payee::Person(person))
             }
@@ -84,7 +112,11 @@ impl Move {
                 Move::Part(shop, Payee::Saving(club))
             }
             (Account::Shop(shop), Account::Reserve(club)) => Move::Part(shop, Payee::Reserve(club)),
-            (Account::Shop(shop), Account::Operator) => Move::Fee(shop),
+            (Account::Shop(shop), Account::Operator) if reason == Reason::Fee => Move::Fee(shop),
+            (Account::Shop(shop), Account::Operator) if !pays => Move::Part(shop, Payee::Operator),
+            (Account::Shop(shop), Account::Organisation(id)) if !pays => {
+                Move::Part(shop, Payee::Organisation(id))
+            }
             (Account::Shop(_) | Account::Pool { .. }, _)
             | (_, Account::Shop(_) | Account::Pool { .. }) => Move::Unknown,
             _ => Move::Elsewhere,
@@ -98,8 +130,8 @@ impl Move {
 pub struct Lines {
     /// What the acquirer holds for the shop.
     pub pool: i64,
-    /// What each club owes the shop.
-    pub clubs: BTreeMap<ClubId, i64>,
+    /// What each debtor owes the shop.
+    pub debtors: BTreeMap<Debtor, i64>,
     /// What is due to others out of the shop's money.
     pub parts: BTreeMap<Part, i64>,
 }
@@ -108,8 +140,8 @@ impl Lines {
     /// Adds what an earlier day left.
     pub fn join(&mut self, other: &Lines) -> Result<(), Overflow> {
         add(&mut self.pool, other.pool)?;
-        for (club, amount) in &other.clubs {
-            add(self.clubs.entry(*club).or_default(), *amount)?;
+        for (debtor, amount) in &other.debtors {
+            add(self.debtors.entry(*debtor).or_default(), *amount)?;
         }
         for (part, amount) in &other.parts {
             add(self.parts.entry(*part).or_default(), *amount)?;
@@ -120,7 +152,7 @@ impl Lines {
     /// What is due to the shop itself.
     pub fn shop(&self) -> Result<i64, Overflow> {
         let mut due = self.pool;
-        for amount in self.clubs.values() {
+        for amount in self.debtors.values() {
             add(&mut due, *amount)?;
         }
         for amount in self.parts.values() {
@@ -131,10 +163,10 @@ impl Lines {
 
     /// Whether nothing is due to anybody.
     pub fn is_clear(&self) -> bool {
-        self.pool == 0 && self.clubs.is_empty() && self.parts.is_empty()
+        self.pool == 0 && self.debtors.is_empty() && self.parts.is_empty()
     }
 
-    /// Who pays whom. Parts come first, in their order, out of the pool and then out of what clubs owe (their own club before
+    /// Who pays whom. Parts come first, in their order, out of the pool and then out of what debtors owe (their own club before
     /// the others); the rest of each goes to the shop. What is below zero, or more than there is, is left for the next day.
     pub fn divide(mut self) -> Division {
         let mut division = Division::default();
@@ -151,29 +183,26 @@ impl Lines {
             if paid > 0 {
                 division.pool_parts.push((*part, paid));
             }
-            let own = self
-                .clubs
-                .get_mut(&part.club)
-                .map(|held| (part.club, take(held)));
-            let others = self
-                .clubs
-                .iter_mut()
-                .map(|(club, held)| (*club, take(held)));
-            division.club_parts.extend(
+            let club = Debtor::Club(part.club);
+            let own = self.debtors.get_mut(&club);
+            let own = own.map(|held| (club, take(held)));
+            let others = self.debtors.iter_mut();
+            let others = others.map(|(debtor, held)| (*debtor, take(held)));
+            division.debtor_parts.extend(
                 own.into_iter()
                     .chain(others)
                     .filter(|(_, paid)| *paid > 0)
-                    .map(|(club, paid)| (club, *part, paid)),
+                    .map(|(debtor, paid)| (debtor, *part, paid)),
             );
         }
         division.pool_shop = pool;
-        for (club, held) in &mut self.clubs {
+        for (debtor, held) in &mut self.debtors {
             if *held > 0 {
-                division.club_shop.push((*club, *held));
+                division.debtor_shop.push((*debtor, *held));
                 *held = 0;
             }
         }
-        self.clubs.retain(|_, held| *held != 0);
+        self.debtors.retain(|_, held| *held != 0);
         self.parts.retain(|_, due| *due != 0);
         division.left = self;
         division
@@ -187,10 +216,10 @@ pub struct Division {
     pub pool_parts: Vec<(Part, i64)>,
     /// The rest of the pool, to the shop; zero where nothing is left of it.
     pub pool_shop: i64,
-    /// Parts that the pool could not pay, out of what a club owes the shop.
-    pub club_parts: Vec<(ClubId, Part, i64)>,
-    /// What is left of what each club owes, to the shop.
-    pub club_shop: Vec<(ClubId, i64)>,
+    /// Parts that the pool could not pay, out of what a debtor owes the shop.
+    pub debtor_parts: Vec<(Debtor, Part, i64)>,
+    /// What is left of what each debtor owes, to the shop.
+    pub debtor_shop: Vec<(Debtor, i64)>,
     /// What is carried to the next day.
     pub left: Lines,
 }
@@ -209,7 +238,7 @@ mod tests {
     fn lines(pool: i64, club: i64, parts: &[i64]) -> Lines {
         Lines {
             pool,
-            clubs: BTreeMap::from([(ClubId(0), club)]),
+            debtors: BTreeMap::from([(Debtor::Club(ClubId(0)), club)]),
             parts: (0..).map(person).zip(parts.iter().copied()).collect(),
         }
     }
@@ -218,12 +247,12 @@ mod tests {
     fn check(due: Lines, want: (i64, i64, i64, i64), left: (i64, i64, i64)) {
         let shop = due.shop().unwrap();
         let got = due.divide();
-        let club_shop = got.club_shop.iter().map(|c| c.1).sum::<i64>();
+        let club_shop = got.debtor_shop.iter().map(|c| c.1).sum::<i64>();
         assert_eq!(
             (
                 got.pool_parts.iter().map(|p| p.1).sum(),
                 got.pool_shop,
-                got.club_parts.iter().map(|p| p.2).sum(),
+                got.debtor_parts.iter().map(|p| p.2).sum(),
                 club_shop
             ),
             want
@@ -232,7 +261,7 @@ mod tests {
         assert_eq!(
             (
                 after.pool,
-                after.clubs.values().sum(),
+                after.debtors.values().sum(),
                 after.parts.values().sum()
             ),
             left

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::ledger::Names;
-use crate::settle::division::{Division, Payee};
+use crate::settle::division::{Debtor, Division, Payee};
 use crate::settle::{SettleError, add};
 use crate::terms::{AcquirerId, ClubId, Iban, ShopId};
 
@@ -31,7 +31,7 @@ pub struct Record {
 }
 
 /// Key of a transfer: from whose account, for which shop, to whom. One a day each.
-pub(crate) type TransferKey = (ClubId, ShopId, Creditor);
+pub(crate) type TransferKey = (Debtor, ShopId, Creditor);
 
 /// All that one day pays.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -40,7 +40,7 @@ pub(crate) struct Payments {
     pub records: BTreeMap<AcquirerId, Vec<Record>>,
     /// Between different accounts.
     pub transfers: BTreeMap<TransferKey, i64>,
-    /// What a club owes to an account that is its own: paid by leaving it where it is.
+    /// What a debtor owes to an account that is its own: paid by leaving it where it is.
     pub kept: BTreeMap<TransferKey, i64>,
 }
 
@@ -75,14 +75,14 @@ impl Payments {
             let record = self.record(shop, &pieces, names)?;
             self.records.entry(acquirer).or_default().push(record);
         }
-        for (club, part, amount) in &division.club_parts {
+        for (debtor, part, amount) in &division.debtor_parts {
             let creditor = Creditor::Part(part.payee);
             let to = iban(names, shop, creditor)?;
-            self.transfer((*club, shop, creditor), to, *amount, names)?;
+            self.transfer((*debtor, shop, creditor), to, *amount, names)?;
         }
-        for (club, amount) in &division.club_shop {
+        for (debtor, amount) in &division.debtor_shop {
             let to = shop_iban(names, shop)?;
-            self.transfer((*club, shop, Creditor::Shop), to, *amount, names)?;
+            self.transfer((*debtor, shop, Creditor::Shop), to, *amount, names)?;
         }
         Ok(())
     }
@@ -118,7 +118,7 @@ impl Payments {
                     to_shop -= piece.amount;
                 }
                 self.transfer(
-                    (club, shop, piece.creditor),
+                    (Debtor::Club(club), shop, piece.creditor),
                     piece.iban,
                     piece.amount,
                     names,
@@ -141,7 +141,7 @@ impl Payments {
         amount: i64,
         names: &Names,
     ) -> Result<(), SettleError> {
-        let own = club_iban(names, key.0)? == to;
+        let own = debtor_account(names, key.0)?.1 == to;
         let held = if own {
             &mut self.kept
         } else {
@@ -198,7 +198,31 @@ pub(crate) fn iban(names: &Names, shop: ShopId, creditor: Creditor) -> Result<Ib
         Creditor::Part(Payee::Owner(club) | Payee::Reserve(club) | Payee::Saving(club)) => {
             club_iban(names, club)
         }
+        Creditor::Part(Payee::Organisation(id)) => {
+            Ok(debtor_account(names, Debtor::Organisation(id))?.1)
+        }
+        Creditor::Part(Payee::Operator) => Ok(debtor_account(names, Debtor::Operator)?.1),
     }
+}
+
+/// What a debtor is called, and from which account he pays.
+pub(crate) fn debtor_account(names: &Names, debtor: Debtor) -> Result<(&str, Iban), SettleError> {
+    let (found, what, id) = match debtor {
+        Debtor::Club(club) => {
+            let found = names.club_particulars(club);
+            let found = found.map(|(title, _, iban)| (title, iban));
+            (found, "club", u32::from(club.0))
+        }
+        Debtor::Organisation(id) => {
+            let found = names.organisation_particulars(id);
+            (found, "organisation", u32::from(id.0))
+        }
+        Debtor::Operator => {
+            let found = names.operator().map(|(title, _, iban)| (title, iban));
+            (found, "operator", 0)
+        }
+    };
+    found.ok_or_else(|| unnamed(what, id, "an account"))
 }
 
 pub(crate) fn shop_iban(names: &Names, shop: ShopId) -> Result<Iban, SettleError> {
@@ -208,11 +232,13 @@ pub(crate) fn shop_iban(names: &Names, shop: ShopId) -> Result<Iban, SettleError
         .ok_or_else(|| unnamed("shop", shop.0, "an account"))
 }
 
+/// A club's account; of a card product, its issuer's.
 pub(crate) fn club_iban(names: &Names, club: ClubId) -> Result<Iban, SettleError> {
-    names
-        .club_particulars(club)
-        .map(|(_, _, iban)| iban)
-        .ok_or_else(|| unnamed("club", u32::from(club.0), "an account"))
+    let debtor = match names.card_particulars(club) {
+        Some((_, issuer)) => Debtor::Organisation(issuer),
+        None => Debtor::Club(club),
+    };
+    Ok(debtor_account(names, debtor)?.1)
 }
 
 pub(crate) fn unnamed(what: &'static str, id: u32, wanted: &'static str) -> SettleError {

@@ -25,6 +25,8 @@ pub struct Row {
     pub club_credit: i64,
     /// What the shop's own credit paid.
     pub own_credit: i64,
+    /// What pockets of a card paid, by the name of their kind.
+    pub pockets: BTreeMap<String, i64>,
     /// What the bank card paid.
     pub card_paid: i64,
     /// The fee.
@@ -60,8 +62,8 @@ impl Posted {
             let (moved, amount) = Move::of(posting);
             match (posting.reason, moved) {
                 (_, Move::Card(..)) => add(&mut posted.card, amount)?,
-                (Reason::ClubDiscount, Move::Club(..)) => add(&mut posted.club_discount, amount)?,
-                (_, Move::Club(..)) => add(&mut posted.redeem_paid, amount)?,
+                (Reason::ClubDiscount, Move::Owed(..)) => add(&mut posted.club_discount, amount)?,
+                (_, Move::Owed(..)) => add(&mut posted.redeem_paid, amount)?,
                 (_, Move::Part(_, payee)) => posted.parts.push((payee, amount)),
                 (Reason::Fee, _) => {
                     let back = posting.from == Account::Operator;
@@ -138,6 +140,11 @@ impl Row {
         let club_credit = posted.of_kind(PurseKind::ClubCredit, names);
         let own_credit = posted.of_kind(PurseKind::MerchantCredit, names);
         let paid = posted.card + posted.redeem_paid + own_credit;
+        let pockets = PurseKind::ALL.iter().filter(|(kind, _)| kind.is_pocket());
+        let pockets =
+            pockets.map(|(kind, name)| ((*name).to_owned(), posted.of_kind(*kind, names)));
+        let pockets: BTreeMap<_, _> = pockets.filter(|(_, amount)| *amount != 0).collect();
+        let by_pockets: i64 = pockets.values().sum();
         // The shop's own share of a discount is in no posting: of a reversal that does not tell it, the purchase's own log does.
         let told = entry.effects.told.as_ref().and_then(|told| told.discount);
         let discount = match (told, entry.effects.reverses, entry.effects.visit) {
@@ -168,9 +175,10 @@ impl Row {
             reversal: entry.effects.reverses,
             gross: paid + discount,
             discount,
-            points: posted.redeem_paid - club_credit,
+            points: posted.redeem_paid - club_credit - by_pockets,
             club_credit,
             own_credit,
+            pockets,
             card_paid: posted.card,
             fee: posted.fee,
             fee_by_shop: posted.fee_by_shop,
@@ -181,12 +189,15 @@ impl Row {
     }
 
     /// What purses paid, by the name of their kind.
-    pub fn redeemed(&self) -> [(&'static str, i64); 3] {
-        [
+    pub fn redeemed(&self) -> impl Iterator<Item = (&str, i64)> {
+        let purses = [
             (PurseKind::Points.name(), self.points),
             (PurseKind::ClubCredit.name(), self.club_credit),
             (PurseKind::MerchantCredit.name(), self.own_credit),
-        ]
+        ];
+        let pockets = self.pockets.iter();
+        let pockets = pockets.map(|(kind, amount)| (&**kind, *amount));
+        purses.into_iter().chain(pockets)
     }
 }
 

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::ledger::{Account, Entry, Input, Names, Reason};
 use crate::settle::carry::{Carry, Closing, Standing};
-use crate::settle::division::{Lines, Move, Part, Payee};
+use crate::settle::division::{Debtor, Lines, Move, Part, Payee};
 use crate::settle::manifest::{
     self, AccountLine, AcquirerLine, CarryLine, JournalRange, Manifest, NamedSum, ReasonLine,
 };
@@ -18,7 +18,7 @@ use crate::settle::payments::{self, Creditor, Payments, TransferKey};
 use crate::settle::row::Row;
 use crate::settle::statement::{Statements, iso};
 use crate::settle::{SettleError, Totals, add, shaparak};
-use crate::terms::{AcquirerId, ClubId, Day, Moment, Sequence, ShopId, UnitId, Zone};
+use crate::terms::{AcquirerId, Day, Moment, Sequence, ShopId, UnitId, Zone};
 
 /// A pool: through whom, at which shop.
 pub(crate) type Place = (AcquirerId, ShopId);
@@ -197,13 +197,16 @@ impl<S: Sink> Run<S> {
         Ok((payments, left))
     }
 
-    /// The banks that pay, each with the clubs whose accounts they keep.
-    fn banks(&self, payments: &Payments) -> Result<BTreeMap<String, Vec<ClubId>>, SettleError> {
-        let mut banks: BTreeMap<String, Vec<ClubId>> = BTreeMap::new();
-        let clubs: BTreeSet<ClubId> = payments.transfers.keys().map(|key| key.0).collect();
-        for club in clubs {
-            let iban = payments::club_iban(&self.standing.names, club)?;
-            banks.entry(iban.bank().to_owned()).or_default().push(club);
+    /// The banks that pay, each with the debtors whose accounts they keep.
+    fn banks(&self, payments: &Payments) -> Result<BTreeMap<String, Vec<Debtor>>, SettleError> {
+        let mut banks: BTreeMap<String, Vec<Debtor>> = BTreeMap::new();
+        let debtors: BTreeSet<Debtor> = payments.transfers.keys().map(|key| key.0).collect();
+        for debtor in debtors {
+            let (_, iban) = payments::debtor_account(&self.standing.names, debtor)?;
+            banks
+                .entry(iban.bank().to_owned())
+                .or_default()
+                .push(debtor);
         }
         Ok(banks)
     }
@@ -240,7 +243,7 @@ impl<S: Sink> Run<S> {
                         "it moves a shop's money in a unit that is not the rial",
                     ));
                 }
-                Move::Card(_, shop) | Move::Club(_, shop) => (shop, None),
+                Move::Card(_, shop) | Move::Owed(_, shop) => (shop, None),
                 Move::Part(shop, payee) => (shop, Some(payee)),
             };
             let acquirer = match (moved, entry.head.acquirer) {
@@ -263,12 +266,14 @@ impl<S: Sink> Run<S> {
                         Payee::Owner(club) | Payee::Reserve(club) | Payee::Saving(club) => {
                             Some(club)
                         }
-                        Payee::Person(_) => entry.effects.club,
+                        Payee::Person(_) | Payee::Organisation(_) | Payee::Operator => {
+                            entry.effects.club
+                        }
                     };
                     let club = club.ok_or_else(|| unplaced("it splits money without a club"))?;
                     lines.parts.entry(Part { payee, club }).or_default()
                 }
-                (Move::Club(club, _), _) => lines.clubs.entry(club).or_default(),
+                (Move::Owed(debtor, _), _) => lines.debtors.entry(debtor).or_default(),
                 _ => &mut lines.pool,
             };
             add(line, amount)?;
@@ -337,9 +342,10 @@ impl<S: Sink> Run<S> {
         let mut paid: BTreeMap<ShopId, Vec<(String, i64)>> = BTreeMap::new();
         self.write_split_files(&payments, &mut paid)?;
         self.write_bank_files(&payments, &mut paid)?;
-        for ((club, shop, creditor), amount) in &payments.kept {
+        for ((debtor, shop, creditor), amount) in &payments.kept {
             if *creditor == Creditor::Shop {
-                let reference = format!("kept by {}", self.standing.names.club(*club));
+                let (_, of) = debtor_name(*debtor, &self.standing.names);
+                let reference = format!("kept by {of}");
                 paid.entry(*shop).or_default().push((reference, *amount));
             }
         }
@@ -421,7 +427,7 @@ impl<S: Sink> Run<S> {
         let date = self.day.jalali().digits();
         let created = iso(&self.zone, self.made_at());
         let mut counter = 0;
-        for (bank, clubs) in self.banks(payments)? {
+        for (bank, debtors) in self.banks(payments)? {
             let (sender, alias, _) = self
                 .standing
                 .names
@@ -432,10 +438,10 @@ impl<S: Sink> Run<S> {
                 None => 0,
             };
             let file = format!("PAY_{bank}_{alias}_{date}_01_{sequence:06}.xml");
-            let mut payers = Vec::with_capacity(clubs.len());
-            for club in clubs {
+            let mut payers = Vec::with_capacity(debtors.len());
+            for debtor in debtors {
                 let mut transfers = Vec::new();
-                for ((_, shop, creditor), amount) in of_club(payments, club) {
+                for ((_, shop, creditor), amount) in of_debtor(payments, debtor) {
                     counter += 1;
                     let transfer = self.transfer(*shop, *creditor, *amount, counter)?;
                     self.today.totals.pay(transfer.iban.as_str(), *amount)?;
@@ -445,10 +451,7 @@ impl<S: Sink> Run<S> {
                     }
                     transfers.push(transfer);
                 }
-                let (title, _, iban) =
-                    self.standing.names.club_particulars(club).ok_or_else(|| {
-                        payments::unnamed("club", u32::from(club.0), "an account")
-                    })?;
+                let (title, iban) = payments::debtor_account(&self.standing.names, debtor)?;
                 payers.push(Payer {
                     name: title.to_owned(),
                     iban,
@@ -484,6 +487,10 @@ impl<S: Sink> Run<S> {
             Creditor::Part(Owner(of) | Reserve(of) | Saving(of)) => {
                 names.club_particulars(of).map(|(title, ..)| title)
             }
+            Creditor::Part(Payee::Organisation(id)) => {
+                names.organisation_particulars(id).map(|(title, _)| title)
+            }
+            Creditor::Part(Payee::Operator) => names.operator().map(|(title, ..)| title),
         };
         let acceptor: String = names
             .shop(shop)
@@ -649,12 +656,12 @@ impl<S: Sink> Run<S> {
     }
 }
 
-fn of_club(payments: &Payments, club: ClubId) -> impl Iterator<Item = (&TransferKey, &i64)> {
-    let first = (club, ShopId(0), Creditor::Shop);
+fn of_debtor(payments: &Payments, debtor: Debtor) -> impl Iterator<Item = (&TransferKey, &i64)> {
+    let first = (debtor, ShopId(0), Creditor::Shop);
     payments
         .transfers
         .range(first..)
-        .take_while(move |((payer, ..), _)| *payer == club)
+        .take_while(move |((payer, ..), _)| *payer == debtor)
 }
 
 /// What lines leave to the shops themselves.
@@ -684,13 +691,16 @@ fn carry_lines(
             }
         };
         line("pool", "", lines.pool);
-        for (club, amount) in &lines.clubs {
-            line("club", names.club(*club), *amount);
+        for (debtor, amount) in &lines.debtors {
+            let (kind, of) = debtor_name(*debtor, names);
+            line(kind, of, *amount);
         }
         for (part, amount) in &lines.parts {
             let of = match part.payee {
                 Payee::Person(person) => names.person(person),
-                _ => names.club(part.club),
+                Payee::Organisation(id) => names.organisation(id),
+                Payee::Operator => "",
+                Payee::Owner(_) | Payee::Saving(_) | Payee::Reserve(_) => names.club(part.club),
             };
             line(part.payee.role(), of, *amount);
         }
@@ -699,8 +709,17 @@ fn carry_lines(
     Ok(carried)
 }
 
+/// What a debtor is in files, and what he is called.
+fn debtor_name(debtor: Debtor, names: &Names) -> (&'static str, &str) {
+    match debtor {
+        Debtor::Club(club) => ("club", names.club(club)),
+        Debtor::Organisation(id) => ("organisation", names.organisation(id)),
+        Debtor::Operator => ("operator", ""),
+    }
+}
+
 /// Every kind of account.
-pub(crate) const KINDS: [&str; 17] = [
+pub(crate) const KINDS: [&str; 18] = [
     "purse",
     "debt",
     "outstanding",
@@ -718,6 +737,7 @@ pub(crate) const KINDS: [&str; 17] = [
     "house-due",
     "house-owes",
     "house-income",
+    "organisation",
 ];
 
 /// `rial`, or `club/purse` for points.
@@ -751,5 +771,6 @@ fn kind(account: Account) -> &'static str {
         Account::HouseDue(_) => "house-due",
         Account::HouseOwes(_) => "house-owes",
         Account::HouseIncome(_) => "house-income",
+        Account::Organisation(_) => "organisation",
     }
 }

@@ -10,9 +10,10 @@ use crate::settle::{SettleError, Totals, add};
 use crate::terms::money::pointed;
 use crate::terms::{Day, Moment, ShopId, Zone};
 
-/// The columns. Amounts are whole rials; purses under `earned` have their own decimals.
+/// The columns. Amounts are whole rials; purses under `earned` have their own decimals. `pockets` is what each kind of pocket of
+/// a card paid.
 /// `row` is `item` for a purchase or reversal, and below them `total`, `brought`, `paid` and `carried`.
-pub const COLUMNS: [&str; 26] = [
+pub const COLUMNS: [&str; 27] = [
     "row",
     "business_day",
     "time",
@@ -39,6 +40,7 @@ pub const COLUMNS: [&str; 26] = [
     "status",
     "original",
     "reference",
+    "pockets",
 ];
 
 /// So many bytes of rows wait in memory before all of them are handed on.
@@ -58,6 +60,7 @@ struct Statement {
     items: u64,
     reversals: u64,
     sums: Sums,
+    pockets: BTreeMap<String, i64>,
 }
 
 /// Sums of a statement's items, in the order of its columns.
@@ -94,7 +97,7 @@ impl Sums {
         Ok(())
     }
 
-    fn put(self, cells: &mut [String; 26]) {
+    fn put(self, cells: &mut [String; 27]) {
         for (place, amount) in Sums::PLACES.iter().zip(self.0) {
             cells[*place] = amount.to_string();
         }
@@ -121,6 +124,7 @@ impl Statements {
         statement.items += 1;
         statement.reversals += u64::from(row.reversal);
         statement.sums.join(sums)?;
+        join(&mut statement.pockets, &row.pockets)?;
         let before = statement.held.len();
         line(&mut statement.held, &cells)?;
         self.held += statement.held.len() - before;
@@ -139,14 +143,15 @@ impl Statements {
         names: &Names,
     ) -> Result<(), SettleError> {
         let statement = self.of(shop, day, names)?;
-        let mut row = |kind: &str, fill: &dyn Fn(&mut [String; 26])| {
-            let mut cells: [String; 26] = std::array::from_fn(|_| String::new());
+        let mut row = |kind: &str, fill: &dyn Fn(&mut [String; 27])| {
+            let mut cells: [String; 27] = std::array::from_fn(|_| String::new());
             cells[0] = kind.to_owned();
             cells[1] = day.to_string();
             fill(&mut cells);
             line(&mut statement.held, &cells)
         };
         let (items, sums) = (statement.items, statement.sums);
+        let pockets = listed(&statement.pockets);
         let counts = format!(
             "purchases={} reversals={}",
             items - statement.reversals,
@@ -154,6 +159,7 @@ impl Statements {
         );
         row("total", &|cells| {
             cells[10].clone_from(&counts);
+            cells[26].clone_from(&pockets);
             sums.put(cells);
         })?;
         row("brought", &|cells| cells[22] = brought.to_string())?;
@@ -218,7 +224,7 @@ fn item(
     asked: &Asked,
     row: &Row,
     names: &Names,
-) -> [String; 26] {
+) -> [String; 27] {
     let text = |bytes: Option<&[u8]>| {
         bytes.map_or(String::new(), |b| {
             String::from_utf8_lossy(b).trim().to_owned()
@@ -236,7 +242,7 @@ fn item(
         .iter()
         .map(|(role, account, amount)| format!("{role} {account}={amount}"))
         .collect();
-    let mut cells: [String; 26] = std::array::from_fn(|_| String::new());
+    let mut cells: [String; 27] = std::array::from_fn(|_| String::new());
     cells[0] = "item".to_owned();
     cells[1] = day.to_string();
     cells[2] = iso(zone, entry.head.at);
@@ -261,7 +267,26 @@ fn item(
         .effects
         .original
         .map_or(String::new(), |original| original.to_string());
+    cells[26] = listed(&row.pockets);
     cells
+}
+
+/// `bon=150000;gift=20000`.
+fn listed(pockets: &BTreeMap<String, i64>) -> String {
+    let pockets = pockets.iter();
+    let pockets: Vec<String> = pockets
+        .map(|(kind, amount)| format!("{kind}={amount}"))
+        .collect();
+    pockets.join(";")
+}
+
+/// What reversals bring back to nothing leaves no name behind.
+fn join(sums: &mut BTreeMap<String, i64>, of: &BTreeMap<String, i64>) -> Result<(), SettleError> {
+    for (kind, amount) in of {
+        add(sums.entry(kind.clone()).or_default(), *amount)?;
+    }
+    sums.retain(|_, sum| *sum != 0);
+    Ok(())
 }
 
 fn line<T: AsRef<[u8]>>(out: &mut Vec<u8>, cells: &[T]) -> Result<(), SettleError> {
@@ -325,6 +350,7 @@ pub(crate) fn read(file: &str, from: impl Read, totals: &mut Totals) -> Result<(
         ));
     }
     let mut sums = Sums::default();
+    let mut pockets = BTreeMap::new();
     let (mut brought, mut paid, mut carried, mut total) = (0, 0, None, None);
     for record in reader.records() {
         let record = record.map_err(|e| broken("a row", &e.to_string()))?;
@@ -341,8 +367,19 @@ pub(crate) fn read(file: &str, from: impl Read, totals: &mut Totals) -> Result<(
             }
             Ok(sums)
         };
+        let row_pockets = || -> Result<BTreeMap<String, i64>, SettleError> {
+            let pairs = cell(26).split(';').filter(|pair| !pair.is_empty());
+            let pairs = pairs.map(|pair| {
+                let (kind, amount) = pair.split_once('=')?;
+                Some((kind.to_owned(), amount.parse().ok()?))
+            });
+            let read: Option<BTreeMap<_, _>> = pairs.collect();
+            read.ok_or_else(|| broken("kind=amount", cell(26)))
+        };
         match cell(0) {
             "item" => {
+                let paid_by = row_pockets()?;
+                join(&mut pockets, &paid_by)?;
                 let of_row = row_sums()?;
                 sums.join(of_row)?;
                 let [
@@ -385,6 +422,7 @@ pub(crate) fn read(file: &str, from: impl Read, totals: &mut Totals) -> Result<(
                     points,
                     club_credit,
                     own_credit,
+                    pockets: paid_by,
                     card_paid,
                     fee,
                     fee_by_shop: cell(19) == "merchant",
@@ -393,17 +431,18 @@ pub(crate) fn read(file: &str, from: impl Read, totals: &mut Totals) -> Result<(
                     net,
                 })?;
             }
-            "total" => total = Some(row_sums()?),
+            "total" => total = Some((row_sums()?, row_pockets()?)),
             "brought" => brought = amount(22)?,
             "paid" => paid += amount(22)?,
             "carried" => carried = Some(amount(22)?),
             other => return Err(broken("item, total, brought, paid or carried", other)),
         }
     }
-    if total != Some(sums) {
+    let carries = carried == Some(brought + sums.0[8] - paid);
+    if total.as_ref() != Some(&(sums, pockets)) {
         return Err(broken("a total of its items", &format!("{total:?}")));
     }
-    if carried != Some(brought + sums.0[8] - paid) {
+    if !carries {
         return Err(broken(
             "brought + net - paid carried",
             &format!("{carried:?}"),

@@ -23,7 +23,7 @@ pub struct Totals {
     pub card_paid: i64,
     /// Fees, whoever pays them.
     pub fee: i64,
-    /// What purses paid, by their kind: `points`, `club-credit`, `merchant-credit`.
+    /// What purses paid, by their kind: `points`, `club-credit`, `merchant-credit`, and pockets of cards by theirs.
     pub redeemed: BTreeMap<String, i64>,
     /// What members earned, by `club/purse`, in the purse's smallest units.
     pub earned: BTreeMap<String, i64>,

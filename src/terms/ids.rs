@@ -32,11 +32,15 @@ id!(
     ShopId(u32)
 );
 id!(
-    /// A person or organisation that gets or owes a share of money, as a marketer.
+    /// A person who gets a share of money, as a marketer.
     PersonId(u32)
 );
 id!(
-    /// A customer club.
+    /// An organisation that gives or owes money and is no club: a sponsor, an issuer of cards.
+    OrganisationId(u16)
+);
+id!(
+    /// A customer club, or a card product, which stands among them.
     ClubId(u16)
 );
 id!(

@@ -11,7 +11,8 @@ pub mod way;
 pub use card::{Bin, Pan, Token, TokenKind, Voucher};
 pub use iban::Iban;
 pub use ids::{
-    AcquirerId, ClubId, MemberId, PersonId, PurseId, RuleId, Sequence, SetNumber, ShopId, UnitId,
+    AcquirerId, ClubId, MemberId, OrganisationId, PersonId, PurseId, RuleId, Sequence, SetNumber,
+    ShopId, UnitId,
 };
 pub use money::{Overflow, Percent, Rate, Rials, Times};
 pub use time::{Day, JalaliDate, Local, Moment, TimeOfDay, Zone};

@@ -64,6 +64,7 @@ pub(super) fn account_name(account: Account, names: &Names) -> String {
         Account::HouseDue(club) => format!("house: due from {}", names.club(club)),
         Account::HouseOwes(club) => format!("house: owed to {}", names.club(club)),
         Account::HouseIncome(club) => format!("house: income from {}", names.club(club)),
+        Account::Organisation(id) => format!("organisation {}", names.organisation(id)),
     }
 }
 
