@@ -6,6 +6,7 @@
 
 mod cap;
 mod card;
+mod circle;
 mod clearing;
 mod club;
 pub mod cost;

@@ -644,7 +644,7 @@ fn the_worked_example_stands_in_the_statement() {
         format!(
             "item,1405/09/02,2026-11-23T10:00:02+03:30,1405/09/02 10:00:02,581672031,T1,000001,000000000042,2,1234,\
              purchase,2755555,137777,35000,125000,40000,2417778,24177,8266,club,golestan/credit=24177;golestan/points=290.13,\
-             holder-saving {club}=24177;marketer {p0}=6888;marketer {p1}=4133;club-owner {club}=16533,2581158,N,,",
+             holder-saving {club}=24177;marketer {p0}=6888;marketer {p1}=4133;club-owner {club}=16533,2581158,N,,,",
             club = masked(club_iban()),
             p0 = masked(person_iban(0)),
             p1 = masked(person_iban(1)),

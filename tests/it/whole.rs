@@ -251,15 +251,18 @@ fn the_example_of_the_language_loads_as_it_is() {
     let loaded = rulefile::load(&example, &Names::default());
     let loaded = loaded.unwrap_or_else(|faults| panic!("{}", faults.drawn(false)));
     assert_eq!(loaded.texts.len(), 6);
-    // A whole file that is checked and not obeyed says so.
-    for name in ["cards/bpcard.toml", "clearing/shetak.toml"] {
+    // What is checked and not obeyed says so; what asks for a PIN, that it does not pay.
+    for (name, says) in [
+        ("cards/bpcard.toml", "do not pay"),
+        ("clearing/shetak.toml", "is checked, and changes nothing"),
+    ] {
         let notes = loaded.notes.0.iter();
         let of = notes.filter(|note| note.place.source.name == name);
         let told: Vec<&str> = of.map(|note| note.title.as_str()).collect();
         let [title] = told[..] else {
             panic!("{name}: {told:?}")
         };
-        assert!(title.contains("is checked, and changes nothing"), "{title}");
+        assert!(title.contains(says), "{title}");
     }
     assert_eq!(loaded.rulebook.clubs.len(), 2);
 }

@@ -2,7 +2,16 @@
 
 use std::cmp::Ordering;
 
-use super::Edge;
+use crate::source::Value;
+
+/// So much of one pocket is so much of another.
+pub(super) struct Edge<'f> {
+    pub(super) from: &'f str,
+    pub(super) to: &'f str,
+    pub(super) give: u32,
+    pub(super) get: u32,
+    pub(super) place: Value<'f>,
+}
 
 /// What a way along conversions makes of one rial: numerator, denominator, the conversions.
 #[derive(Clone)]

@@ -1,8 +1,7 @@
 //! The card files: one card product a file, with the pockets that are on it. First all is read that does not refer to clubs, so
 //! that rules of clubs may ask for a product; when the clubs are read, the rest, and then every name gets its id.
 
-mod circle;
-
+use super::circle::{Circle, Edge, gain};
 use super::clearing::{Clubs, purse_of};
 use super::club::{expiry, stays_as_it_was};
 use super::effect::{Scope, discount, give, positive, whole_units, written};
@@ -27,7 +26,6 @@ use crate::rules::{
 };
 use crate::source::{Entry, Fault, FaultLog, File, Table, Value};
 use crate::terms::{Bin, ClubId, OrganisationId, PurseId, Rials, RuleId, Token, UnitId};
-use circle::{Circle, gain};
 
 /// Conversions of one card: all circles of them are looked at.
 const CONVERTS_MAX: usize = 32;
@@ -337,7 +335,7 @@ fn card<'f>(
     let pin = table.optional("pin", Value::boolean);
     if let (Some(true), Some(value)) = (pin, table.get("pin")) {
         let title = "the pockets of this card do not pay";
-        let note = Fault::note("R02", value.place(), title);
+        let note = Fault::note("R16", value.place(), title);
         let label = "they ask for a verified PIN, and this version verifies none";
         value.report(note.label(label).mend("pin = false"));
     }
@@ -689,15 +687,6 @@ fn bill(value: Value<'_>) -> Option<Bill> {
         on_day: on_day?,
         due_days: u16::try_from(due?.0).ok()?,
     })
-}
-
-/// So much of one pocket is so much of another.
-struct Edge<'f> {
-    from: &'f str,
-    to: &'f str,
-    give: u32,
-    get: u32,
-    place: Value<'f>,
 }
 
 fn converts(table: &Table<'_>, pockets: &Pockets) -> Vec<Convert> {
