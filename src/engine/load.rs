@@ -1,15 +1,26 @@
-//! A load: money, or a voucher, becomes what a purse holds.
+//! A load: money, or a voucher, becomes what a pocket holds. The bank card pays at the shop, or cash does; the shop owes the money to
+//! whoever owes the pocket.
 
-use crate::engine::{Decided, Engine, Hand, Missing};
-use crate::ledger::Verdict;
-use crate::rules::Shop;
+use crate::engine::moves::{Holder, Moves, account, lives, told};
+use crate::engine::{Decided, Engine, Hand, Missing, RIAL};
+use crate::ledger::{Account, Counted, Effects, Reason, Told, Verdict, Who, Window};
+use crate::rules::card::{Funder, LoadTerms, LoadWay, Pocket};
+use crate::rules::{Purse, Shop, dies};
+use crate::terms::{Channel, Overflow, Rials, UnitId};
+
+/// For so long it is known that a pocket which is filled once was filled.
+const FILLED: Window = Window::Days(400);
 
 impl Engine {
     pub(super) fn load_purse(&self, hand: &Hand<'_>) -> Result<Decided, Missing> {
-        match self.may_move(hand)? {
-            Ok(_) => Ok(Decided::only(Verdict::NotAllowed)),
-            Err(refused) => Ok(refused),
-        }
+        let shop = match self.may_move(hand)? {
+            Ok(shop) => shop,
+            Err(refused) => return Ok(refused),
+        };
+        Ok(match self.loaded(hand, shop) {
+            Ok(effects) => Decided::new(effects),
+            Err(verdict) => refused(verdict, shop),
+        })
     }
 
     /// The shop at which a load or a transfer is asked for, unless it is refused whatever it moves.
@@ -27,8 +38,134 @@ impl Engine {
             return Ok(Err(refused));
         }
         if self.finds_tombstone(hand)? {
-            return Ok(Err(Decided::only(Verdict::UnknownTransaction)));
+            return Ok(Err(refused(Verdict::UnknownTransaction, shop)));
         }
         Ok(Ok(shop))
     }
+
+    fn loaded(&self, hand: &Hand<'_>, shop: &Shop) -> Result<Effects, Verdict> {
+        let asked = &hand.request.asked;
+        let rials = |amount: &Rials| *amount > Rials::ZERO && asked.currency == RIAL;
+        let amount = asked.amount.filter(rials).ok_or(Verdict::InvalidAmount)?;
+        let holder = self.holder(hand, hand.request.aim.to)?;
+        let (purse, pocket, terms) = loadable(&holder, hand.request.wishes.purse.as_deref())?;
+        let way = way(asked.facts.channel);
+        if !terms.by.is_empty() && !terms.by.contains(&way) {
+            return Err(Verdict::NotAllowed);
+        }
+        let amounts = &terms.amounts;
+        if amount < terms.min || (!amounts.is_empty() && amounts.binary_search(&amount).is_err()) {
+            return Err(Verdict::InvalidAmount);
+        }
+        if terms.max.is_some_and(|max| amount > max) {
+            return Err(Verdict::OverAmountLimit);
+        }
+        let member = &*holder.member;
+        let filled = || {
+            let (rule, who) = ((terms.rule, UnitId::RIAL), Who::Member(member.id));
+            self.book.used(rule, who, FILLED, hand.local.day).times > 0
+        };
+        if !pocket.reload && filled() {
+            return Err(Verdict::OverTimesLimit);
+        }
+        let bonus = match &pocket.bonus {
+            Some(bonus) => bonus.percent.of(amount).map_err(too_much)?,
+            None => Rials::ZERO,
+        };
+        let mut moves = Moves::of(hand, &holder);
+        let more = amount.plus(bonus).map_err(too_much)?;
+        let after = Rials(member.total(purse.id, None)).plus(more);
+        let after = after.map_err(too_much)?;
+        if terms.balance_max.is_some_and(|most| after > most) {
+            return Err(Verdict::OverAmountLimit);
+        }
+        let (till, owner) = (Account::Shop(shop.id), account(pocket.owes));
+        let mut pays = Rials::ZERO;
+        if way != LoadWay::CashDesk {
+            pays = amount;
+            let acquirer = hand.acquirer;
+            let shop = shop.id;
+            let pool = Account::Pool { acquirer, shop };
+            moves.post(pool, till, amount.0, UnitId::RIAL, Reason::CardPaid);
+        }
+        moves.post(till, owner, amount.0, UnitId::RIAL, Reason::Loaded);
+        let lot = moves.terms(terms.rule, lives(pocket, purse, hand.local.day));
+        moves.credit(member, (purse, None), amount.0, lot, Reason::Loaded);
+        let mut answer = Told {
+            member: Some(member.id),
+            pays: Some(pays),
+            earned: vec![told(purse, more.0)],
+            ..Told::only(Verdict::Approved)
+        };
+        if let Some(bonus_terms) = pocket.bonus.filter(|_| !bonus.is_zero()) {
+            let lot = moves.terms(bonus_terms.rule, dies(bonus_terms.expiry, hand.local.day));
+            moves.credit(member, (purse, None), bonus.0, lot, Reason::Earned);
+            let funder = match bonus_terms.funded_by {
+                Funder::Merchant => till,
+                Funder::Organisation(id) => Account::Organisation(id),
+                Funder::Operator => Account::Operator,
+            };
+            moves.post(funder, owner, bonus.0, UnitId::RIAL, Reason::Funded);
+            answer.rules.push(bonus_terms.rule);
+        }
+        moves
+            .effects
+            .counted
+            .extend((!pocket.reload).then_some(Counted {
+                rule: terms.rule,
+                who: Who::Member(member.id),
+                window: FILLED,
+                day: hand.local.day,
+                late: 0,
+                unit: UnitId::RIAL,
+                amount: amount.0,
+            }));
+        answer.balances = moves.balances(member, &holder.card.club);
+        let mut effects = moves.effects;
+        effects.shop = Some(shop.id);
+        effects.told = Some(answer);
+        Ok(effects)
+    }
+}
+
+/// The pocket that is to be loaded: the one that is named, or the only one there is.
+fn loadable<'h>(
+    holder: &Holder<'h>,
+    named: Option<&str>,
+) -> Result<(&'h Purse, &'h Pocket, &'h LoadTerms), Verdict> {
+    let card = holder.card;
+    let pockets = card.club.purses.iter().zip(&card.pockets);
+    let mut pockets =
+        pockets.filter_map(|(purse, pocket)| Some((purse, pocket, pocket.load.as_ref()?)));
+    let found = match named {
+        Some(name) => {
+            let wanted = card.named(name).ok_or(Verdict::NotAllowed)?;
+            pockets.find(|(purse, ..)| purse.id == wanted.purse)
+        }
+        None => {
+            let first = pockets.next();
+            first.filter(|_| pockets.next().is_none())
+        }
+    };
+    found.ok_or(Verdict::NotAllowed)
+}
+
+/// On which way the money comes: over the counter of a link whose purchases are paid in cash, over the net, or from an account.
+fn way(channel: Channel) -> LoadWay {
+    match channel {
+        Channel::PosCash => LoadWay::CashDesk,
+        Channel::App | Channel::Web | Channel::Ussd => LoadWay::Online,
+        Channel::Pos | Channel::Import => LoadWay::Transfer,
+    }
+}
+
+/// Refused, and kept with the shop it was asked at.
+pub(super) fn refused(verdict: Verdict, shop: &Shop) -> Decided {
+    let mut effects = Effects::told(Told::only(verdict));
+    effects.shop = Some(shop.id);
+    Decided::new(effects)
+}
+
+pub(super) fn too_much(_: Overflow) -> Verdict {
+    Verdict::OverAmountLimit
 }

@@ -6,8 +6,10 @@ mod convert;
 mod enrol;
 mod event;
 mod explain;
+mod grant;
 mod load;
 mod matching;
+mod moves;
 mod open;
 mod purchase;
 pub mod recent;
@@ -28,12 +30,17 @@ use crate::terms::{AcquirerId, Day, Local, MemberId, Moment, Sequence, SetNumber
 
 pub use event::Happened;
 pub use explain::{Explained, Supposed};
+use grant::Round;
+pub use grant::{Gift, Giving, GivingError};
 pub use open::{Opening, OpeningError, OpeningLot, OpeningMember};
 pub use purchase::judged_at;
 pub use recent::Group;
 use recent::Recent;
 use sets::{Armed, numbered};
 pub use sets::{Load, Order};
+
+/// ISO 4217 numeric of the rial.
+const RIAL: u16 = 364;
 
 /// What the engine holds itself to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -145,6 +152,8 @@ pub enum Act {
     Open(Opening),
     /// Something happened that a member's earnings may wait for.
     Event(Happened),
+    /// Something is given by hand.
+    Give(Giving),
 }
 
 /// Why an act was not done. Nothing moved.
@@ -184,6 +193,9 @@ pub enum ActError {
     /// Nothing of the member's waits for the event.
     #[error("nothing waits for it")]
     NothingWaits,
+    /// What is to be given by hand is wrong.
+    #[error(transparent)]
+    Giving(#[from] GivingError),
     /// The opening file is wrong.
     #[error(transparent)]
     Opening(#[from] OpeningError),
@@ -202,6 +214,10 @@ pub struct Engine {
     group: Group,
     /// The cut-over after which every open day has to be looked at.
     next_cut_over: Moment,
+    /// How far the grants of today were looked through.
+    round: Option<Round>,
+    /// When grants have to be looked through again.
+    next_grants: Moment,
 }
 
 /// What a request needs and nobody has brought.
@@ -268,6 +284,8 @@ impl Engine {
             recent: Recent::holding(limits.recent_entries),
             group,
             next_cut_over: Moment(i64::MIN),
+            round: None,
+            next_grants: Moment(i64::MIN),
         }
     }
 
@@ -382,6 +400,7 @@ impl Engine {
             Act::Order(order) => self.order(order, now),
             Act::Open(opening) => Ok(self.open(&opening, now)?),
             Act::Event(happened) => self.event(happened, now),
+            Act::Give(giving) => self.give(&giving, now),
         }
     }
 

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::engine::matching::{amounts, is_approved};
 use crate::engine::{
-    Decided, Engine, Hand, How, Limits, Missing, category, may_refuse, terminal_time,
+    Decided, Engine, Hand, How, Limits, Missing, RIAL, category, may_refuse, terminal_time,
 };
 use crate::ledger::{
     Account, Asked, Effects, Entry, Exception, Function, Input, Item, Member, MemberChange, Mode,
@@ -14,9 +14,6 @@ use crate::rules::trace::{Deaf, Trace};
 use crate::rules::{Case, Club, NotJudged, Shop, judge_aloud};
 use crate::terms::person::Identity;
 use crate::terms::{Local, Rials, UnitId};
-
-/// ISO 4217 numeric of the rial.
-const RIAL: u16 = 364;
 
 impl Engine {
     pub(super) fn purchase(&self, hand: &Hand<'_>) -> Result<Decided, Missing> {

@@ -449,10 +449,13 @@ impl Pages {
             } => self.set_step(&entry.head, *number, *step, by.clone(), why),
             Input::Opened {
                 sha256, done, of, ..
+            }
+            | Input::Given {
+                sha256, done, of, ..
             } => {
                 Arc::make_mut(&mut self.opened).insert(*sha256, (*done, *of));
             }
-            Input::Request(_) | Input::Event { .. } => {}
+            Input::Request(_) | Input::Event { .. } | Input::Granted { .. } => {}
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::ledger::{By, EventId, Facts, SetStep};
 use crate::terms::card::Token;
 use crate::terms::person::Identity;
-use crate::terms::{AcquirerId, Bin, Day, MemberId, Rials, SetNumber};
+use crate::terms::{AcquirerId, Bin, Day, MemberId, Rials, RuleId, SetNumber};
 
 /// What a message wants.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -293,6 +293,28 @@ pub enum Input {
         member: MemberId,
         /// Why an operator says so.
         reason: String,
+    },
+    /// A pocket was filled by the clock.
+    Granted {
+        /// What stands for the grant among the rules.
+        rule: RuleId,
+        /// Whose.
+        member: MemberId,
+        /// The day on which it was due.
+        due: Day,
+    },
+    /// Something was given by hand.
+    Given {
+        /// Who gave it.
+        by: By,
+        /// Why.
+        reason: String,
+        /// What tells it from all others, so that it is not given twice.
+        sha256: [u8; 32],
+        /// How many were given with this entry, counted from the first.
+        done: u32,
+        /// How many there are.
+        of: u32,
     },
     /// Something was done with a rule set.
     Rules {

@@ -30,6 +30,12 @@ pub enum Reason {
     DebtPaid,
     /// An opening balance: from what is outstanding to the purse.
     Opened,
+    /// A purse was loaded: from what is outstanding to the purse, and from the shop to whoever owes the purse.
+    Loaded,
+    /// One purse's content became another's, and who owes the one paid who owes the other.
+    Converted,
+    /// A purse was filled by its owner: from what is outstanding to the purse.
+    Granted,
     /// What an issuer owes the clearing house: from the club to what it owes.
     OwedToHouse,
     /// The clearing house takes the debt over: from what the issuer owes it to what it owes the acceptor.
@@ -54,7 +60,7 @@ impl Posting {
 
 impl Reason {
     /// Every reason, with its name for people and files.
-    pub const ALL: [(Reason, &'static str); 16] = [
+    pub const ALL: [(Reason, &'static str); 19] = [
         (Reason::CardPaid, "card-paid"),
         (Reason::ClubDiscount, "club-discount"),
         (Reason::Spent, "spent"),
@@ -67,6 +73,9 @@ impl Reason {
         (Reason::DebtBooked, "debt-booked"),
         (Reason::DebtPaid, "debt-paid"),
         (Reason::Opened, "opened"),
+        (Reason::Loaded, "loaded"),
+        (Reason::Converted, "converted"),
+        (Reason::Granted, "granted"),
         (Reason::OwedToHouse, "owed-to-house"),
         (Reason::Novated, "novated"),
         (Reason::OwedByHouse, "owed-by-house"),

@@ -587,6 +587,8 @@ recorded_enums! {
         4 => Opened { reason, sha256, done, of },
         5 => Event { event, member, reason },
         6 => Rules { number, step, by, why },
+        7 => Granted { rule, member, due },
+        8 => Given { by, reason, sha256, done, of },
     }
     MemberChange ("a change of a member") {
         1 => Enrolled { member, club, joined, identities, marketer, introducer, tier },
@@ -653,6 +655,9 @@ recorded_enums! {
         14 => Novated,
         15 => OwedByHouse,
         16 => ClearingFee,
+        17 => Loaded,
+        18 => Converted,
+        19 => Granted,
     }
     SetStep ("what was done with a rule set") {
         1 => Waits { contents, from, approval },

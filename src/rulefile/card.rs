@@ -191,6 +191,9 @@ fn compiled<'f>(
         if let Some(grant) = &mut pocket.grant {
             grant.rule = ids.rule(id, &format!("grant/{name}"));
         }
+        if let Some(load) = &mut pocket.load {
+            load.rule = ids.rule(id, &format!("load/{name}"));
+        }
         if let Some(bonus) = &mut pocket.bonus {
             bonus.rule = ids.rule(id, &format!("bonus/{name}"));
             if let (Funder::Organisation(id @ ISSUER), Some(head)) = (&mut bonus.funded_by, &head) {
@@ -609,6 +612,7 @@ fn load(value: Value<'_>) -> Option<LoadTerms> {
         })
     });
     Some(LoadTerms {
+        rule: NO_RULE,
         by: by.unwrap_or_default(),
         min: Rials(least),
         max: max.map(Rials),

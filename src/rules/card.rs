@@ -127,6 +127,8 @@ pub struct Grant {
 /// How a pocket is loaded.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LoadTerms {
+    /// What stands for it in its lots (`load/gift`).
+    pub rule: RuleId,
     /// The ways; none named: every one.
     pub by: Vec<LoadWay>,
     /// The least of one load.

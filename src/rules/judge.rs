@@ -1265,7 +1265,7 @@ fn club_part(rule: &Discount, amount: Rials) -> Result<Rials, Overflow> {
 }
 
 /// The day from whose start on it is dead: usable to the end of the day before (S8).
-fn dies(expiry: Expiry, today: Day) -> Option<Day> {
+pub fn dies(expiry: Expiry, today: Day) -> Option<Day> {
     let last = match expiry {
         Expiry::Never => return None,
         Expiry::On(day) => day,

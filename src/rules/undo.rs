@@ -92,8 +92,14 @@ struct Work<'a> {
 impl Work<'_> {
     fn undo_posting(&mut self, posting: &Posting, repaid: i64) -> Result<(), Overflow> {
         match (posting.reason, posting.from, posting.to) {
-            (Reason::Spent, Account::Purse(key), _) => self.give_back(posting, key),
-            (Reason::Earned, _, Account::Purse(key)) => self.take_back(posting, key, repaid),
+            (Reason::Spent | Reason::Converted, Account::Purse(key), _) => {
+                self.give_back(posting, key);
+            }
+            (
+                Reason::Earned | Reason::Loaded | Reason::Converted | Reason::Granted,
+                _,
+                Account::Purse(key),
+            ) => self.take_back(posting, key, repaid),
             (Reason::DebtPaid, Account::Purse(_), Account::Debt(key)) => {
                 self.post(posting.undone());
                 self.change_debt(key, posting.amount);

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use clubswitch::engine::{
-    Act, Answer, Brought, Decision, Engine, Found, Group, Happened, Limits, Opening, OpeningLot,
-    OpeningMember, Supposed,
+    Act, Answer, Brought, Decision, Engine, Found, Gift, Giving, Group, Happened, Limits, Opening,
+    OpeningLot, OpeningMember, Supposed,
 };
 use clubswitch::explain::{tell, write};
 use clubswitch::ledger::{
-    Aim, Asked, Book, Effects, EnrolWish, Entry, Facts, Function, Item, Key, Mode, Names,
-    OriginalRef, PurseKind, Redeem, Request, Wishes, finding, record,
+    Aim, Aimed, Asked, Book, By, Effects, EnrolWish, Entry, Facts, Function, Item, Key, Mode,
+    Names, OriginalRef, PurseKind, Redeem, Request, Wishes, finding, record,
 };
 use clubswitch::rulefile;
 use clubswitch::terms::money::pointed;
@@ -230,11 +230,19 @@ impl Town {
         let (function, mode) = match words[0] {
             "quote" => (Function::Quote, Mode::Ask),
             "tell" => (Function::Purchase, Mode::Advise),
+            "load" => (Function::Load, Mode::Ask),
+            "convert" => (Function::Transfer, Mode::Ask),
             _ => (Function::Purchase, Mode::Ask),
         };
         let stan = number("stan").map(|stan| stan as u32);
         let mut request = self.request(function, mode, stan);
-        request.asked.amount = Some(Rials(words[1].replace(['_', ','], "").parse().unwrap()));
+        let amount = words[1].replace(['_', ','], "").parse().ok();
+        request.asked.amount = amount.map(Rials);
+        request.aim.to = after("to").map(|name| Aimed {
+            identity: Identity::Card(token(name)),
+            bin: after("tobin").and_then(Bin::parse),
+        });
+        request.aim.voucher = after("voucher").map(token);
         request.card = after("card").map(token);
         request.named = after("mobile").map(|name| Identity::Mobile(token(name)));
         request.introducer = after("by").map(|name| Identity::Card(token(name)));
@@ -341,7 +349,9 @@ impl Town {
             "has" => self.balances(words[1], club_of(&words)),
             "event" => self.event(words[1], words[2]),
             "owes" => self.account(words[1]),
-            "buy" | "quote" | "tell" => {
+            "grants" => self.grants(),
+            "give" => self.give(&words[1..]),
+            "buy" | "quote" | "tell" | "load" | "convert" => {
                 let request = self.asked(line);
                 self.sent.insert(request.asked.key.stan, request.clone());
                 let answer = self.decide(&request);
@@ -421,6 +431,45 @@ impl Town {
                 text
             }
             other => panic!("a story has no {other}: {line}"),
+        }
+    }
+
+    /// Everything that the clock grants, a few at a time.
+    fn grants(&mut self) -> String {
+        let mut given = 0;
+        while self.engine.has_grants(self.now) {
+            given += self.engine.grant_due(2, self.now);
+        }
+        format!("{given} given")
+    }
+
+    /// `give CARD [in=CLUB] PURSE=AMOUNT[until DATE] [row NUMBER]`: by hand, under a number of its own.
+    fn give(&mut self, words: &[&str]) -> String {
+        let names = self.engine.names();
+        let club = names.club_id(club_of(words)).unwrap();
+        let (purse, rest) = words
+            .iter()
+            .find_map(|word| word.split_once('=').filter(|(key, _)| *key != "in"))
+            .unwrap();
+        let (amount, last) = rest.split_once('~').unwrap_or((rest, ""));
+        let mut sha256 = [0; 32];
+        sha256[..16].copy_from_slice(&token(words.last().unwrap()).0);
+        let giving = Giving {
+            by: By::switch("story"),
+            reason: "a story".to_owned(),
+            sha256,
+            gifts: vec![Gift {
+                club,
+                to: Identity::Card(token(words[0])),
+                purse: names.purse_id(club, purse).unwrap(),
+                shop: None,
+                amount: amount.parse().unwrap(),
+                last_day: JalaliDate::parse(last).map(JalaliDate::day),
+            }],
+        };
+        match self.engine.act(Act::Give(giving), self.now) {
+            Ok(_) => "given".to_owned(),
+            Err(error) => error.to_string(),
         }
     }
 

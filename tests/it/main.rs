@@ -26,6 +26,7 @@ mod kill;
 mod layers;
 mod ledger;
 mod links;
+mod loads;
 mod naive;
 mod past;
 mod powercut;

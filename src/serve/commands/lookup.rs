@@ -310,6 +310,26 @@ fn input(input: &Input, names: &Names) -> Value {
             "member": member.0,
             "reason": reason,
         }),
+        Input::Granted { rule, member, due } => json!({
+            "kind": "granted",
+            "grant": names.rule(*rule),
+            "member": member.0,
+            "due": due.jalali().to_string(),
+        }),
+        Input::Given {
+            by,
+            reason,
+            sha256,
+            done,
+            of,
+        } => json!({
+            "kind": "given",
+            "by": by.name,
+            "reason": reason,
+            "sha256": hex(sha256),
+            "row": done,
+            "of": of,
+        }),
     }
 }
 

@@ -465,6 +465,8 @@ impl Telling {
             Input::RulesLoaded { .. } | Input::Rules { .. } => ("rules-loaded", None),
             Input::Opened { .. } => ("opened", None),
             Input::Event { .. } => ("event", None),
+            Input::Granted { .. } => ("granted", None),
+            Input::Given { .. } => ("given", None),
         };
         let changes: Vec<&str> = effects
             .members
