@@ -23,6 +23,8 @@ const GROUP_BYTES_MOST: usize = 256 << 10;
 const GROUP_BYTES_RESERVED: usize = 2 * GROUP_BYTES_MOST;
 /// Rounds of fetching for one request, above which it is refused.
 const FETCHES_MOST: u8 = 8;
+/// Grants of one group at most, so that purchases do not wait behind a hundred thousand.
+const GROUP_GRANTS_MOST: usize = 64;
 /// How often the decider looks up when nobody comes.
 const TICK: Duration = Duration::from_millis(250);
 
@@ -49,6 +51,8 @@ struct Undelivered {
     outcomes: Vec<Vec<Outcome>>,
     replies: Vec<Reply>,
     inputs: usize,
+    /// Whether what the clock grants is in it already.
+    granted: bool,
 }
 
 impl Decider {
@@ -64,6 +68,9 @@ impl Decider {
                 next_tick = Instant::now() + TICK;
             }
             self.decide(&mut backlog, &mut undelivered);
+            if open {
+                self.grant(&mut undelivered);
+            }
             let idle = never();
             let busy = never();
             let room = undelivered.inputs < GROUP_INPUTS_MOST && backlog.is_empty();
@@ -174,6 +181,15 @@ impl Decider {
         if self.has_room().is_ok() {
             self.engine.due_by_clock(self.clock.now());
         }
+    }
+
+    /// What the clock fills purses with, a few of them a group.
+    fn grant(&mut self, into: &mut Undelivered) {
+        let now = self.clock.now();
+        if into.granted || !self.engine.has_grants(now) || self.has_room().is_err() {
+            return;
+        }
+        into.granted = self.engine.grant_due(GROUP_GRANTS_MOST, now) > 0;
     }
 
     fn has_to_hand_over(&self, undelivered: &Undelivered) -> bool {

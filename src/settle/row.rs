@@ -97,6 +97,13 @@ impl Posted {
         Ok(posted)
     }
 
+    /// Whether nothing of the shop moved, nor of what its customer spends or earns there.
+    fn is_nothing(&self) -> bool {
+        let none = [self.card, self.club_discount, self.redeem_paid, self.fee] == [0; 4];
+        let purses = self.spent.values().chain(self.earned.values());
+        none && self.parts.is_empty() && purses.clone().all(|amount| *amount == 0)
+    }
+
     fn of_kind(&self, kind: PurseKind, names: &Names) -> i64 {
         let is = |purse: PurseId| {
             names
@@ -130,13 +137,16 @@ impl Row {
         let (Input::Request(asked), Some(shop)) = (&entry.input, entry.effects.shop) else {
             return Ok(None);
         };
-        if !matches!(asked.function, Function::Purchase | Function::Reversal)
-            || entry.effects.postings.is_empty()
-        {
+        let of_shops = [Function::Purchase, Function::Load, Function::Reversal];
+        if !of_shops.contains(&asked.function) || entry.effects.postings.is_empty() {
             return Ok(None);
         }
         let posted = Posted::of(entry)?;
         posted.agrees(entry, names)?;
+        // A conversion is none of the shop's business, and nor is its reversal.
+        if posted.is_nothing() && asked.function == Function::Reversal {
+            return Ok(None);
+        }
         let club_credit = posted.of_kind(PurseKind::ClubCredit, names);
         let own_credit = posted.of_kind(PurseKind::MerchantCredit, names);
         let paid = posted.card + posted.redeem_paid + own_credit;
@@ -222,6 +232,11 @@ impl Posted {
         };
         if entry.effects.reverses {
             return same("what a card paid and got back", self.card.min(0), self.card);
+        }
+        if asked.function == Function::Load {
+            let pays = told.pays.filter(|_| told.verdict.is_approved());
+            let pays = pays.unwrap_or_default().0;
+            return same("what the bank card pays for a load", pays, self.card);
         }
         if asked.function != Function::Purchase || entry.effects.original.is_some() {
             return Ok(());

@@ -11,7 +11,7 @@ use crate::terms::Overflow;
 /// Rials unless said otherwise. Reversals count with the opposite sign.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Totals {
-    /// How many purchases.
+    /// How many purchases and loads.
     pub purchases: u64,
     /// How many reversals.
     pub reversals: u64,
