@@ -99,6 +99,9 @@ struct Supposed {
     /// The code of the service that is rendered
     #[arg(long, value_name = "CODE")]
     service: Option<String>,
+    /// Who serves, by his name in the world file
+    #[arg(long, value_name = "NAME")]
+    staff: Option<String>,
     /// Judge by the rule files of another folder
     #[arg(long, value_name = "DIR")]
     with: Option<PathBuf>,
@@ -152,6 +155,7 @@ impl Supposed {
             "channel": self.channel,
             "entry": self.entry,
             "products": self.product,
+            "staff": self.staff,
             "service": self.service,
             "at": self.at.map(|at| at.to_string()),
         });

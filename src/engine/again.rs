@@ -4,13 +4,15 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use smallvec::SmallVec;
+
 use crate::engine::{Limits, category, terminal_time};
 use crate::ledger::{
-    Asked, Effects, Entry, Function, Input, Member, MemberChange, Mode, Pages, Redeem, Told,
-    Verdict, Wishes,
+    Account, Asked, Effects, Entry, Function, Input, Member, MemberChange, Mode, Pages, Reason,
+    Redeem, Told, Verdict, Wishes,
 };
 use crate::rules::{Case, Club, NotJudged, Rulebook, judge};
-use crate::terms::{ClubId, MemberId, Rials, ShopId, Token};
+use crate::terms::{ClubId, MemberId, PurseId, Rials, ShopId, Token};
 
 /// A purchase that a club judged.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +27,37 @@ pub struct Past<'a> {
     pub member: MemberId,
     /// Where.
     pub shop: ShopId,
+}
+
+/// What a judgement gives.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Given {
+    /// What is told.
+    pub told: Told,
+    /// What others than the member earn, purse by purse: who brought him, the shop, its staff.
+    pub others: Others,
+}
+
+/// Amounts in purses, in the order in which they were first earned.
+pub type Others = SmallVec<[(PurseId, i64); 2]>;
+
+/// What others than its member earn by an entry.
+fn others(effects: &Effects) -> Others {
+    let mut found = Others::new();
+    for posting in &effects.postings {
+        let (Reason::Earned, Account::Outstanding { purse, .. }) = (posting.reason, posting.from)
+        else {
+            continue;
+        };
+        if posting.member() == effects.member {
+            continue;
+        }
+        match found.iter_mut().find(|(known, _)| *known == purse) {
+            Some((_, sum)) => *sum += posting.amount,
+            None => found.push((purse, posting.amount)),
+        }
+    }
+    found
 }
 
 /// Why an entry is not judged again.
@@ -141,6 +174,16 @@ impl<'a> Past<'a> {
         }
     }
 
+    /// What others than the member earned by it.
+    pub fn others(&self) -> Others {
+        others(&self.entry.effects)
+    }
+
+    /// Whether a judgement gives what was decided: the same money and points to everybody.
+    pub fn is_same(&self, would: &Given) -> bool {
+        is_same(self.told, &would.told) && self.others() == would.others
+    }
+
     /// Judges it by these rules against the book as it was before it. The rules must have been compiled against the names of the
     /// journal's end, so that their ids are those of its entries.
     ///
@@ -152,7 +195,7 @@ impl<'a> Past<'a> {
         rules: &Rulebook,
         wishes: &Wishes,
         limits: &Limits,
-    ) -> Result<Told, Instead> {
+    ) -> Result<Given, Instead> {
         let asked = self.asked;
         let code = asked.key.acceptor_code();
         let Some(shop) = rules.world.shops.get(code) else {
@@ -205,7 +248,11 @@ impl<'a> Past<'a> {
             event: None,
         };
         match catch_unwind(AssertUnwindSafe(|| judge(&case))) {
-            Ok(Ok(effects)) => effects.told.ok_or(Instead::Failed),
+            Ok(Ok(effects)) => {
+                let others = others(&effects);
+                let told = effects.told.ok_or(Instead::Failed)?;
+                Ok(Given { told, others })
+            }
             Ok(Err(NotJudged::Refused(verdict))) => Err(Instead::Refused(verdict)),
             Ok(Err(NotJudged::Failed(_))) | Err(_) => Err(Instead::Failed),
         }
@@ -219,6 +266,7 @@ impl<'a> Past<'a> {
                 club,
                 joined,
                 introducer,
+                marketer,
                 ..
             } = change
             else {
@@ -226,6 +274,7 @@ impl<'a> Past<'a> {
             };
             let mut new = Member::new(*member, *club, *joined);
             new.set_introducer(*introducer);
+            new.set_marketer(*marketer);
             Some(new)
         })
     }
@@ -236,8 +285,8 @@ impl<'a> Past<'a> {
     }
 }
 
-/// Whether two judgements give the same money and points to everybody.
-pub fn is_same(one: &Told, other: &Told) -> bool {
+/// Whether two answers tell the same money and points.
+fn is_same(one: &Told, other: &Told) -> bool {
     one.discount == other.discount
         && one.pays == other.pays
         && one.fee == other.fee

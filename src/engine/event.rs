@@ -4,8 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::engine::{ActError, Engine};
 use crate::ledger::{
-    Account, Effects, EventId, Facts, Input, LotMove, LotTerms, Mode, Posting, PurseKey, Reason,
-    Wishes,
+    Account, Effects, EventId, Facts, Input, LotMove, LotTerms, Member, Mode, Posting, PurseKey,
+    Reason, Wishes,
 };
 use crate::rules::{Case, Shop, judge_event};
 use crate::terms::{AcquirerId, MemberId, Moment, Rials, Sequence, ShopId};
@@ -92,7 +92,8 @@ impl Engine {
         if released {
             self.enter(input.clone(), effects, None, day, now, number);
         }
-        let earned = self.earned_at(happened.event, happened.member, now);
+        let member = self.book.member(happened.member);
+        let earned = member.and_then(|member| self.earned_at(happened.event, member, now));
         if !released && earned.is_none() {
             return Err(ActError::NothingWaits);
         }
@@ -103,8 +104,12 @@ impl Engine {
     }
 
     /// What the rules that ask for the event earn him; none where none gives.
-    fn earned_at(&self, event: EventId, member: MemberId, now: Moment) -> Option<Effects> {
-        let member = self.book.member(member)?;
+    pub(super) fn earned_at(
+        &self,
+        event: EventId,
+        member: &Member,
+        now: Moment,
+    ) -> Option<Effects> {
         let club = self.rules.club(member.club)?;
         let local = self.rules.world.zone.local(now);
         let nowhere = Shop {

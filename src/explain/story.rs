@@ -159,6 +159,10 @@ pub enum Outcome {
     Nothing,
     /// Its conditions hold, and nobody is there to earn: no member brought this one.
     Nobody,
+    /// Its conditions hold, and nobody that the world file knows has served.
+    NobodyServed,
+    /// Its conditions hold, and nobody is known who enrolled this member.
+    NobodyEnrolled,
     /// It was not its turn: a rule before it had ended the stage.
     NotReached,
     /// A condition does not hold.
@@ -435,6 +439,16 @@ pub struct Accrue {
     pub rules: Vec<AccrueRule>,
 }
 
+/// Who earns and is no member.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Earner {
+    /// The shop, by its acceptor number.
+    Shop(String),
+    /// A person, by his name in the world file.
+    Person(String),
+}
+
 /// A rule of the accrue stage.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct AccrueRule {
@@ -446,6 +460,9 @@ pub struct AccrueRule {
     /// The member who earns it, where it is the one who brought the buyer.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub earns: Option<u32>,
+    /// Who earns it, where it is no member.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub earner: Option<Earner>,
     /// Who pays for it: `club`, `merchant`.
     pub funded_by: String,
     /// What the shop pays for it.

@@ -1,9 +1,9 @@
 //! From what was heard to the story: names for ids, whole amounts, each rule with its own.
 
 use crate::explain::story::{
-    Accrue, AccrueRule, Answer, Band, Cap, Condition, Discount, DiscountRule, Fee, How, Lot, Money,
-    NoClub, Outcome, Owed, Part, Payment, Purchase, PurseHeld, Reckoned, Redeem, Rule, RuleSet,
-    Side, Spent, Split, SplitRule, Stack, Story, Sum,
+    Accrue, AccrueRule, Answer, Band, Cap, Condition, Discount, DiscountRule, Earner, Fee, How,
+    Lot, Money, NoClub, Outcome, Owed, Part, Payment, Purchase, PurseHeld, Reckoned, Redeem, Rule,
+    RuleSet, Side, Spent, Split, SplitRule, Stack, Story, Sum,
 };
 use crate::explain::word::{met, wants, window};
 use crate::ledger::{
@@ -170,7 +170,11 @@ impl Facts<'_> {
         let is_money = |account: Account| {
             !matches!(
                 account,
-                Account::Purse(_) | Account::Debt(_) | Account::Outstanding { .. }
+                Account::Purse(_)
+                    | Account::Debt(_)
+                    | Account::Outstanding { .. }
+                    | Account::ShopPurse { .. }
+                    | Account::PersonPurse { .. }
             )
         };
         for posting in &self.effects.postings {
@@ -226,9 +230,11 @@ impl Facts<'_> {
             Account::HouseOwes(club) => ("house-owes", names.club(club).to_owned()),
             Account::HouseIncome(club) => ("house-income", names.club(club).to_owned()),
             Account::Organisation(id) => ("organisation", names.organisation(id).to_owned()),
-            Account::Purse(_) | Account::Debt(_) | Account::Outstanding { .. } => {
-                ("purse", String::new())
-            }
+            Account::Purse(_)
+            | Account::Debt(_)
+            | Account::Outstanding { .. }
+            | Account::ShopPurse { .. }
+            | Account::PersonPurse { .. } => ("purse", String::new()),
         }
     }
 
@@ -348,6 +354,21 @@ impl<'a> Teller<'a> {
                 .map(|after| self.facts.units(unit, after)),
             gave: gave.map(|amount| self.facts.units(unit, amount)),
         }
+    }
+
+    /// Who earned by a rule, where it is no member.
+    fn earner(&self, id: RuleId) -> Option<Earner> {
+        let names = self.facts.names;
+        self.heard().find_map(|fact| match *fact {
+            Fact::EarnedFor { rule, to } if rule == id => match to {
+                Account::ShopPurse { shop, .. } => Some(Earner::Shop(names.shop(shop).to_owned())),
+                Account::PersonPurse { person, .. } => {
+                    Some(Earner::Person(names.person(person).to_owned()))
+                }
+                _ => None,
+            },
+            _ => None,
+        })
     }
 
     fn caps(&self, id: RuleId, unit: UnitId) -> Vec<Cap> {
@@ -646,6 +667,7 @@ impl<'a> Teller<'a> {
                 (For::Introducer, Some(by)) => Some(by.0),
                 _ => None,
             },
+            earner: self.earner(rule.id),
             funded_by: payer(rule.funded_by).to_owned(),
             shop_pays: None,
             usable_from: None,
@@ -654,6 +676,13 @@ impl<'a> Teller<'a> {
             repaid: None,
             dead_at_once: false,
         };
+        if told.rule.outcome == Outcome::Nobody {
+            told.rule.outcome = match rule.whose {
+                For::Staff => Outcome::NobodyServed,
+                For::Marketer => Outcome::NobodyEnrolled,
+                For::Member | For::Introducer | For::Merchant => Outcome::Nobody,
+            };
+        }
         for fact in self.heard() {
             match fact {
                 Fact::Booked {

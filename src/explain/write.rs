@@ -4,8 +4,8 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::explain::NoClub;
 use crate::explain::story::{
-    Accrue, AccrueRule, Answer, Cap, Condition, Discount, Fee, How, Money, Outcome, Part, Posted,
-    Reckoned, Redeem, Rule, Side, Spent, Split, Stack, Story, Sum,
+    Accrue, AccrueRule, Answer, Cap, Condition, Discount, Earner, Fee, How, Money, Outcome, Part,
+    Posted, Reckoned, Redeem, Rule, Side, Spent, Split, Stack, Story, Sum,
 };
 use crate::explain::word::Word;
 use crate::words::Language;
@@ -347,6 +347,8 @@ impl Page {
         let mut pieces: Vec<String> = match rule.outcome {
             Outcome::NotReached => vec![self.say(say::NOT_REACHED, &[])],
             Outcome::Nobody => vec![self.say(say::NOBODY, &[])],
+            Outcome::NobodyServed => vec![self.say(say::NOBODY_SERVED, &[])],
+            Outcome::NobodyEnrolled => vec![self.say(say::NOBODY_ENROLLED, &[])],
             Outcome::Beaten => vec![self.say(say::BEATEN, &[])],
             Outcome::Nothing => vec![self.say(say::NOTHING, &[])],
             Outcome::Gave | Outcome::No => Vec::new(),
@@ -584,6 +586,15 @@ impl Page {
                     let by = self.digits(&by.to_string());
                     text.push(' ');
                     text.push_str(&self.say(say::EARNED_BY, &[&by]));
+                }
+                let other = match &rule.earner {
+                    Some(Earner::Shop(shop)) => Some((say::EARNED_BY_SHOP, shop)),
+                    Some(Earner::Person(person)) => Some((say::EARNED_BY_PERSON, person)),
+                    None => None,
+                };
+                if let Some((phrase, name)) = other {
+                    text.push(' ');
+                    text.push_str(&self.say(phrase, &[name]));
                 }
                 let gave = format!("+{}", self.plain(gave));
                 self.sum(DEEP, &text, &gave);

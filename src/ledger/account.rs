@@ -129,6 +129,20 @@ pub enum Account {
     HouseIncome(ClubId),
     /// What a sponsor or an issuer of cards pays for the pockets that it owes, less what was loaded into them. Negative: it pays.
     Organisation(OrganisationId),
+    /// What a shop has earned into a purse of a club. It has no lots, and is below zero where more was taken back.
+    ShopPurse {
+        /// The shop.
+        shop: ShopId,
+        /// The purse.
+        purse: PurseId,
+    },
+    /// The same of a person, such as one of a shop's staff.
+    PersonPurse {
+        /// Who.
+        person: PersonId,
+        /// The purse.
+        purse: PurseId,
+    },
 }
 
 impl Account {
@@ -143,9 +157,10 @@ impl Account {
     /// The shop it is of, or that owes what is in it.
     pub fn shop(self) -> Option<ShopId> {
         match self {
-            Account::Pool { shop, .. } | Account::Shop(shop) | Account::Saving { shop, .. } => {
-                Some(shop)
-            }
+            Account::Pool { shop, .. }
+            | Account::Shop(shop)
+            | Account::Saving { shop, .. }
+            | Account::ShopPurse { shop, .. } => Some(shop),
             Account::Outstanding { shop, .. } => shop,
             Account::Purse(key) | Account::Debt(key) => key.shop,
             _ => None,

@@ -83,6 +83,8 @@ impl Sharded for Account {
             Account::HouseOwes(club) => (15, u64::from(club.0), 0),
             Account::HouseIncome(club) => (16, u64::from(club.0), 0),
             Account::Organisation(organisation) => (17, u64::from(organisation.0), 0),
+            Account::ShopPurse { shop, purse } => (20, u64::from(shop.0), u64::from(purse.0)),
+            Account::PersonPurse { person, purse } => (21, u64::from(person.0), u64::from(purse.0)),
         };
         first << 24 ^ second << 4 ^ kind
     }
@@ -228,7 +230,9 @@ impl Pages {
         match account {
             Account::Purse(PurseKey { purse, .. })
             | Account::Debt(PurseKey { purse, .. })
-            | Account::Outstanding { purse, .. } => self.names.purse_unit(purse),
+            | Account::Outstanding { purse, .. }
+            | Account::ShopPurse { purse, .. }
+            | Account::PersonPurse { purse, .. } => self.names.purse_unit(purse),
             _ => UnitId::RIAL,
         }
     }

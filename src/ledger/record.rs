@@ -546,6 +546,8 @@ recorded_enums! {
         17 => HouseOwes(id),
         18 => HouseIncome(id),
         13 => Organisation(id),
+        20 => ShopPurse { shop, purse },
+        21 => PersonPurse { person, purse },
     }
     Exception ("an exception") {
         1 => OrphanReversal,

@@ -109,8 +109,9 @@ pub(super) fn accrue<'f>(
         );
         return None;
     }
+    check_other(&table, purse, whose, funded_by);
     if event.is_some() {
-        check_event(&table, (purse, &earn), funded_by);
+        check_event(&table, (purse, &earn, whose), funded_by);
     }
     let name = name?;
     let rule = Accrue {
@@ -162,9 +163,42 @@ pub(super) fn no_event(table: &Table<'_>, when: Option<&When>, what: &str) {
     }
 }
 
+/// What is wrong with earning for somebody who is no member: his account has neither lots nor a shop.
+fn check_other(table: &Table<'_>, purse: &Purse, whose: For, funded_by: Option<Payer>) {
+    if matches!(whose, For::Member | For::Introducer) {
+        return;
+    }
+    let earn = table.get("earn").and_then(|earn| earn.member("to"));
+    let (at, title, mend) = if purse.kind == PurseKind::MerchantCredit {
+        let title = "only a member has credit that a shop owes";
+        (earn, title, "earn into another purse")
+    } else if table.has("hold") {
+        let title = "only what a member earns can wait for an event";
+        (table.get("hold"), title, "leave `hold` out")
+    } else if whose == For::Merchant && funded_by == Some(Payer::Merchant) {
+        let title = "the shop would pay for what it earns itself";
+        (table.get("funded_by"), title, "funded_by = \"club\"")
+    } else {
+        return;
+    };
+    if let Some(value) = at {
+        value.report(value.fault("R09", title).mend(mend));
+    }
+}
+
 /// What an event gives is fixed, and the club's.
-fn check_event(table: &Table<'_>, (purse, earn): (&Purse, &Earn), funded_by: Option<Payer>) {
-    let (key, title, mend) = if !matches!(earn, Earn::Fixed(_)) {
+fn check_event(
+    table: &Table<'_>,
+    (purse, earn, whose): (&Purse, &Earn, For),
+    funded_by: Option<Payer>,
+) {
+    let (key, title, mend) = if matches!(whose, For::Merchant | For::Staff) {
+        (
+            "earn",
+            "an event happens at no shop: there is nobody there to earn",
+            "for = \"marketer\"   is who enrolled the member",
+        )
+    } else if !matches!(earn, Earn::Fixed(_)) {
         (
             "earn",
             "at an event nothing is bought: a share of it is nothing",
@@ -296,8 +330,14 @@ fn earn<'p>(
     let table = value.table(&EARN)?;
     let purse = table.required("to", |v| purses.find(v));
     let tiered = table.optional("tiered", Value::boolean).unwrap_or(false);
-    let people = [("member", For::Member), ("introducer", For::Introducer)];
-    let whose = table.optional("for", |v| v.one_of(&people, &["merchant", "staff"]));
+    let people = [
+        ("member", For::Member),
+        ("introducer", For::Introducer),
+        ("merchant", For::Merchant),
+        ("staff", For::Staff),
+        ("marketer", For::Marketer),
+    ];
+    let whose = table.optional("for", |v| v.one_of(&people, &[]));
     let whose = whose.unwrap_or(For::Member);
     let keys = [
         "points",

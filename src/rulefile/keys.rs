@@ -269,7 +269,7 @@ pub static WHEN: Shape = shape("a condition", "شرط", &[
     may("spent", Table(&SPENT), "{ in, min_rial, max_rial, crosses_rial, where }: what he spent before", "{ in، min_rial، max_rial، crosses_rial، where }: پیش از این چه‌قدر خرید کرده"),
     may("earned", Table(&EARNED), "{ purse, in, min }: what he earned before", "{ purse، in، min }: پیش از این چه‌قدر کسب کرده"),
     may("balance", Table(&BALANCE), "{ purse, min }: what he could spend before", "{ purse، min }: پیش از این خرید چه‌قدر موجودی داشته"),
-    may("event", Name, "earns when this happens to him, and not at a purchase", "هنگام رخدادن این رویداد می‌دهد، نه هنگام خرید"),
+    may("event", Name, "earns when this happens to him, and not at a purchase; enrolled happens by itself, when a terminal enrols him", "هنگام رخدادن این رویداد می‌دهد، نه هنگام خرید؛ enrolled خودبه‌خود، هنگام عضوگیری پایانه، رخ می‌دهد"),
     may("any", List(&Table(&WHEN)), "a list of conditions, one of which must hold", "فهرستی از شرط‌ها که یکی از آنها باید برقرار باشد"),
     may("not", Table(&WHEN), "a condition that must not hold", "شرطی که نباید برقرار باشد"),
 ], &[]);
@@ -425,7 +425,7 @@ pub static EARN: Shape = shape("what is earned", "آنچه کسب می‌شود"
     beside("bands_apply", &["bands"], BANDS_APPLY, "to-each-part or to-whole-amount", "to-each-part (هر پله جدا) یا to-whole-amount (همهٔ مبلغ)"),
     one("times", Times, "so many times what the rule `of` earns", "این‌قدر برابر آنچه قاعدهٔ `of` می‌دهد"),
     with("of", &["times"], Ref("accrual above"), "a rule above this one, into the same purse", "قاعده‌ای بالاتر، در همین کیف"),
-    may("for", OneOf(&["member", "introducer"], &["merchant", "staff"]), "who earns it: member or introducer", "چه کسی کسب می‌کند: member (عضو) یا introducer (معرف)"),
+    may("for", OneOf(&["member", "introducer", "merchant", "staff", "marketer"], &[]), "who earns it: member, introducer, merchant (the shop), staff (the person who served) or marketer (the person who enrolled him); what shops and persons earn neither waits nor expires", "چه کسی کسب می‌کند: member (عضو)، introducer (معرف)، merchant (پذیرنده)، staff (کسی که خدمت داده) یا marketer (کسی که او را عضو کرده)؛ آنچه پذیرنده و شخص کسب می‌کند نه می‌ماند و نه منقضی می‌شود"),
     may("tiered", Boolean, "true: times the tier's earn_times", "true: در earn_times سطح عضو ضرب می‌شود"),
 ], &["max_rial", "max_points"]);
 

@@ -125,9 +125,13 @@ pub(super) fn read<'f>(
         let fault = Fault::error("R02", Place::file("world"), title);
         log.add(fault.mend("add  [calendar]  with time_zone, cut_over and weekend"));
     }
+    let by_name = people.names().zip(people.meanings());
+    let by_name = by_name
+        .filter_map(|((name, _), person)| Some((name.to_owned(), (*person)?)))
+        .collect();
     let compiled = calendar
         .and_then(|value| value.table(&CALENDAR))
-        .and_then(|table| self::calendar(&table, shops));
+        .and_then(|table| self::calendar(&table, shops, by_name));
     WorldRead {
         compiled,
         may_have_operator: operator.is_some() || !complete,
@@ -209,7 +213,11 @@ fn only<'f>(tables: &[Table<'f>], key: &'static str) -> Option<Value<'f>> {
     Some(first)
 }
 
-fn calendar(table: &Table<'_>, shops: Map<String, Shop>) -> Option<World> {
+fn calendar(
+    table: &Table<'_>,
+    shops: Map<String, Shop>,
+    people: Map<String, PersonId>,
+) -> Option<World> {
     let zone = table.required("time_zone", |value| {
         let name = value.text()?;
         let zone = Zone::named(name);
@@ -239,6 +247,7 @@ fn calendar(table: &Table<'_>, shops: Map<String, Shop>) -> Option<World> {
         weekend: weekend?,
         holidays: holidays.unwrap_or_default(),
         shops,
+        people,
     })
 }
 

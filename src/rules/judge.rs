@@ -19,8 +19,8 @@ use crate::rules::{
     Span, SpendAt, Split, Stack, World,
 };
 use crate::terms::{
-    AcquirerId, Day, Local, Moment, Overflow, Percent, PurseId, Rials, RuleId, ShopId, Times,
-    Token, UnitId,
+    AcquirerId, Day, Local, MemberId, Moment, Overflow, Percent, PersonId, PurseId, Rials, RuleId,
+    ShopId, Times, Token, UnitId,
 };
 
 /// A purchase before the rules of a club.
@@ -141,6 +141,14 @@ pub fn judge_event(case: &Case<'_>) -> Result<Effects, NotJudged> {
         shop: None,
         ..work.effects
     })
+}
+
+/// Who earns.
+#[derive(Clone, Copy)]
+enum Earner {
+    Member(MemberId),
+    Shop(ShopId),
+    Person(PersonId),
 }
 
 /// From when on earnings can be spent, and the day from which on they are dead.
@@ -439,7 +447,7 @@ impl<'a, T: Trace> Work<'a, T> {
             .into_iter()
             .try_fold(Rials::ZERO, |sum, (purse, shop)| {
                 let amount = self.available(purse.id, shop);
-                let worth = worth(purse, amount)?;
+                let worth = purse.worth(amount)?;
                 self.trace.hear(|| Fact::Holds {
                     purse: purse.id,
                     shop,
@@ -454,7 +462,7 @@ impl<'a, T: Trace> Work<'a, T> {
         let mut left = asked;
         for (purse, shop) in self.purses(terms) {
             let available = self.available(purse.id, shop);
-            let rials = left.min(worth(purse, available)?);
+            let rials = left.min(purse.worth(available)?);
             if rials.is_zero() {
                 continue;
             }
@@ -538,7 +546,7 @@ impl<'a, T: Trace> Work<'a, T> {
         if purse.kind != PurseKind::MerchantCredit {
             let club = self.case.club.id;
             self.owe_shop(Account::Club(club), rials, Reason::RedeemPaid);
-            odd = worth(purse, charge)?.less(rials)?;
+            odd = purse.worth(charge)?.less(rials)?;
             self.post(
                 Account::Club(club),
                 Account::Rounding(club),
@@ -641,7 +649,7 @@ impl<'a, T: Trace> Work<'a, T> {
             if rule.event != self.case.event {
                 continue;
             }
-            if rule.whose == For::Introducer && self.case.introducer.is_none() {
+            if self.earner(rule.whose).is_none() {
                 self.trace.hear(|| Fact::Nobody(rule.id));
                 continue;
             }
@@ -658,7 +666,7 @@ impl<'a, T: Trace> Work<'a, T> {
         if club.accrue_stack == Stack::Best {
             let mut worths: SmallVec<[i64; 8]> = SmallVec::new();
             for (_, purse, amount) in &earned {
-                worths.push(worth(purse, *amount)?.0);
+                worths.push(purse.worth(*amount)?.0);
             }
             let best = best(worths.into_iter());
             earned = best.into_iter().map(|at| earned[at]).collect();
@@ -736,7 +744,69 @@ impl<'a, T: Trace> Work<'a, T> {
         }
     }
 
+    /// Who earns by a rule: a member, or the account of another.
+    fn earner(&self, whose: For) -> Option<Earner> {
+        let case = self.case;
+        match whose {
+            For::Member => Some(Earner::Member(case.member.id)),
+            For::Introducer => case.introducer.map(|by| Earner::Member(by.id)),
+            For::Merchant => Some(Earner::Shop(case.shop.id)),
+            For::Staff => {
+                let person = case.world.people.get(case.facts.staff.as_deref()?);
+                person.map(|person| Earner::Person(*person))
+            }
+            For::Marketer => case.member.marketer().map(Earner::Person),
+        }
+    }
+
+    /// What a shop or a person earns is kept in an account of theirs: it has no lots, and neither waits nor ends.
+    fn earn_for_other(
+        &mut self,
+        rule: &Accrue,
+        purse: &Purse,
+        (to, amount): (Account, i64),
+    ) -> Result<(), NotJudged> {
+        self.post(
+            Account::Outstanding {
+                purse: purse.id,
+                shop: None,
+            },
+            to,
+            amount,
+            purse.unit,
+            Reason::Earned,
+        );
+        self.trace.hear(|| Fact::Gives {
+            rule: rule.id,
+            amount,
+        });
+        self.trace.hear(|| Fact::EarnedFor { rule: rule.id, to });
+        self.fund(rule, purse, amount)?;
+        self.told.rules.push(rule.id);
+        self.told.says.extend(rule.say.clone());
+        self.count((rule.id, purse.unit), &rule.caps, amount);
+        Ok(())
+    }
+
     fn earn(&mut self, rule: &Accrue, purse: &Purse, amount: i64) -> Result<(), NotJudged> {
+        let member = match self.earner(rule.whose) {
+            Some(Earner::Member(member)) => member,
+            Some(Earner::Shop(shop)) => {
+                let purse_of = Account::ShopPurse {
+                    shop,
+                    purse: purse.id,
+                };
+                return self.earn_for_other(rule, purse, (purse_of, amount));
+            }
+            Some(Earner::Person(person)) => {
+                let purse_of = Account::PersonPurse {
+                    person,
+                    purse: purse.id,
+                };
+                return self.earn_for_other(rule, purse, (purse_of, amount));
+            }
+            None => return Ok(()),
+        };
         let terms = self.lot_terms(rule, purse);
         if terms.dies.is_some_and(|dies| dies <= self.case.local.day) {
             self.trace.hear(|| Fact::DeadAtOnce(rule.id));
@@ -744,10 +814,7 @@ impl<'a, T: Trace> Work<'a, T> {
         }
         let shop = purse.shop_of(self.case.shop.id);
         let key = PurseKey {
-            member: match (rule.whose, self.case.introducer) {
-                (For::Introducer, Some(introducer)) => introducer.id,
-                _ => self.case.member.id,
-            },
+            member,
             purse: purse.id,
             shop,
         };
@@ -799,12 +866,12 @@ impl<'a, T: Trace> Work<'a, T> {
         match self.told.earned.iter_mut().find(|e| e.purse == purse.id) {
             Some(earned) => {
                 earned.amount += amount;
-                earned.worth = worth(purse, earned.amount)?;
+                earned.worth = purse.worth(earned.amount)?;
             }
             None => self.told.earned.push(PurseAmount {
                 purse: purse.id,
                 amount,
-                worth: worth(purse, amount)?,
+                worth: purse.worth(amount)?,
             }),
         }
         Ok(())
@@ -816,7 +883,7 @@ impl<'a, T: Trace> Work<'a, T> {
         if rule.funded_by == Payer::Club || purse.kind == PurseKind::MerchantCredit {
             return Ok(());
         }
-        let worth = worth(purse, amount)?;
+        let worth = purse.worth(amount)?;
         let cost = worth.min(self.owed);
         self.trace.hear(|| Fact::Funded {
             rule: rule.id,
@@ -1228,15 +1295,6 @@ fn fetch<'r, R>(
         .collect();
     let firsts = caps.iter().filter_map(|caps| caps.rows.first());
     black_box(firsts.fold(0, |sum, cap| sum ^ cap.window.days()));
-}
-
-/// What an amount of a purse is worth in rials, rounded down. Points without a value are worth nothing.
-fn worth(purse: &Purse, amount: i64) -> Result<Rials, Overflow> {
-    match (purse.value, purse.unit) {
-        (Some(value), _) => value.down(amount).map(Rials),
-        (None, UnitId::RIAL) => Ok(Rials(amount)),
-        (None, _) => Ok(Rials::ZERO),
-    }
 }
 
 /// The club's part of a discount; what nobody else pays of it is the shop's.

@@ -6,8 +6,8 @@ use crate::rules::tier::Tiering;
 use crate::rules::{Clearing, Indexes};
 use crate::terms::person::Identity;
 use crate::terms::{
-    Bin, ClubId, Day, Map, MemberId, Percent, PersonId, PurseId, Rate, Rials, RuleId, SetNumber,
-    ShopId, TimeOfDay, Times, Token, UnitId, Zone,
+    Bin, ClubId, Day, Map, MemberId, Overflow, Percent, PersonId, PurseId, Rate, Rials, RuleId,
+    SetNumber, ShopId, TimeOfDay, Times, Token, UnitId, Zone,
 };
 
 /// One rule set. Immutable; a purchase that began with it ends with it.
@@ -67,6 +67,8 @@ pub struct World {
     pub holidays: Vec<Day>,
     /// The shops that are open, by acceptor number (unpadded).
     pub shops: Map<String, Shop>,
+    /// The people, by name.
+    pub people: Map<String, PersonId>,
 }
 
 impl World {
@@ -503,6 +505,12 @@ pub enum For {
     Member,
     /// The member who brought him.
     Introducer,
+    /// The shop.
+    Merchant,
+    /// The person who served, as the message tells.
+    Staff,
+    /// The person who enrolled the member, or to whom he was given by hand.
+    Marketer,
 }
 
 /// A rule of the accrue stage.
@@ -813,6 +821,18 @@ impl Purse {
         match self.negative {
             Negative::Allow => net,
             Negative::Forbid | Negative::Recover => net.max(0),
+        }
+    }
+
+    /// What an amount is worth in rials, rounded down. Points without a value are worth nothing.
+    ///
+    /// # Errors
+    /// When it does not fit.
+    pub fn worth(&self, amount: i64) -> Result<Rials, Overflow> {
+        match (self.value, self.unit) {
+            (Some(value), _) => value.down(amount).map(Rials),
+            (None, UnitId::RIAL) => Ok(Rials(amount)),
+            (None, _) => Ok(Rials::ZERO),
         }
     }
 

@@ -3,7 +3,7 @@
 
 use std::cell::RefCell;
 
-use crate::ledger::{LotTerms, Member, Mode, Party, TierId, Who, Wishes};
+use crate::ledger::{Account, LotTerms, Member, Mode, Party, TierId, Who, Wishes};
 use crate::rules::met::Asked;
 use crate::rules::when::Circumstances;
 use crate::rules::{Cap, Case};
@@ -63,8 +63,15 @@ impl Exact {
 pub enum Fact {
     /// The conditions of a rule hold, and it was its turn.
     Applies(RuleId),
-    /// They hold, but nobody is there to earn: no member brought this one.
+    /// They hold, but nobody is there to earn.
     Nobody(RuleId),
+    /// An accrual earned for somebody who is no member.
+    EarnedFor {
+        /// Which rule.
+        rule: RuleId,
+        /// His account.
+        to: Account,
+    },
     /// What a discount is worth, before its caps.
     Worth {
         /// Which rule.

@@ -100,6 +100,11 @@ impl Work<'_> {
                 _,
                 Account::Purse(key),
             ) => self.take_back(posting, key, repaid),
+            // A shop or a person has no lots: the account may go below zero.
+            (Reason::Earned, ..) => {
+                self.short = None;
+                self.post(posting.undone());
+            }
             (Reason::DebtPaid, Account::Purse(_), Account::Debt(key)) => {
                 self.post(posting.undone());
                 self.change_debt(key, posting.amount);

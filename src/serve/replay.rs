@@ -12,7 +12,7 @@ use super::office::step;
 use super::{ahead, rules};
 use crate::config::Config;
 use crate::engine::Limits;
-use crate::engine::again::{Instead, NotAgain, Past, is_same};
+use crate::engine::again::{Given, Instead, NotAgain, Others, Past};
 use crate::journal::{Archive, OpenError, ReadError, Reader};
 use crate::ledger::{Entry, Input, Names, Pages, Party, Redeem, SetStep, Told, Verdict, Wishes};
 use crate::rulefile::Loaded;
@@ -56,7 +56,7 @@ pub struct Changed {
     pub discount: Side,
     /// Spent from purses, in rials.
     pub redeemed: Side,
-    /// Earned, worth in rials.
+    /// Earned, by whomever, worth in rials.
     pub earned: Side,
     /// What the customer would have gained more, in rials.
     pub gain: i64,
@@ -348,7 +348,7 @@ impl Judging<'_> {
         let likely = &wishes[0];
         let would = past.judged(pages, self.new, likely, &self.limits);
         if let Ok(would) = &would
-            && is_same(would, past.told)
+            && past.is_same(would)
         {
             return self.add(&past, entry, Ok(would), changed);
         }
@@ -385,7 +385,7 @@ impl Judging<'_> {
         wishes.extend(named);
         let right = wishes.iter().find(|wish| {
             let judged = past.judged(pages, &then, wish, &self.limits);
-            judged.is_ok_and(|judged| is_same(&judged, past.told))
+            judged.is_ok_and(|judged| past.is_same(&judged))
         });
         match right {
             None => self.sums.unknown += 1,
@@ -421,18 +421,33 @@ impl Judging<'_> {
         &mut self,
         past: &Past<'_>,
         entry: &Entry,
-        would: Result<&Told, Instead>,
+        would: Result<&Given, Instead>,
         changed: &mut dyn FnMut(&Changed),
     ) {
-        let nothing = Told::only(Verdict::Approved);
+        let nothing = Given {
+            told: Told::only(Verdict::Approved),
+            others: Others::new(),
+        };
         let instead = match would {
             Ok(_) => "",
             Err(Instead::Refused(verdict)) => verdict.name(),
             Err(Instead::WithoutClub) => "without-club",
             Err(Instead::Failed) => "rules-fail",
         };
-        let (was, would) = (past.told, would.unwrap_or(&nothing));
-        let is_changed = !instead.is_empty() || !is_same(was, would);
+        let given = would.unwrap_or(&nothing);
+        let is_changed = !instead.is_empty() || !past.is_same(given);
+        let (was, would) = (past.told, &given.told);
+        let others = [(past.others(), false), (given.others.clone(), true)];
+        // What others earned is reckoned by what its purse is worth in the new rules.
+        let club = self.new.club(past.club);
+        let in_rials = |of: &Others| -> i64 {
+            let worth = of.iter().map(|(purse, amount)| {
+                let purse = club.and_then(|club| club.purse(*purse));
+                purse.map_or(0, |purse| purse.worth(*amount).unwrap_or_default().0)
+            });
+            worth.sum()
+        };
+        let others_worth = (in_rials(&others[0].0), in_rials(&others[1].0));
         let bill = past.bill().0;
         let rials = |told: Option<Rials>| told.map_or(0, |rials| rials.0);
         let worth = |told: &Told| told.earned.iter().map(|earned| earned.worth.0).sum::<i64>();
@@ -453,7 +468,8 @@ impl Judging<'_> {
             sum.discount.add(rials(was.discount), rials(would.discount));
             sum.redeemed
                 .add(was.redeemed_rials().0, would.redeemed_rials().0);
-            sum.earned.add(worth(was), worth(would));
+            sum.earned
+                .add(worth(was) + others_worth.0, worth(would) + others_worth.1);
             sum.pays.add(
                 rials(was.pays),
                 if instead.is_empty() {
@@ -464,6 +480,15 @@ impl Judging<'_> {
             );
             sum.fee.add(rials(was.fee), rials(would.fee));
             sum.merchant.add(shop(was), shop(would));
+        }
+        for (of, is_new) in &others {
+            for (purse, amount) in of {
+                let side = sums.earned.entry(*purse).or_default();
+                match is_new {
+                    false => side.add(*amount, 0),
+                    true => side.add(0, *amount),
+                }
+            }
         }
         for (told, is_new) in [(was, false), (would, true)] {
             let add = |side: &mut Side, amount: i64| match is_new {

@@ -35,6 +35,8 @@ pub struct Row {
     pub fee_by_shop: bool,
     /// By `club/purse`: what was earned in smallest units, and the decimals of those.
     pub earned: BTreeMap<String, (i64, u8)>,
+    /// The same of what the shop itself earned.
+    pub shop_earned: BTreeMap<String, (i64, u8)>,
     /// Parts of the shop's money: role, account with its middle masked, amount.
     pub split: Vec<(String, String, i64)>,
     /// What is owed to the shop for it.
@@ -50,6 +52,7 @@ struct Posted {
     parts: Vec<(Payee, i64)>,
     spent: BTreeMap<PurseId, i64>,
     earned: BTreeMap<PurseId, i64>,
+    shop_earned: BTreeMap<PurseId, i64>,
     fee: i64,
     fee_by_shop: bool,
 }
@@ -80,6 +83,9 @@ impl Posted {
                     }
                     _ => {}
                 },
+                (Reason::Earned, _) if let Some((purse, amount)) = of_shop(posting) => {
+                    add(posted.shop_earned.entry(purse).or_default(), amount)?;
+                }
                 // What others earn by it is in no answer, and no row of his.
                 (Reason::Earned, _) if !is_his(posting) => {}
                 (Reason::Earned, _) => match (posting.from, posting.to) {
@@ -130,6 +136,29 @@ impl Posted {
     }
 }
 
+/// What a shop earned by a posting; below zero where it is taken back.
+fn of_shop(posting: &Posting) -> Option<(PurseId, i64)> {
+    match (posting.from, posting.to) {
+        (_, Account::ShopPurse { purse, .. }) => Some((purse, posting.amount)),
+        (Account::ShopPurse { purse, .. }, _) => Some((purse, -posting.amount)),
+        _ => None,
+    }
+}
+
+/// Amounts of purses by `club/purse`, with the decimals of each.
+fn named(amounts: &BTreeMap<PurseId, i64>, names: &Names) -> BTreeMap<String, (i64, u8)> {
+    let name = |(purse, amount): (&PurseId, &i64)| {
+        let particulars = names.purse_particulars(*purse);
+        let club = particulars.map_or("", |(club, ..)| names.club(club));
+        let decimals = particulars.map_or(0, |(.., decimals)| decimals);
+        (
+            format!("{club}/{}", names.purse(*purse)),
+            (*amount, decimals),
+        )
+    };
+    amounts.iter().map(name).collect()
+}
+
 impl Row {
     /// The row of an entry that moved money of a shop, or value spent there; none for all others.
     /// An error where its answer told something else.
@@ -166,16 +195,8 @@ impl Row {
             }
             _ => posted.club_discount,
         };
-        let mut earned = BTreeMap::new();
-        for (purse, amount) in &posted.earned {
-            let club = names.purse_particulars(*purse);
-            let club = club.map_or("", |(club, ..)| names.club(club));
-            let decimals = names.purse_particulars(*purse).map_or(0, |(.., d)| d);
-            earned.insert(
-                format!("{club}/{}", names.purse(*purse)),
-                (*amount, decimals),
-            );
-        }
+        let earned = named(&posted.earned, names);
+        let shop_earned = named(&posted.shop_earned, names);
         let mut split = Vec::with_capacity(posted.parts.len());
         for (payee, amount) in &posted.parts {
             let account = account(names, shop, *payee)?;
@@ -194,6 +215,7 @@ impl Row {
             fee_by_shop: posted.fee_by_shop,
             net: posted.net(),
             earned,
+            shop_earned,
             split,
         }))
     }

@@ -719,7 +719,7 @@ fn debtor_name(debtor: Debtor, names: &Names) -> (&'static str, &str) {
 }
 
 /// Every kind of account.
-pub(crate) const KINDS: [&str; 18] = [
+pub(crate) const KINDS: [&str; 20] = [
     "purse",
     "debt",
     "outstanding",
@@ -738,6 +738,8 @@ pub(crate) const KINDS: [&str; 18] = [
     "house-owes",
     "house-income",
     "organisation",
+    "shop-purse",
+    "person-purse",
 ];
 
 /// `rial`, or `club/purse` for points.
@@ -772,5 +774,7 @@ fn kind(account: Account) -> &'static str {
         Account::HouseOwes(_) => "house-owes",
         Account::HouseIncome(_) => "house-income",
         Account::Organisation(_) => "organisation",
+        Account::ShopPurse { .. } => "shop-purse",
+        Account::PersonPurse { .. } => "person-purse",
     }
 }

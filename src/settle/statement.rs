@@ -10,7 +10,8 @@ use crate::settle::{SettleError, Totals, add};
 use crate::terms::money::pointed;
 use crate::terms::{Day, Moment, ShopId, Zone};
 
-/// The columns. Amounts are whole rials; purses under `earned` have their own decimals. `pockets` is what each kind of pocket of
+/// The columns. Amounts are whole rials; purses under `earned` have their own decimals, and
+/// `shop` before them where the shop earned. `pockets` is what each kind of pocket of
 /// a card paid.
 /// `row` is `item` for a purchase or reversal, and below them `total`, `brought`, `paid` and `carried`.
 pub const COLUMNS: [&str; 27] = [
@@ -232,11 +233,13 @@ fn item(
     };
     let told_rrn = entry.effects.told.as_ref().and_then(|told| told.rrn);
     let rrn = asked.rrn.or(told_rrn);
-    let earned: Vec<String> = row
-        .earned
-        .iter()
-        .map(|(purse, (amount, decimals))| format!("{purse}={}", pointed(*amount, *decimals)))
-        .collect();
+    let purse = |front: &'static str| {
+        move |(purse, (amount, decimals)): (&String, &(i64, u8))| {
+            format!("{front}{purse}={}", pointed(*amount, *decimals))
+        }
+    };
+    let of_shop = row.shop_earned.iter().map(purse("shop "));
+    let earned: Vec<String> = row.earned.iter().map(purse("")).chain(of_shop).collect();
     let split: Vec<String> = row
         .split
         .iter()
@@ -416,6 +419,7 @@ pub(crate) fn read(file: &str, from: impl Read, totals: &mut Totals) -> Result<(
                     split.push((role.to_owned(), account.to_owned(), value));
                 }
                 totals.count(&Row {
+                    shop_earned: Default::default(),
                     reversal: cell(23) == "R",
                     gross,
                     discount,

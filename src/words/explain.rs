@@ -309,6 +309,14 @@ mod phrases {
         "holds, but no member brought him: nobody earns",
         "برقرار است، ولی معرفی ندارد؛ کسی نمی‌گیرد",
     );
+    pub const NOBODY_SERVED: Phrase = Phrase(
+        "holds, but no person of the world file served: nobody earns",
+        "برقرار است، ولی شخصی از پروندهٔ جهان خدمت نداده؛ کسی نمی‌گیرد",
+    );
+    pub const NOBODY_ENROLLED: Phrase = Phrase(
+        "holds, but nobody is known who enrolled him: nobody earns",
+        "برقرار است، ولی دانسته نیست چه کسی او را عضو کرده؛ کسی نمی‌گیرد",
+    );
     pub const NOT_REACHED: Phrase = Phrase(
         "not its turn: a rule above it has ended the stage",
         "نوبتش نرسید؛ قاعده‌ای پیش از آن مرحله را بست",
@@ -385,6 +393,8 @@ mod phrases {
 
     pub const ACCRUE: Phrase = Phrase("accrue", "کسب");
     pub const EARNED_BY: Phrase = Phrase("of member {0}, who brought him", "عضو {0}، معرف او");
+    pub const EARNED_BY_SHOP: Phrase = Phrase("of shop {0}", "پذیرندهٔ {0}");
+    pub const EARNED_BY_PERSON: Phrase = Phrase("of {0}", "{0}");
     pub const PAID_BY_SHOP: Phrase = Phrase("the shop pays {0}", "پذیرنده {0} می‌پردازد");
     pub const PAID_BY_CLUB: Phrase = Phrase("paid by the club", "به پای باشگاه");
     pub const PROMISED_BY_SHOP: Phrase = Phrase("the shop's own promise", "تعهد خود پذیرنده");

@@ -280,6 +280,7 @@ impl Town {
         let products = after("product").map(|codes| codes.split(','));
         facts.products = products.into_iter().flatten().map(str::to_owned).collect();
         facts.service = after("service").map(str::to_owned);
+        facts.staff = after("staff").map(str::to_owned);
         if let Some(terminal) = after("terminal") {
             let mut code = [b' '; 8];
             code[..terminal.len()].copy_from_slice(terminal.as_bytes());

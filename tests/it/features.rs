@@ -635,3 +635,91 @@ fn m39_sub_clubs() {
     assert_eq!(from.len(), 1, "{why}");
     assert!(why.contains("from clubs/0.toml"), "{why}");
 }
+
+/// What a shop and its staff earn: a point for every 100 rials each, and ten for whoever enrolled a member who buys first.
+const OTHERS_EARN: &str = r#"
+[[accrue]]
+name = "seller"
+earn = { to = "points", points = 1, per_rial = 100, for = "merchant" }
+funded_by = "club"
+[[accrue]]
+name = "served"
+earn = { to = "credit", percent = "1%", for = "staff" }
+funded_by = "merchant"
+cap = [ { per = "merchant", window = "day", max_rial = 15 } ]
+[[accrue]]
+name = "enrolled"
+when = { first_purchase = true }
+earn = { to = "points", fixed = "10", for = "marketer" }
+funded_by = "club"
+"#;
+
+features! {
+    a13_b100_member_sellers_hold_points_too: "Member sellers hold points; incentives for shops" => OTHERS_EARN,
+        "open C1
+         buy 1000 card C1 stan 1 -> approved discount 0 pays 1000
+         owes shoppurse -> 1000
+         buy 2000 card C1 at m-1002 -> approved discount 0 pays 2000
+         owes shoppurse -> 1000 2000
+         has C1 ->
+         reverse stan 1 -> approved
+         owes shoppurse -> 2000";
+    b97_incentive_for_staff: "Incentive for staff who bring members, and for those who serve" => OTHERS_EARN,
+        "enrol card C1 staff p-77 -> approved member 1
+         buy 1000 card C1 staff p-78 stan 1 -> approved discount 0 pays 1000
+         owes personpurse -> 1000 10
+         owes reserve -> 10
+         owes shop( -> 990
+         buy 1000 card C1 staff p-78 -> approved discount 0 pays 1000
+         owes personpurse -> 1000 15
+         buy 1000 card C1 staff nobody -> approved discount 0 pays 1000
+         owes personpurse -> 1000 15
+         reverse stan 1 -> approved
+         owes personpurse -> 5
+         owes reserve -> 5";
+}
+
+features! {
+    b97_a_gift_at_enrolment: "What a member, who brought him and who enrolled him get at once" =>
+        "[[accrue]]
+         name = \"welcome\"
+         when = { event = \"enrolled\" }
+         earn = { to = \"points\", fixed = \"7\" }
+         funded_by = \"club\"
+         [[accrue]]
+         name = \"friend\"
+         when = { event = \"enrolled\" }
+         earn = { to = \"points\", fixed = \"5\", for = \"introducer\" }
+         funded_by = \"club\"
+         cap = [ { per = \"introducer\", window = \"day\", max_times = 1 } ]
+         [[accrue]]
+         name = \"seller\"
+         when = { event = \"enrolled\" }
+         earn = { to = \"credit\", fixed_rial = 100, for = \"marketer\" }
+         funded_by = \"club\"",
+        "enrol card C1 -> approved member 1
+         has C1 -> points 7.00
+         enrol card C2 by C1 staff p-78 -> approved member 2
+         enrol card C3 by C1 -> approved member 3
+         has C1 -> points 12.00
+         has C2 -> points 7.00
+         owes personpurse -> 100
+         enrol card C2 -> already-there member 2
+         has C2 -> points 7.00";
+}
+
+#[test]
+fn b97_explain_tells_who_earns() {
+    let mut town = town(&[&club(OTHERS_EARN)]);
+    town.check("enrol card C1 staff p-77 -> approved member 1");
+    let why = town.why("buy 1000 card C1 staff p-78");
+    for wanted in [
+        "seller -> points of shop m-1001",
+        "served -> credit of p-78",
+        "enrolled -> points of p-77",
+    ] {
+        assert!(why.contains(wanted), "{wanted}\n{why}");
+    }
+    let why = town.why("buy 1000 card C1");
+    assert!(why.contains("no person of the world file served"), "{why}");
+}

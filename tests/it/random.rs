@@ -49,6 +49,16 @@ cap = [
 ]
 
 [[accrue]]
+name = "seller"
+earn = { to = "points", points = 1, per_rial = 50_000, for = "merchant" }
+funded_by = "club"
+
+[[accrue]]
+name = "served"
+earn = { to = "club-credit", percent = "0.1%", for = "staff" }
+funded_by = "merchant"
+
+[[accrue]]
 name = "promise"
 earn = { to = "points", fixed = "5" }
 funded_by = "club"
@@ -182,6 +192,7 @@ impl History {
         let bound = [1_000, 100_000, 10_000_000, 1_000_000_000][self.dice.below(4) as usize];
         let amount = self.dice.below(bound);
         request.asked.amount = Some(Rials(amount as i64));
+        request.asked.facts.staff = self.dice.one_in(3).then(|| "p-77".to_owned());
         request.asked.digest = amount;
         request.card = Some(token(&format!("C{}", self.dice.below(8))));
         if self.dice.one_in(4) {

@@ -140,7 +140,7 @@ fn facts(words: &Value) -> Result<ledger::Facts, OfficeError> {
         bin: card.map(|pan| Bin::of(&pan)),
         products,
         service: words["service"].as_str().map(str::to_owned),
-        staff: None,
+        staff: words["staff"].as_str().map(str::to_owned),
     })
 }
 

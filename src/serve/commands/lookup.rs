@@ -65,6 +65,13 @@ pub(super) fn account_name(account: Account, names: &Names) -> String {
         Account::HouseOwes(club) => format!("house: owed to {}", names.club(club)),
         Account::HouseIncome(club) => format!("house: income from {}", names.club(club)),
         Account::Organisation(id) => format!("organisation {}", names.organisation(id)),
+        Account::ShopPurse { shop, purse: id } => {
+            format!("purse of shop {}: {}", names.shop(shop), purse(id, None))
+        }
+        Account::PersonPurse { person, purse: id } => {
+            let person = names.person(person);
+            format!("purse of person {person}: {}", purse(id, None))
+        }
     }
 }
 

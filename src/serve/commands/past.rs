@@ -531,7 +531,9 @@ impl Telling {
 
 fn unit_of(account: Account, names: &Names) -> UnitId {
     match account {
-        Account::Outstanding { purse, .. } => names.purse_unit(purse),
+        Account::Outstanding { purse, .. }
+        | Account::ShopPurse { purse, .. }
+        | Account::PersonPurse { purse, .. } => names.purse_unit(purse),
         Account::Purse(key) | Account::Debt(key) => names.purse_unit(key.purse),
         _ => UnitId::RIAL,
     }
@@ -549,7 +551,9 @@ fn club_of(account: Account, names: &Names) -> Option<ClubId> {
         | Account::HouseDue(club)
         | Account::HouseOwes(club)
         | Account::HouseIncome(club) => Some(club),
-        Account::Outstanding { purse, .. } => of_purse(purse),
+        Account::Outstanding { purse, .. }
+        | Account::ShopPurse { purse, .. }
+        | Account::PersonPurse { purse, .. } => of_purse(purse),
         Account::Purse(key) | Account::Debt(key) => of_purse(key.purse),
         _ => None,
     }
