@@ -425,9 +425,11 @@ impl Pages {
         }
         if let Some(visit) = effects.visit {
             let sign = if effects.reverses { -1 } else { 1 };
-            let log = &mut self.member_mut(visit.member).purchases;
             let spent = crate::terms::Rials(visit.spent.0 - visit.discount.0);
-            log.log(visit.day, visit.shop, spent, visit.redeemed, sign);
+            for member in [Some(visit.member), effects.holder].into_iter().flatten() {
+                let log = &mut self.member_mut(member).purchases;
+                log.log(visit.day, visit.shop, spent, visit.redeemed, sign);
+            }
         }
         if !effects.counted.is_empty() {
             self.count_caps(&effects.counted, effects.reverses);
@@ -459,7 +461,10 @@ impl Pages {
             } => {
                 Arc::make_mut(&mut self.opened).insert(*sha256, (*done, *of));
             }
-            Input::Request(_) | Input::Event { .. } | Input::Granted { .. } => {}
+            Input::Request(_)
+            | Input::Event { .. }
+            | Input::Granted { .. }
+            | Input::Holder { .. } => {}
         }
     }
 
@@ -553,6 +558,12 @@ impl Pages {
             MemberChange::Marketer { member, marketer } => {
                 self.member_mut(*member).set_marketer(*marketer);
             }
+            MemberChange::Card { member, state } => self.member_mut(*member).card = *state,
+            MemberChange::Limit {
+                member,
+                purse,
+                limit,
+            } => self.member_mut(*member).set_limit(*purse, *limit),
         }
     }
 

@@ -1,8 +1,10 @@
 //! What an entry does: all that `apply` needs, and all that a repeat is told.
 
-use crate::ledger::{Counted, LotMove, Named, Obligation, Posting, Standing, TierId, Told};
+use crate::ledger::{
+    CardState, Counted, LotMove, Named, Obligation, Posting, Standing, TierId, Told,
+};
 use crate::terms::person::Identity;
-use crate::terms::{ClubId, Day, MemberId, PersonId, Rials, Sequence, ShopId};
+use crate::terms::{ClubId, Day, MemberId, PersonId, PurseId, Rials, Sequence, ShopId};
 
 /// A change of who is a member and how he stands.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -59,6 +61,22 @@ pub enum MemberChange {
         /// The person; none takes it away.
         marketer: Option<PersonId>,
     },
+    /// His card stands in another state.
+    Card {
+        /// Whose.
+        member: MemberId,
+        /// Which.
+        state: CardState,
+    },
+    /// The limit of one of his credit lines is set.
+    Limit {
+        /// Whose.
+        member: MemberId,
+        /// Which credit line.
+        purse: PurseId,
+        /// How far below zero it goes; none: as the card file says.
+        limit: Option<Rials>,
+    },
 }
 
 impl MemberChange {
@@ -78,7 +96,9 @@ impl MemberChange {
             | MemberChange::Tier { member, .. }
             | MemberChange::Born { member, .. }
             | MemberChange::Standing { member, .. }
-            | MemberChange::Marketer { member, .. } => *member,
+            | MemberChange::Marketer { member, .. }
+            | MemberChange::Card { member, .. }
+            | MemberChange::Limit { member, .. } => *member,
         }
     }
 }
@@ -161,6 +181,9 @@ pub struct Effects {
     pub shop: Option<ShopId>,
     /// The member it was for.
     pub member: Option<MemberId>,
+    /// The holder of the card that it came with, where that is of a card product and he is not `member`. The purchase is in his log
+    /// too.
+    pub holder: Option<MemberId>,
     /// The entry that this one undoes or confirms.
     pub original: Option<Sequence>,
     /// Whether it undoes `original`.
@@ -191,6 +214,7 @@ impl Effects {
             club: None,
             shop: None,
             member: None,
+            holder: None,
             original: None,
             reverses: false,
             postings: Vec::new(),

@@ -1,4 +1,4 @@
-//! A book as bytes, for a snapshot, and back. Format 4: sections of blocks, each block a length (four bytes, little-endian) and whole
+//! A book as bytes, for a snapshot, and back. Format 5: sections of blocks, each block a length (four bytes, little-endian) and whole
 //! records of at most about a mebibyte, so that neither side ever holds more than a block; a block of no bytes ends a section.
 //! Equal books give equal bytes.
 
@@ -16,7 +16,7 @@ use crate::ledger::{Named, Names, RuleSets};
 use crate::terms::{Moment, Sequence};
 
 /// The version of a book as bytes.
-const FORMAT: u8 = 4;
+const FORMAT: u8 = 5;
 /// A block is written when it has so many bytes.
 const BLOCK_BYTES: usize = 1 << 20;
 /// A block of more bytes than this is none of ours: one record is far smaller.

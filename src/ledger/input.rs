@@ -316,6 +316,13 @@ pub enum Input {
         /// How many there are.
         of: u32,
     },
+    /// An operator changed how the holder of a card stands: the state of his card, the limit of a credit line.
+    Holder {
+        /// Who did it.
+        by: By,
+        /// Why.
+        why: String,
+    },
     /// Something was done with a rule set.
     Rules {
         /// Its number.

@@ -249,13 +249,20 @@ pub struct Member {
     pub purchases: Purchases,
     /// [`NEVER`]: not known.
     born: i32,
+    /// How his card stands, where he is the holder of one.
+    pub card: CardState,
     lots: SmallVec<[Packed; LOTS_INLINE]>,
-    /// Few owe anything: eight bytes in all others.
-    #[allow(
-        clippy::box_collection,
-        reason = "a Vec in every member would be 24 bytes"
-    )]
-    debts: Option<Box<Vec<Debt>>>,
+    /// Few have any of it: eight bytes in all others.
+    seldom: Option<Box<Seldom>>,
+}
+
+/// What few members have.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+struct Seldom {
+    /// What he owes.
+    debts: Vec<Debt>,
+    /// Limits of credit lines that are his own.
+    limits: Vec<(PurseId, Rials)>,
 }
 
 impl Member {
@@ -272,8 +279,9 @@ impl Member {
             born: NEVER,
             next_lot: LotId(0),
             purchases: Purchases::default(),
+            card: CardState::Issued,
             lots: SmallVec::new(),
-            debts: None,
+            seldom: None,
         }
     }
 
@@ -321,6 +329,32 @@ impl Member {
         self.born = day.map_or(NEVER, |day| day.0);
     }
 
+    /// The limit of a credit line, where he has one of his own.
+    pub fn limit(&self, purse: PurseId) -> Option<Rials> {
+        let mut limits = self.limits().iter();
+        let own = limits.find(|(of, _)| *of == purse);
+        own.map(|(_, limit)| *limit)
+    }
+
+    /// Limits of credit lines that are his own.
+    pub fn limits(&self) -> &[(PurseId, Rials)] {
+        self.seldom.as_ref().map_or(&[], |seldom| &seldom.limits)
+    }
+
+    /// Gives him a limit of his own, or takes it away.
+    pub fn set_limit(&mut self, purse: PurseId, limit: Option<Rials>) {
+        let limits = &mut self.seldom.get_or_insert_default().limits;
+        limits.retain(|(of, _)| *of != purse);
+        limits.extend(limit.map(|limit| (purse, limit)));
+        limits.sort_unstable();
+        self.keep_seldom();
+    }
+
+    fn keep_seldom(&mut self) {
+        let nothing = Seldom::default();
+        self.seldom = self.seldom.take().filter(|seldom| **seldom != nothing);
+    }
+
     /// Everything he has, in the order it came.
     pub fn lots(&self) -> impl Iterator<Item = HeldLot> {
         self.lots.iter().map(|packed| packed.held())
@@ -362,7 +396,7 @@ impl Member {
 
     /// Everything he owes.
     pub fn debts(&self) -> &[Debt] {
-        self.debts.as_deref().map_or(&[], Vec::as_slice)
+        self.seldom.as_ref().map_or(&[], |seldom| &seldom.debts)
     }
 
     /// What he owes one purse.
@@ -430,7 +464,7 @@ impl Member {
     /// A debt grows, or falls where negative. Gives by how many his purses in use have become more.
     pub(super) fn owe(&mut self, purse: PurseId, shop: Option<ShopId>, more: i64) -> isize {
         let before = self.uses(purse, shop);
-        let debts = self.debts.get_or_insert_default();
+        let debts = &mut self.seldom.get_or_insert_default().debts;
         let at = debts
             .iter()
             .position(|debt| (debt.purse, debt.shop) == (purse, shop))
@@ -447,9 +481,7 @@ impl Member {
         if debts[at].amount == 0 {
             debts.remove(at);
         }
-        if debts.is_empty() {
-            self.debts = None;
-        }
+        self.keep_seldom();
         isize::from(self.uses(purse, shop)) - isize::from(before)
     }
 
@@ -511,6 +543,17 @@ impl Recorded for HeldLot {
     }
 }
 
+impl Recorded for CardState {
+    fn put(&self, out: &mut Vec<u8>) {
+        out.push(*self as u8);
+    }
+    fn take(from: &mut &[u8]) -> Result<CardState, BadRecord> {
+        let at = usize::from(u8::take(from)?);
+        let known = CardState::ALL.get(at).map(|(state, _)| *state);
+        known.ok_or(BadRecord::Unknown("a state of a card"))
+    }
+}
+
 impl Recorded for Standing {
     fn put(&self, out: &mut Vec<u8>) {
         self.tier.put(out);
@@ -561,6 +604,8 @@ impl Recorded for Member {
         held.put(out);
         self.standing().put(out);
         self.born().put(out);
+        self.card.put(out);
+        self.limits().to_vec().put(out);
     }
     fn take(from: &mut &[u8]) -> Result<Member, BadRecord> {
         let id = Recorded::take(from)?;
@@ -576,7 +621,6 @@ impl Recorded for Member {
             member.lots.push(Packed::of(HeldLot::take(from)?));
         }
         let debts = Vec::<Debt>::take(from)?;
-        member.debts = (!debts.is_empty()).then(|| Box::new(debts));
         for (at, hold) in Vec::<(u32, Hold)>::take(from)? {
             let packed = member.lots.get_mut(at as usize);
             let packed = packed.ok_or(BadRecord::Unknown("a hold of a lot that is not there"))?;
@@ -586,6 +630,11 @@ impl Recorded for Member {
         }
         member.set_standing(Recorded::take(from)?);
         member.set_born(Recorded::take(from)?);
+        member.card = Recorded::take(from)?;
+        let limits = Vec::<(PurseId, Rials)>::take(from)?;
+        if !debts.is_empty() || !limits.is_empty() {
+            member.seldom = Some(Box::new(Seldom { debts, limits }));
+        }
         Ok(member)
     }
 }
@@ -672,6 +721,11 @@ mod tests {
             });
         }
         member.owe(PurseId(4), None, 5);
+        member.card = CardState::Suspended;
+        member.set_limit(PurseId(9), Some(Rials(1_000)));
+        member.set_limit(PurseId(8), Some(Rials(7)));
+        member.set_limit(PurseId(9), None);
+        assert_eq!(member.limits(), [(PurseId(8), Rials(7))]);
         assert_eq!(member.total(purse, shop), 1_270);
         assert_eq!(member.holdings().len(), 2);
         for (at, today) in [(0, 20_000), (1, 20_000), (1, 20_003), (1, 20_006)] {

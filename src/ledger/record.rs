@@ -1,8 +1,8 @@
 //! Entries as bytes, and back. Format 1: numbers are LEB128, signed ones zigzag first; texts and lists carry their length before
 //! them; every choice is a tag byte that is never given to something else. Format 2: the same, and behind it what counts toward
 //! caps, and which of the lots are held. Format 3: the same, and behind it how a message came and what was bought, the discount
-//! on what counts as spent, and what rules say. Format 4: the same, and behind it what clubs owe one another. An entry is written in the lowest format that holds all of it. What an older
-//! version wrote stays readable.
+//! on what counts as spent, and what rules say. Format 4: the same, and behind it what clubs owe one another, and whose card it
+//! was. An entry is written in the lowest format that holds all of it. What an older version wrote stays readable.
 
 use crate::ledger::sets::Done;
 use crate::ledger::told::{PurseAmount, ToldBalance};
@@ -24,7 +24,7 @@ const FORMAT_1: u8 = 1;
 const FORMAT_2: u8 = 2;
 /// Of one that has unusual [`Facts`], a discount on what counts as spent, or something that rules say.
 const FORMAT_3: u8 = 3;
-/// Of one that has an [`Obligation`].
+/// Of one that has an [`Obligation`], or the holder of a card beside the member.
 const FORMAT_4: u8 = 4;
 
 /// Bytes that are no record of ours.
@@ -67,7 +67,7 @@ pub fn encode(entry: &Entry, out: &mut Vec<u8>) {
     let discount = effects.visit.map_or(Rials::ZERO, |visit| visit.discount);
     let says = effects.told.as_ref().map_or(&[][..], |told| &told.says);
     let latest = facts.is_some() || !discount.is_zero() || !says.is_empty();
-    let format_4 = !effects.obligations.is_empty();
+    let format_4 = !effects.obligations.is_empty() || effects.holder.is_some();
     if latest || format_4 {
         out.push(if format_4 { FORMAT_4 } else { FORMAT_3 });
         entry.put(out);
@@ -79,6 +79,7 @@ pub fn encode(entry: &Entry, out: &mut Vec<u8>) {
         says.iter().for_each(|line| line.put(out));
         if format_4 {
             effects.obligations.put(out);
+            effects.holder.put(out);
         }
     } else if effects.counted.is_empty() && !held {
         out.push(FORMAT_1);
@@ -145,6 +146,7 @@ fn take_rest(format: u8, entry: &mut Entry, mut bytes: &[u8]) -> Result<(), BadR
     }
     if format >= FORMAT_4 {
         entry.effects.obligations = Recorded::take(&mut bytes)?;
+        entry.effects.holder = Recorded::take(&mut bytes)?;
     }
     if bytes.is_empty() {
         Ok(())
@@ -466,7 +468,7 @@ recorded_structs! {
     Effects {
         told, club, shop, member, original, reverses, postings, lots, members, visit, names,
         exception,
-    } + { counted, obligations }
+    } + { counted, obligations, holder }
     By { name, uid }
     Counted { rule, who, window, day, late, unit, amount }
     Entry { head, input, effects }
@@ -591,6 +593,7 @@ recorded_enums! {
         6 => Rules { number, step, by, why },
         7 => Granted { rule, member, due },
         8 => Given { by, reason, sha256, done, of },
+        9 => Holder { by, why },
     }
     MemberChange ("a change of a member") {
         1 => Enrolled { member, club, joined, identities, marketer, introducer, tier },
@@ -599,6 +602,8 @@ recorded_enums! {
         4 => Marketer { member, marketer },
         5 => Born { member, day },
         6 => Standing { member, after },
+        7 => Card { member, state },
+        8 => Limit { member, purse, limit },
     }
     Mode ("a mode") {
         1 => Ask,
@@ -957,6 +962,7 @@ mod tests {
             ..redeem
         };
         entry.effects.obligations = vec![redeem, exchange, told];
+        entry.effects.holder = Some(MemberId(3));
         entry.effects.exception = Some(Exception::OverNetDebitCap);
         entry
     }

@@ -41,6 +41,7 @@ pub fn undo(original: &Entry, undoing: &Undoing<'_>) -> Result<Effects, Overflow
             club: before.club,
             shop: before.shop,
             member: before.member,
+            holder: before.holder,
             original: Some(original.head.sequence),
             reverses: true,
             visit: before.visit,

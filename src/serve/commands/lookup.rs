@@ -307,6 +307,12 @@ fn input(input: &Input, names: &Names) -> Value {
             "member": done,
             "of": of,
         }),
+        Input::Holder { by, why } => json!({
+            "kind": "holder",
+            "by": by.name,
+            "uid": by.uid,
+            "reason": why,
+        }),
         Input::Event {
             event,
             member,
@@ -463,6 +469,21 @@ fn change(change: &MemberChange, names: &Names) -> Value {
             "change": "standing",
             "member": member.0,
             "tier": after.map(|standing| names.tier(standing.tier)),
+        }),
+        MemberChange::Card { member, state } => json!({
+            "change": "card",
+            "member": member.0,
+            "state": state.name(),
+        }),
+        MemberChange::Limit {
+            member,
+            purse,
+            limit,
+        } => json!({
+            "change": "limit",
+            "member": member.0,
+            "purse": names.purse(*purse),
+            "limit": limit.map(|limit| limit.0),
         }),
         MemberChange::Marketer { member, marketer } => json!({
             "change": "marketer",

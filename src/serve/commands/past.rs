@@ -467,6 +467,7 @@ impl Telling {
             Input::Event { .. } => ("event", None),
             Input::Granted { .. } => ("granted", None),
             Input::Given { .. } => ("given", None),
+            Input::Holder { .. } => ("card", None),
         };
         let changes: Vec<&str> = effects
             .members
@@ -478,6 +479,8 @@ impl Telling {
                 MemberChange::Born { .. } => "born",
                 MemberChange::Standing { .. } => "standing",
                 MemberChange::Marketer { .. } => "marketer",
+                MemberChange::Card { .. } => "card",
+                MemberChange::Limit { .. } => "limit",
             })
             .collect();
         let original = effects.original.map(|original| original.0);
