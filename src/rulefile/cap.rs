@@ -33,7 +33,8 @@ pub(super) fn caps(table: &Table<'_>, points: Option<u8>) -> Caps {
     Caps {
         rows: table
             .optional("cap", |value| rows(value, points))
-            .unwrap_or_default(),
+            .unwrap_or_default()
+            .into(),
         skips: skips.unwrap_or(false),
     }
 }

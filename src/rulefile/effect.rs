@@ -54,7 +54,7 @@ pub(super) fn discount<'f>(
         max,
         paid_by: paid_by?,
         caps,
-        say,
+        say: say.map(String::into),
         stop,
     })
 }
@@ -126,7 +126,7 @@ pub(super) fn accrue<'f>(
         funded_by: funded_by?,
         caps,
         hold,
-        say,
+        say: say.map(String::into),
         stop,
     };
     Some((name, rule))

@@ -1,5 +1,7 @@
 //! Conditions: the `when` of a rule and the named ones it may `use`, compiled to one flat list.
 
+use std::sync::Arc;
+
 use std::cell::RefCell;
 
 use super::effect::whole_units;
@@ -137,7 +139,7 @@ impl<'c, 'f> Conditions<'c, 'f> {
             Some(Condition::Shops(rising(ids.collect())))
         });
         ask("merchant_groups", &|value| {
-            self.places(value).map(Condition::Groups)
+            self.places(value).map(Arc::new).map(Condition::Groups)
         });
         ask("mcc", &|value| {
             value.each(mcc).map(|codes| Condition::Mcc(rising(codes)))
@@ -216,10 +218,10 @@ impl<'c, 'f> Conditions<'c, 'f> {
                 all.members.extend(&group.members);
                 all.cards.extend(&group.cards);
             }
-            Some(Condition::Roster(Roster {
+            Some(Condition::Roster(Arc::new(Roster {
                 members: rising(all.members),
                 cards: rising(all.cards),
-            }))
+            })))
         });
         ask("birthday", &|value| feast(value).map(Condition::Birthday));
         ask("anniversary", &|value| {
@@ -284,10 +286,10 @@ impl<'c, 'f> Conditions<'c, 'f> {
             listed.extend((!product.cards.is_empty()).then(|| name.to_owned()));
         }
         let ranges: Vec<String> = bins.iter().map(Bin::to_string).collect();
-        let by_list = Condition::Roster(Roster {
+        let by_list = Condition::Roster(Arc::new(Roster {
             members: Vec::new(),
             cards: rising(cards),
-        });
+        }));
         if bins.is_empty() || listed.is_empty() {
             let by_bin = Condition::Bins(bins);
             return Some(if ranges.is_empty() { by_list } else { by_bin });

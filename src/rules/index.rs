@@ -4,9 +4,12 @@
 //! A rule is filed under one condition of its `when`, the one that the fewest purchases meet out of those that are known before
 //! the rule is looked at: shop, group, category, terminal, card range, days, weekday, hour, tier. Rules with the same condition share one **gate**; a shop,
 //! a category, ... knows the gates it opens. `any` is looked through where each of its branches has such a condition; `not` never.
+//! A gate that few keys open has its rows beside each of them, so that one look finds all; where many rows of a gate are of a few
+//! weeks only, they are filed under the month too.
 //!
 //! Behind a gate every rule has a **row** of 32 bytes: the days, weekdays, hours, tiers and, roughly, the places that it is for.
-//! What passes both can apply. Where gate and row say all that `when` says, the rule applies; else the rest is still to be met.
+//! What passes both can apply. Where gate and row say all that `when` says, the rule applies; else the rest is still to be met, which
+//! stands here too, one rule after the other.
 
 use smallvec::SmallVec;
 use xxhash_rust::xxh3::xxh3_64;
@@ -21,21 +24,35 @@ pub type Candidates = SmallVec<[Candidate; 64]>;
 
 /// A rule that can apply.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Candidate(u32);
+pub struct Candidate {
+    rule: u32,
+    rest: Rest,
+}
 
 impl Candidate {
-    fn new(rule: u32, certain: bool) -> Candidate {
-        Candidate(rule << 1 | u32::from(certain))
-    }
-
     /// Its place in the list of its stage.
     pub fn place(self) -> usize {
-        (self.0 >> 1) as usize
+        self.rule as usize
+    }
+}
+
+/// Where the conditions stand that are left to be met: the first, and in the last four bits how many.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+struct Rest(u32);
+
+impl Rest {
+    /// So many are told; a rule with more is asked for all of them one by one, in lists of this length.
+    const MOST: usize = 15;
+
+    fn new(first: usize, count: usize) -> Rest {
+        debug_assert!(count <= Rest::MOST && first < 1 << 28);
+        Rest((first as u32) << 4 | count as u32)
     }
 
-    /// Whether it does apply, and nothing of its `when` is left to be met.
-    pub fn is_certain(self) -> bool {
-        self.0 & 1 == 1
+    fn of<T>(self, all: &[T]) -> &[T] {
+        let first = (self.0 >> 4) as usize;
+        all.get(first..first + (self.0 & 15) as usize)
+            .unwrap_or_default()
     }
 }
 
@@ -71,15 +88,33 @@ impl Indexes {
 pub struct Index {
     /// Rules that no gate keeps out, rising.
     always: Vec<Row>,
-    /// The gates that a shop, a category, ... opens.
-    keys: Map<Key, (u32, u32)>,
-    opened: Vec<u32>,
+    /// What each shop opens, by its id.
+    shops: Vec<Opened>,
+    /// What a category, a tier, ... opens.
+    keys: Map<Key, Opened>,
+    /// The rows that stand beside the keys that open them; of a key rising.
+    beside: Vec<Row>,
+    /// The gates that keys open and that stand for themselves.
+    gates: Vec<u32>,
     /// The gates that a day opens.
     days: Days,
-    /// The rules behind each gate, rising.
+    /// The rules behind each gate that stands for itself, rising.
     rows: Lists<Row>,
+    /// What of the rules' conditions neither gate nor row says.
+    rest: Vec<Condition>,
     /// The kinds of keys there are, a bit each.
-    kinds: u8,
+    kinds: u16,
+}
+
+/// What a key opens: rows beside it, and gates; from and to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+struct Opened {
+    rows: (u32, u32),
+    gates: (u32, u32),
+}
+
+fn part<T>(all: &[T], (from, to): (u32, u32)) -> &[T] {
+    all.get(from as usize..to as usize).unwrap_or_default()
 }
 
 /// What a purchase shows before any rule is looked at.
@@ -131,7 +166,8 @@ impl Known {
 /// A rule behind a gate.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Row {
-    rule: Candidate,
+    rule: u32,
+    rest: Rest,
     from: Day,
     to: Day,
     /// Seven weekdays, 24 hours, business day or not, 31 kinds of tiers: a bit for each on which it may apply.
@@ -179,21 +215,35 @@ fn place_bit(key: Key) -> u64 {
 }
 
 impl Row {
-    fn new(rule: u32, when: &[Condition], gate: Option<&Condition>) -> Row {
+    /// The row of a rule that is filed under one of its conditions, and what neither says.
+    fn new<'r>(
+        rule: u32,
+        when: &'r [Condition],
+        gate: Option<&Condition>,
+    ) -> (Row, Vec<&'r Condition>) {
         let mut row = Row {
-            rule: Candidate::new(rule, false),
+            rule,
+            rest: Rest(0),
             from: Day(i32::MIN),
             to: Day(i32::MAX),
             clock: u64::MAX,
             places: u64::MAX,
         };
-        let mut certain = true;
+        let mut rest = Vec::new();
         for condition in when {
-            certain &=
-                row.narrow(condition) || gate.is_some_and(|gate| opens_alone(gate, condition));
+            let told = row.narrow(condition);
+            if !told && !gate.is_some_and(|gate| opens_alone(gate, condition)) {
+                rest.push(condition);
+            }
         }
-        row.rule = Candidate::new(rule, certain);
-        row
+        (row, rest)
+    }
+
+    fn candidate(&self) -> Candidate {
+        Candidate {
+            rule: self.rule,
+            rest: self.rest,
+        }
     }
 
     /// Leaves out what does not meet a condition. True where what is left just meets it.
@@ -237,6 +287,13 @@ impl Row {
         }
     }
 
+    /// The months it is for, where they are few.
+    fn months(&self) -> Option<impl Iterator<Item = Month> + use<>> {
+        let (from, to) = (Month::of(self.from).0, Month::of(self.to).0);
+        let few = from.checked_add(MONTHS).is_some_and(|end| to < end);
+        few.then(|| (from..=to).map(Month))
+    }
+
     fn leave(&mut self, part: u64, bits: impl Iterator<Item = u64>) {
         self.clock &= !part | bits.fold(0, |all, bit| all | bit);
     }
@@ -260,11 +317,25 @@ enum Key {
     Bin(Bin),
     /// A hash of its number: two of them may share a gate.
     Terminal(u64),
+    /// A shop in a month.
+    ShopIn(ShopId, Month),
+    /// A category in a month.
+    MccIn(u16, Month),
+}
+
+/// Four weeks.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+struct Month(i32);
+
+impl Month {
+    fn of(day: Day) -> Month {
+        Month(day.0.div_euclid(28))
+    }
 }
 
 impl Key {
     /// A bit of its own for each kind.
-    fn kind(self) -> u8 {
+    fn kind(self) -> u16 {
         match self {
             Key::Shop(_) => 1,
             Key::Mcc(_) => 2,
@@ -273,6 +344,17 @@ impl Key {
             Key::Hour(_) => 16,
             Key::Bin(_) => 32,
             Key::Terminal(_) => 64,
+            Key::ShopIn(..) => 128,
+            Key::MccIn(..) => 256,
+        }
+    }
+
+    /// The same in a month, of a place.
+    fn within(self, month: Month) -> Option<Key> {
+        match self {
+            Key::Shop(shop) => Some(Key::ShopIn(shop, month)),
+            Key::Mcc(mcc) => Some(Key::MccIn(mcc, month)),
+            _ => None,
         }
     }
 }
@@ -303,103 +385,181 @@ const OF_TERMINAL: u64 = 1_000;
 /// Of a million purchases, those of one tier.
 const OF_TIER: u64 = 300_000;
 
+/// A gate that no more keys open has its rows beside each of them.
+const BESIDE: usize = 8;
+/// With more rows than this behind a gate, those of a few weeks are filed under the month too.
+const CROWD: usize = 24;
+/// No more months than this are a few weeks.
+const MONTHS: i32 = 3;
+
 impl Index {
     /// Over rules with these conditions.
     pub fn new<'r>(whens: impl Iterator<Item = &'r [Condition]>, shops: usize) -> Index {
         let mut index = Index::default();
-        let mut gates: Map<Gate, u32> = Map::default();
-        let mut behind: Vec<Vec<Row>> = Vec::new();
+        let mut numbers: Map<Gate, usize> = Map::default();
+        let mut gates: Vec<(Gate, Vec<Row>)> = Vec::new();
         for (rule, when) in (0..).zip(whens) {
-            let Some((condition, all)) = narrowest(when, shops) else {
-                index.always.push(Row::new(rule, when, None));
+            let narrowest = narrowest(when, shops);
+            let gate = narrowest.as_ref().map(|(condition, _)| *condition);
+            let (mut row, rest) = Row::new(rule, when, gate);
+            row.rest = index.keep(&rest);
+            let Some((_, all)) = narrowest else {
+                index.always.push(row);
                 continue;
             };
-            let row = Row::new(rule, when, Some(condition));
             for (_, gate) in all {
-                let next = behind.len() as u32;
-                let gate = *gates.entry(gate).or_insert(next);
-                if gate == next {
-                    behind.push(Vec::new());
+                let next = gates.len();
+                let number = *numbers.entry(gate.clone()).or_insert(next);
+                if number == next {
+                    gates.push((gate, Vec::new()));
                 }
-                let list = &mut behind[gate as usize];
+                let list = &mut gates[number].1;
                 if list.last() != Some(&row) {
                     list.push(row);
                 }
             }
         }
-        index.rows = Lists::new(&behind);
         index.open_by(gates);
         index
     }
 
-    fn open_by(&mut self, gates: Map<Gate, u32>) {
+    /// Keeps what is left to be met of a rule. Of more than can be told one stands for all that follow.
+    fn keep(&mut self, rest: &[&Condition]) -> Rest {
+        let first = self.rest.len();
+        let (few, many) = match rest.len() {
+            0..=Rest::MOST => (rest, &rest[..0]),
+            _ => rest.split_at(Rest::MOST - 1),
+        };
+        self.rest.extend(few.iter().map(|one| (*one).clone()));
+        if !many.is_empty() {
+            let many: Vec<Condition> = many.iter().map(|one| (*one).clone()).collect();
+            self.rest.push(Condition::Any(vec![many.into()]));
+        }
+        Rest::new(first, self.rest.len() - first)
+    }
+
+    fn open_by(&mut self, gates: Vec<(Gate, Vec<Row>)>) {
+        let mut beside: Map<Key, Vec<Row>> = Map::default();
         let mut opened: Map<Key, Vec<u32>> = Map::default();
-        let mut days = Vec::new();
-        for (gate, number) in gates {
+        let (mut days, mut alone) = (Vec::new(), Vec::new());
+        for (gate, rows) in gates {
+            let number = alone.len() as u32;
             match gate {
-                Gate::Days(from, to) => days.push((from, to, number)),
+                Gate::Days(from, to) => {
+                    days.push((from, to, number));
+                    alone.push(rows);
+                }
+                Gate::Keys(keys) if keys.len() <= BESIDE => {
+                    let crowded = rows.len() > CROWD;
+                    for row in &rows {
+                        for key in &keys {
+                            let months = row.months().filter(|_| crowded).into_iter().flatten();
+                            let narrower: Vec<Key> =
+                                months.filter_map(|month| key.within(month)).collect();
+                            let keys = match narrower.is_empty() {
+                                true => vec![*key],
+                                false => narrower,
+                            };
+                            for key in keys {
+                                beside.entry(key).or_default().push(*row);
+                            }
+                        }
+                    }
+                }
                 Gate::Keys(keys) => {
                     for key in keys {
-                        self.kinds |= key.kind();
                         opened.entry(key).or_default().push(number);
                     }
+                    alone.push(rows);
                 }
             }
         }
         // In an order of their own, so that the same rules make the same index.
-        let mut opened: Vec<(Key, Vec<u32>)> = opened.into_iter().collect();
-        opened.sort_unstable_by_key(|(key, _)| *key);
-        for (key, mut list) in opened {
-            list.sort_unstable();
-            list.dedup();
-            let from = self.opened.len() as u32;
-            self.opened.append(&mut list);
-            self.keys.insert(key, (from, self.opened.len() as u32));
+        let mut keys: Vec<Key> = beside.keys().chain(opened.keys()).copied().collect();
+        keys.sort_unstable();
+        keys.dedup();
+        for key in keys {
+            self.kinds |= key.kind();
+            let from = (self.beside.len() as u32, self.gates.len() as u32);
+            let mut rows = beside.remove(&key).unwrap_or_default();
+            // A shop may open a rule by itself and by its group.
+            rows.sort_by_key(|row| row.rule);
+            rows.dedup();
+            self.beside.append(&mut rows);
+            let mut gates = opened.remove(&key).unwrap_or_default();
+            gates.sort_unstable();
+            gates.dedup();
+            self.gates.append(&mut gates);
+            let opened = Opened {
+                rows: (from.0, self.beside.len() as u32),
+                gates: (from.1, self.gates.len() as u32),
+            };
+            match key {
+                Key::Shop(shop) => {
+                    let place = shop.place();
+                    if self.shops.len() <= place {
+                        self.shops.resize(place + 1, Opened::default());
+                    }
+                    self.shops[place] = opened;
+                }
+                key => {
+                    self.keys.insert(key, opened);
+                }
+            }
         }
+        self.rows = Lists::new(&alone);
         self.days = Days::new(days);
     }
 
     /// The rules that can apply. No other one does.
     pub fn candidates(&self, known: &Known) -> Candidates {
-        let mut found = Candidates::new();
-        let mut lists = 0;
-        let mut look = |rows: &[Row]| {
-            lists += 1;
-            found.extend(
-                rows.iter()
-                    .filter(|row| row.lets(known))
-                    .map(|row| row.rule),
-            );
-        };
-        if !self.always.is_empty() {
-            look(&self.always);
-        }
-        let mut open = |gate: u32| look(self.rows.get(gate as usize));
+        let month = Month::of(known.day);
         let keys = [
-            Some(Key::Shop(known.shop)),
             Some(Key::Mcc(known.mcc)),
             known.tier.map(Key::Tier),
             Some(Key::Weekday(known.day.weekday().0)),
             Some(Key::Hour(known.hour)),
             Some(Key::Terminal(known.terminal)),
+            Some(Key::ShopIn(known.shop, month)),
+            Some(Key::MccIn(known.mcc, month)),
         ];
         let ranges = known.bin.into_iter().flat_map(Bin::ranges).map(Key::Bin);
-        for key in keys.into_iter().flatten().chain(ranges) {
-            if self.kinds & key.kind() == 0 {
-                continue;
+        let keys = keys.into_iter().flatten().chain(ranges);
+        // What each key opens is found before any of it is looked at: memory that is far is waited for together.
+        let mut opened: SmallVec<[Opened; 12]> = SmallVec::new();
+        opened.extend(self.shops.get(known.shop.place()).copied());
+        opened.extend(
+            keys.filter(|key| self.kinds & key.kind() != 0)
+                .filter_map(|key| self.keys.get(&key).copied()),
+        );
+        let mut found = Candidates::new();
+        let mut lists = 0;
+        let mut look = |rows: &[Row]| {
+            lists += usize::from(!rows.is_empty());
+            for row in rows.iter().filter(|row| row.lets(known)) {
+                found.push(row.candidate());
             }
-            if let Some((from, to)) = self.keys.get(&key) {
-                let gates = &self.opened[*from as usize..*to as usize];
-                gates.iter().for_each(|gate| open(*gate));
+        };
+        look(&self.always);
+        for opened in opened {
+            look(part(&self.beside, opened.rows));
+            for gate in part(&self.gates, opened.gates) {
+                look(self.rows.get(*gate as usize));
             }
         }
-        self.days.at(known.day, &mut open);
+        self.days
+            .at(known.day, &mut |gate| look(self.rows.get(gate as usize)));
         if lists > 1 {
             // A shop of a group and its category may both have opened the same gate.
             found.sort_unstable();
             found.dedup();
         }
         found
+    }
+
+    /// What of a rule's conditions is left to be met: nothing where it does apply.
+    pub fn rest(&self, candidate: Candidate) -> &[Condition] {
+        candidate.rest.of(&self.rest)
     }
 }
 
@@ -613,6 +773,95 @@ mod tests {
                 let wanted: Vec<u32> = spans.iter().filter(inside).map(|span| span.2).collect();
                 assert_eq!(found, wanted, "{spans:?} at {day:?}");
             }
+        }
+    }
+
+    #[test]
+    fn many_rules_of_one_place_are_found_by_their_days() {
+        let mut state = 5u64;
+        let mut roll = move |bound: u64| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            (state >> 33) % bound
+        };
+        for _ in 0..20 {
+            let rules: Vec<(Condition, Day, Day)> = (0..400)
+                .map(|_| {
+                    let place = match roll(3) {
+                        0 => Condition::Mcc(vec![roll(3) as u16]),
+                        1 => Condition::Shops(vec![ShopId(roll(4) as u32)]),
+                        // Too many to stand beside each of them.
+                        _ => Condition::Shops((0..12).map(ShopId).collect()),
+                    };
+                    let from = roll(400) as i32 - 200;
+                    let days = if roll(4) == 0 {
+                        300
+                    } else {
+                        roll(60) as i32 - 2
+                    };
+                    (place, Day(from), Day(from + days))
+                })
+                .collect();
+            let whens: Vec<Vec<Condition>> = rules
+                .iter()
+                .map(|(place, from, to)| {
+                    let dates = Condition::Dates {
+                        from: *from,
+                        to: *to,
+                    };
+                    vec![place.clone(), dates]
+                })
+                .collect();
+            let index = Index::new(whens.iter().map(Vec::as_slice), 100);
+            for day in (-210..460).step_by(7).map(Day) {
+                let known = Known {
+                    shop: ShopId(roll(13) as u32),
+                    mcc: roll(3) as u16,
+                    tier: None,
+                    day,
+                    hour: 10,
+                    clock: 0,
+                    places: u64::MAX,
+                    bin: None,
+                    terminal: 0,
+                };
+                let found = index.candidates(&known);
+                assert!(found.iter().all(|at| index.rest(*at).is_empty()));
+                let found: Vec<usize> = found.iter().map(|at| at.place()).collect();
+                let applies = |(_, (place, from, to)): &(usize, &(Condition, Day, Day))| {
+                    let here = match place {
+                        Condition::Mcc(mccs) => mccs.contains(&known.mcc),
+                        Condition::Shops(shops) => shops.contains(&known.shop),
+                        _ => false,
+                    };
+                    here && (*from..=*to).contains(&day)
+                };
+                let wanted = rules.iter().enumerate().filter(applies);
+                let wanted: Vec<usize> = wanted.map(|(at, _)| at).collect();
+                assert_eq!(found, wanted, "on {day:?} at {:?}", known.shop);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_left_of_a_rule_is_asked_however_much_it_is() {
+        for count in [0, 1, 14, 15, 16, 40] {
+            let when: Vec<Condition> = (0..count).map(Condition::Channels).collect();
+            let index = Index::new([&when[..], &[]].into_iter(), 1);
+            let asked = |all: &[Condition]| {
+                let mut asked = Vec::new();
+                for condition in all {
+                    match condition {
+                        Condition::Any(lists) => asked.extend_from_slice(&lists[0]),
+                        condition => asked.push(condition.clone()),
+                    }
+                }
+                asked
+            };
+            let [first, second] = [0, 1].map(|at| index.always[at].candidate());
+            assert_eq!(asked(index.rest(first)), when);
+            assert!(index.rest(second).is_empty());
         }
     }
 

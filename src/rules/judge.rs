@@ -1,6 +1,7 @@
 //! The judgement of a purchase: discount, redeem, accrue, split, fee, in this order (S3), each from what the one before left.
 
 use std::hint::black_box;
+use std::mem::discriminant;
 
 use smallvec::SmallVec;
 
@@ -123,11 +124,12 @@ pub fn judge(case: &Case<'_>) -> Result<Effects, NotJudged> {
 pub fn judge_aloud<T: Trace>(case: &Case<'_>, trace: &T) -> Result<Effects, NotJudged> {
     let mut work = Work::begin(case, trace)?;
     trace.begins(case, &work.seen);
-    work.discount()?;
+    let (discounts, accruals) = work.candidates();
+    work.discount(&discounts)?;
     work.redeem()?;
     work.card_pays();
     trace.pays(case, &work.seen);
-    work.accrue()?;
+    work.accrue(&accruals)?;
     work.split()?;
     work.fee()?;
     Ok(work.finish())
@@ -136,7 +138,8 @@ pub fn judge_aloud<T: Trace>(case: &Case<'_>, trace: &T) -> Result<Effects, NotJ
 /// Judges an event: what the rules that ask for it earn the member. Nobody is told.
 pub fn judge_event(case: &Case<'_>) -> Result<Effects, NotJudged> {
     let mut work = Work::begin(case, &Deaf)?;
-    work.accrue()?;
+    let (_, accruals) = work.candidates();
+    work.accrue(&accruals)?;
     Ok(Effects {
         shop: None,
         ..work.effects
@@ -221,9 +224,47 @@ impl<'a, T: Trace> Work<'a, T> {
         })
     }
 
+    /// The rules of both stages that can apply, found and fetched before any is asked: memory that is far is waited for together.
+    fn candidates(&self) -> (Candidates, Candidates) {
+        let Club {
+            indexes,
+            discounts,
+            accruals,
+            ..
+        } = self.case.club;
+        let first = indexes.discounts.candidates(&self.known);
+        let second = indexes.accruals.candidates(&self.known);
+        if first.len() + second.len() >= 4 {
+            let mut caps: SmallVec<[&Caps; 32]> = SmallVec::new();
+            for at in &first {
+                if let Some(rule) = discounts.get(at.place()) {
+                    black_box((
+                        rule.id,
+                        rule.stop,
+                        indexes.discounts.rest(*at).first().map(discriminant),
+                    ));
+                    caps.push(&rule.caps);
+                }
+            }
+            for at in &second {
+                if let Some(rule) = accruals.get(at.place()) {
+                    black_box((
+                        rule.id,
+                        rule.stop,
+                        indexes.accruals.rest(*at).first().map(discriminant),
+                    ));
+                    caps.push(&rule.caps);
+                }
+            }
+            let firsts = caps.iter().filter_map(|caps| caps.rows.first());
+            black_box(firsts.fold(0, |sum, cap| sum ^ cap.window.days()));
+        }
+        (first, second)
+    }
+
     // ------------------------------------------------------------------------------------ discount
 
-    fn discount(&mut self) -> Result<(), NotJudged> {
+    fn discount(&mut self, candidates: &Candidates) -> Result<(), NotJudged> {
         if self.case.mode == Mode::Advise {
             // It was given at the shop, and is the shop's: nobody else has promised to pay it.
             self.discount = self.case.wishes.discount_told.unwrap_or_default();
@@ -231,13 +272,9 @@ impl<'a, T: Trace> Work<'a, T> {
         }
         let club = self.case.club;
         let mut given: SmallVec<[(&Discount, Rials); 8]> = SmallVec::new();
-        let candidates = club.indexes.discounts.candidates(&self.known);
-        fetch(&candidates, &club.discounts, |rule| {
-            (rule.id.0 as usize, rule.when.len(), &rule.caps)
-        });
         for candidate in candidates {
             let rule = &club.discounts[candidate.place()];
-            if candidate.is_certain() || self.seen.meet(&rule.when) {
+            if self.seen.meet(club.indexes.discounts.rest(*candidate)) {
                 self.trace.hear(|| Fact::Applies(rule.id));
                 let amount = self.worth_of(rule)?;
                 let amount = Rials(self.under_caps((rule.id, UnitId::RIAL), &rule.caps, amount.0));
@@ -261,7 +298,9 @@ impl<'a, T: Trace> Work<'a, T> {
             }
             self.discount = self.discount.plus(amount)?;
             self.told.rules.push(rule.id);
-            self.told.says.extend(rule.say.clone());
+            self.told
+                .says
+                .extend(rule.say.as_deref().map(str::to_owned));
             self.trace.hear(|| Fact::Gives {
                 rule: rule.id,
                 amount: amount.0,
@@ -631,16 +670,12 @@ impl<'a, T: Trace> Work<'a, T> {
 
     // -------------------------------------------------------------------------------------- accrue
 
-    fn accrue(&mut self) -> Result<(), NotJudged> {
+    fn accrue(&mut self, candidates: &Candidates) -> Result<(), NotJudged> {
         let club = self.case.club;
         let mut earned: SmallVec<[(&Accrue, &Purse, i64); 8]> = SmallVec::new();
-        let candidates = club.indexes.accruals.candidates(&self.known);
-        fetch(&candidates, &club.accruals, |rule| {
-            (rule.id.0 as usize, rule.when.len(), &rule.caps)
-        });
         for candidate in candidates {
             let rule = &club.accruals[candidate.place()];
-            if !candidate.is_certain() && !self.seen.meet(&rule.when) {
+            if !self.seen.meet(club.indexes.accruals.rest(*candidate)) {
                 continue;
             }
             let Some(purse) = club.purse(rule.purse) else {
@@ -783,7 +818,9 @@ impl<'a, T: Trace> Work<'a, T> {
         self.trace.hear(|| Fact::EarnedFor { rule: rule.id, to });
         self.fund(rule, purse, amount)?;
         self.told.rules.push(rule.id);
-        self.told.says.extend(rule.say.clone());
+        self.told
+            .says
+            .extend(rule.say.as_deref().map(str::to_owned));
         self.count((rule.id, purse.unit), &rule.caps, amount);
         Ok(())
     }
@@ -857,7 +894,9 @@ impl<'a, T: Trace> Work<'a, T> {
         });
         self.fund(rule, purse, amount)?;
         self.told.rules.push(rule.id);
-        self.told.says.extend(rule.say.clone());
+        self.told
+            .says
+            .extend(rule.say.as_deref().map(str::to_owned));
         self.count((rule.id, purse.unit), &rule.caps, amount);
         if rule.whose == For::Introducer {
             return Ok(());
@@ -1077,9 +1116,8 @@ impl<'a, T: Trace> Work<'a, T> {
     fn split(&mut self) -> Result<(), NotJudged> {
         let club = self.case.club;
         let candidates = club.indexes.splits.candidates(&self.known);
-        let applies = |candidate: &&Candidate| {
-            candidate.is_certain() || self.seen.meet(&club.splits[candidate.place()].when)
-        };
+        let applies =
+            |candidate: &&Candidate| self.seen.meet(club.indexes.splits.rest(**candidate));
         let Some(at) = candidates.iter().find(applies) else {
             return Ok(());
         };
@@ -1274,27 +1312,6 @@ impl<'a, T: Trace> Work<'a, T> {
             reason,
         );
     }
-}
-
-/// Rules lie anywhere in memory. Looked at one behind the other before any is asked, they are waited for together.
-fn fetch<'r, R>(
-    candidates: &Candidates,
-    rules: &'r [R],
-    look: impl Fn(&'r R) -> (usize, usize, &'r Caps),
-) {
-    if candidates.len() < 4 {
-        return;
-    }
-    let rules = candidates.iter().filter_map(|at| rules.get(at.place()));
-    let caps: SmallVec<[&Caps; 32]> = rules
-        .map(|rule| {
-            let (id, conditions, caps) = look(rule);
-            black_box(id ^ conditions ^ caps.rows.len());
-            caps
-        })
-        .collect();
-    let firsts = caps.iter().filter_map(|caps| caps.rows.first());
-    black_box(firsts.fold(0, |sum, cap| sum ^ cap.window.days()));
 }
 
 /// The club's part of a discount; what nobody else pays of it is the shop's.

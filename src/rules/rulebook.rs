@@ -1,5 +1,7 @@
 //! A rule set as it is judged by: every name resolved, every list sorted, every ratio exact.
 
+use std::sync::Arc;
+
 use crate::ledger::{EventId, Named, Party, PurseKind, TierId, Window};
 use crate::rules::card::Card;
 use crate::rules::tier::Tiering;
@@ -118,7 +120,7 @@ pub enum Condition {
     /// The shop is one of these (rising).
     Shops(Vec<ShopId>),
     /// The shop is in one of these groups.
-    Groups(Places),
+    Groups(Arc<Places>),
     /// The category code is one of these (rising).
     Mcc(Vec<u16>),
     /// The day is from `from` to `to`, both included.
@@ -173,7 +175,7 @@ pub enum Condition {
     /// The card is of one of these ranges.
     Bins(Vec<Bin>),
     /// He is on one of these lists, or his card is.
-    Roster(Roster),
+    Roster(Arc<Roster>),
     /// What he spent in the window before this purchase: his bills less discount and what purses paid.
     Spent {
         /// Counted from when.
@@ -223,7 +225,13 @@ pub enum Condition {
 /// When a rule applies: all its conditions, and beside them what their author called things. Whoever judges reads the
 /// conditions alone.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct When {
+pub struct When(
+    // Most rules that can apply are never asked: what they would ask stands apart, so that a rule is small.
+    Box<Asked>,
+);
+
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+struct Asked {
     all: Vec<Condition>,
     said: Vec<Said>,
 }
@@ -244,13 +252,13 @@ pub struct Said {
 impl When {
     /// One condition more.
     pub fn add(&mut self, condition: Condition, said: Said) {
-        self.all.push(condition);
-        self.said.push(said);
+        self.0.all.push(condition);
+        self.0.said.push(said);
     }
 
     /// The event that is asked for at its head.
     pub fn event(&self) -> Option<EventId> {
-        self.all.iter().find_map(|condition| match condition {
+        self.iter().find_map(|condition| match condition {
             Condition::Event(event) => Some(*event),
             _ => None,
         })
@@ -258,7 +266,7 @@ impl When {
 
     /// Gives every event at its head its id.
     pub fn name_events(&mut self, mut id: impl FnMut(EventId) -> EventId) {
-        for condition in &mut self.all {
+        for condition in &mut self.0.all {
             if let Condition::Event(event) = condition {
                 *event = id(*event);
             }
@@ -267,17 +275,17 @@ impl When {
 
     /// All conditions of a named one more.
     pub fn add_used(&mut self, name: &str, other: &When) {
-        self.all.extend_from_slice(&other.all);
-        let used = other.said.iter().map(|said| Said {
+        self.0.all.extend_from_slice(other);
+        let used = other.0.said.iter().map(|said| Said {
             used: Some(name.to_owned()),
             ..said.clone()
         });
-        self.said.extend(used);
+        self.0.said.extend(used);
     }
 
     /// Each condition with how it stands in its file.
     pub fn told(&self) -> impl Iterator<Item = (&Condition, &Said)> {
-        self.all.iter().zip(&self.said)
+        self.0.all.iter().zip(&self.0.said)
     }
 }
 
@@ -285,7 +293,7 @@ impl From<Vec<Condition>> for When {
     /// Conditions that stand in no file.
     fn from(all: Vec<Condition>) -> When {
         let said = vec![Said::default(); all.len()];
-        When { all, said }
+        When(Box::new(Asked { all, said }))
     }
 }
 
@@ -293,7 +301,7 @@ impl std::ops::Deref for When {
     type Target = [Condition];
 
     fn deref(&self) -> &[Condition] {
-        &self.all
+        &self.0.all
     }
 }
 
@@ -446,13 +454,14 @@ pub struct Cap {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Caps {
     /// Each must hold.
-    pub rows: Vec<Cap>,
+    pub rows: Box<[Cap]>,
     /// Where they leave less than the rule would give, it gives nothing.
     pub skips: bool,
 }
 
-/// A rule of the discount stage.
+/// A rule of the discount stage. Two lines of the processor's memory: many that can apply are looked at together.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[repr(align(64))]
 pub struct Discount {
     /// Its id.
     pub id: RuleId,
@@ -467,7 +476,7 @@ pub struct Discount {
     /// At most this over all purchases of a window.
     pub caps: Caps,
     /// What it says to the customer when it gives.
-    pub say: Option<String>,
+    pub say: Option<Box<str>>,
     /// When it gives, no rule below it is asked.
     pub stop: bool,
 }
@@ -513,8 +522,9 @@ pub enum For {
     Marketer,
 }
 
-/// A rule of the accrue stage.
+/// A rule of the accrue stage. As small as a [`Discount`].
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[repr(align(64))]
 pub struct Accrue {
     /// Its id.
     pub id: RuleId,
@@ -539,7 +549,7 @@ pub struct Accrue {
     /// What the earning waits for.
     pub hold: Option<HoldTerms>,
     /// What it says to the customer when it gives.
-    pub say: Option<String>,
+    pub say: Option<Box<str>>,
     /// When it gives, no rule below it is asked.
     pub stop: bool,
 }
@@ -851,5 +861,15 @@ impl Club {
     /// A purse of this club.
     pub fn purse(&self, id: PurseId) -> Option<&Purse> {
         self.purses.iter().find(|purse| purse.id == id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_is_two_lines_of_memory() {
+        assert_eq!((size_of::<Discount>(), size_of::<Accrue>()), (128, 128));
     }
 }
