@@ -28,6 +28,10 @@ use crate::terms::money::grouped;
   clubswitch ledger entry 17
   clubswitch ledger entry 632614000123
   clubswitch ledger event profile-confirmed --member 17 --reason 'call of 1405/08/30'
+  clubswitch ledger grant --club golestan --purse points --member 17 --amount 50 --reason 'growth in Aban'
+  clubswitch ledger grant --club bpcard --purse lunch --list bons.csv --reason 'late starters' --dry-run
+  clubswitch ledger vouchers sold.csv --card-product bpcard --reason 'series 12'
+  clubswitch ledger tokens cards.txt > rules/lists/staff.csv
   clubswitch ledger archive --dry-run
   clubswitch ledger archive --before 1405/08/01
   clubswitch ledger restore --from 90071
@@ -64,6 +68,34 @@ enum Act {
     },
     /// Tell that something happened which a member's earnings wait for (`hold` of a rule): they become his
     Event(EventArgs),
+    /// Fill a purse by hand: of one member, or of all of a list
+    ///
+    /// A list names its columns in its first line: card, mobile, national_code, member or token, then amount and, where it is not
+    /// as the purse says, ends. The same list is given once. Nothing is given before all of it can be.
+    Grant(GrantArgs),
+    /// Take in vouchers: numbers that load a pocket
+    ///
+    /// The list has the columns voucher and amount_rial, or token and amount_rial. No number is kept: a token stands for it.
+    Vouchers {
+        /// The list
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// The card product that has the [voucher]
+        #[arg(long, value_name = "NAME")]
+        card_product: String,
+        /// Why; it stands in every entry
+        #[arg(long, value_name = "WORDS")]
+        reason: String,
+        /// Only tell what would be taken in
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Print the tokens that stand for cards, as lists of rule files want them
+    Tokens {
+        /// A file with a card number a line; keep it no longer than needed
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
     /// Move closed and settled days from the journal to the archive, compressed; a running switch does so by itself
     Archive {
         /// Only what was before this day; left out: as the configuration says (archive.after_days)
@@ -151,6 +183,39 @@ struct EventArgs {
 }
 
 #[derive(Debug, clap::Args)]
+struct GrantArgs {
+    /// The club or card product that the purse is of
+    #[arg(long, value_name = "NAME")]
+    club: String,
+    /// The purse, by its name in the file
+    #[arg(long, value_name = "NAME")]
+    purse: String,
+    /// The member with this club number
+    #[arg(long, value_name = "N", group = "whose")]
+    member: Option<u32>,
+    #[command(flatten)]
+    person: Person,
+    /// All of this list
+    #[arg(long, value_name = "FILE", group = "whose")]
+    list: Option<PathBuf>,
+    /// How much, with the decimals of the purse
+    #[arg(long, value_name = "AMOUNT", conflicts_with = "list")]
+    amount: Option<String>,
+    /// The shop that owes it, for merchant credit
+    #[arg(long, value_name = "CODE")]
+    shop: Option<String>,
+    /// The last day it can be spent, "1405/12/29"; left out: as the purse says
+    #[arg(long, value_name = "DATE")]
+    ends: Option<String>,
+    /// Why; it stands in every entry
+    #[arg(long, value_name = "WORDS")]
+    reason: String,
+    /// Only tell what would be given
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(Debug, clap::Args)]
 struct HistoryArgs {
     /// The member with this club number
     #[arg(value_name = "MEMBER", group = "whose")]
@@ -200,6 +265,34 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
             let words = event.words()?;
             let done = desk::carry_out(&config, "ledger-event", &words)?;
             show(args.json, &done, event_in_words);
+            Ok(())
+        }
+        Act::Grant(grant) => {
+            let words = grant.words()?;
+            let done = desk::carry_out(&config, "ledger-grant", &words)?;
+            show(args.json, &done, given_in_words);
+            Ok(())
+        }
+        Act::Vouchers {
+            file,
+            card_product,
+            reason,
+            dry_run,
+        } => {
+            let words = json!({
+                "card_product": card_product,
+                "text": read(file)?,
+                "reason": reason,
+                "dry_run": dry_run,
+            });
+            let done = desk::carry_out(&config, "ledger-vouchers", &words)?;
+            show(args.json, &done, taken_in_words);
+            Ok(())
+        }
+        Act::Tokens { file } => {
+            let words = json!({ "text": read(file)? });
+            let found = desk::carry_out(&config, "ledger-tokens", &words)?;
+            show(args.json, &found, tokens_in_words);
             Ok(())
         }
         Act::Archive { before, dry_run } => {
@@ -310,6 +403,35 @@ impl BalanceArgs {
     }
 }
 
+/// A list as it stands in its file.
+fn read(file: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(file).map_err(|error| {
+        Failure::Usage(format!(
+            "{}: the list cannot be read: {error}",
+            file.display()
+        ))
+    })
+}
+
+impl GrantArgs {
+    fn words(&self) -> Result<Value, Failure> {
+        let text = self.list.as_deref().map(read).transpose()?;
+        let mut words = json!({
+            "club": self.club,
+            "purse": self.purse,
+            "member": self.member,
+            "text": text,
+            "amount": self.amount,
+            "shop": self.shop,
+            "ends": self.ends,
+            "reason": self.reason,
+            "dry_run": self.dry_run,
+        });
+        self.person.put(&mut words)?;
+        Ok(words)
+    }
+}
+
 impl EventArgs {
     fn words(&self) -> Result<Value, Failure> {
         let mut words = json!({
@@ -367,6 +489,43 @@ impl Person {
         }
         Ok(())
     }
+}
+
+fn tokens_in_words(found: &Value) -> String {
+    let tokens = found["tokens"].as_array().into_iter().flatten();
+    let lines = tokens.map(|token| format!("{}\n", plain(token)));
+    format!("token\n{}", lines.collect::<String>())
+}
+
+fn given_in_words(done: &Value) -> String {
+    let (what, total) = (plain(&done["each_in"]), plain(&done["total"]));
+    if done["dry_run"] == json!(true) {
+        return format!(
+            "{} would be given {total} in all, into {what}\n",
+            done["of"]
+        );
+    }
+    format!(
+        "{} of {} were given, {total} in all, into {what}: {}\n",
+        done["given"],
+        done["of"],
+        plain(&done["reason"])
+    )
+}
+
+fn taken_in_words(done: &Value) -> String {
+    let (product, total) = (plain(&done["card_product"]), plain(&done["total"]));
+    let ends = done["ends"].as_str().unwrap_or("never");
+    if done["dry_run"] == json!(true) {
+        return format!(
+            "{} vouchers of {product} would be taken in, {total} rials in all, ending {ends}\n",
+            done["of"]
+        );
+    }
+    format!(
+        "{} of {} vouchers of {product} were taken in, {total} rials in all, ending {ends}\n",
+        done["taken"], done["of"]
+    )
 }
 
 fn event_in_words(done: &Value) -> String {

@@ -6,10 +6,15 @@ use crate::engine::{Decided, Engine, Hand, Missing, RIAL};
 use crate::ledger::{Account, Counted, Effects, Reason, Told, Verdict, Who, Window};
 use crate::rules::card::{Funder, LoadTerms, LoadWay, Pocket};
 use crate::rules::{Purse, Shop, dies};
-use crate::terms::{Channel, Overflow, Rials, UnitId};
+use crate::terms::person::Identity;
+use crate::terms::{Channel, MemberId, Overflow, Rials, Token, UnitId};
 
 /// For so long it is known that a pocket which is filled once was filled.
 const FILLED: Window = Window::Days(400);
+/// Wrong numbers of vouchers that are taken from one card in a day.
+const WRONG_OF_CARD: u64 = 5;
+/// And from one terminal.
+const WRONG_AT_TERMINAL: u64 = 20;
 
 impl Engine {
     pub(super) fn load_purse(&self, hand: &Hand<'_>) -> Result<Decided, Missing> {
@@ -17,7 +22,11 @@ impl Engine {
             Ok(shop) => shop,
             Err(refused) => return Ok(refused),
         };
-        Ok(match self.loaded(hand, shop) {
+        let loaded = match hand.request.aim.voucher {
+            Some(number) => self.loaded_by_voucher(hand, shop, number),
+            None => self.loaded(hand, shop),
+        };
+        Ok(match loaded {
             Ok(effects) => Decided::new(effects),
             Err(verdict) => refused(verdict, shop),
         })
@@ -121,6 +130,106 @@ impl Engine {
                 amount: amount.0,
             }));
         answer.balances = moves.balances(member, &holder.card.club);
+        let mut effects = moves.effects;
+        effects.shop = Some(shop.id);
+        effects.told = Some(answer);
+        Ok(effects)
+    }
+}
+
+impl Engine {
+    /// What a voucher is worth goes from its number to the holder of a card. No money moves: who owes the pocket got it when the
+    /// voucher was sold.
+    fn loaded_by_voucher(
+        &self,
+        hand: &Hand<'_>,
+        shop: &Shop,
+        number: Token,
+    ) -> Result<Effects, Verdict> {
+        let holder = self.holder(hand, hand.request.aim.to)?;
+        let card = holder.card;
+        let terms = card.voucher.as_ref().ok_or(Verdict::NotAllowed)?;
+        let into = card
+            .club
+            .purses
+            .get(terms.pocket)
+            .zip(card.pockets.get(terms.pocket));
+        let (purse, pocket) = into.ok_or(Verdict::NotAllowed)?;
+        // Of which card the number is tried, and where. The card need not be anybody's yet.
+        let own = hand
+            .request
+            .aim
+            .to
+            .map(|to| to.identity)
+            .or(hand.request.identity());
+        let tried = [
+            (
+                Who::card(MemberId(0), own.and_then(Identity::token)),
+                WRONG_OF_CARD,
+            ),
+            (
+                Who::terminal(shop.id, &hand.key.terminal),
+                WRONG_AT_TERMINAL,
+            ),
+        ];
+        let rule = (terms.rule, UnitId::RIAL);
+        let today = hand.local.day;
+        let used_up = |(who, most): &(Who, u64)| {
+            self.book.used(rule, *who, Window::Day, today).times >= *most
+        };
+        if tried.iter().any(used_up) {
+            return Err(Verdict::PinTries);
+        }
+        let known = self.book.who(card.club.id, Identity::Voucher(number));
+        let Some(voucher) = known.and_then(|id| self.book.member(id)) else {
+            let mut effects = Effects::told(Told::only(Verdict::WrongPin));
+            effects.shop = Some(shop.id);
+            effects.counted.extend(tried.map(|(who, _)| Counted {
+                rule: terms.rule,
+                who,
+                window: Window::Day,
+                day: today,
+                late: 0,
+                unit: UnitId::RIAL,
+                amount: 0,
+            }));
+            return Ok(effects);
+        };
+        let mut moves = Moves::of(hand, &holder);
+        let lots = moves.usable(voucher, purse);
+        let worth: i64 = lots.iter().map(|lot| lot.amount).sum();
+        if worth == 0 {
+            let was = voucher.total(purse.id, None) > 0;
+            return Err(if was {
+                Verdict::ExpiredCard
+            } else {
+                Verdict::NotEnough
+            });
+        }
+        let asked = hand.request.asked.amount.map_or(worth, |amount| amount.0);
+        if asked <= 0 || (terms.single_use && asked != worth) {
+            return Err(Verdict::InvalidAmount);
+        }
+        if asked > worth {
+            return Err(Verdict::NotEnough);
+        }
+        let member = &*holder.member;
+        let most = pocket.load.as_ref().and_then(|load| load.balance_max);
+        let after = Rials(member.total(purse.id, None)).plus(Rials(asked));
+        if after.map_err(too_much)? > most.unwrap_or(Rials(i64::MAX)) {
+            return Err(Verdict::OverAmountLimit);
+        }
+        moves.debit(voucher, purse, &lots, asked, Reason::Converted);
+        let lot = moves.terms(terms.rule, lives(pocket, purse, today));
+        moves.credit(member, (purse, None), asked, lot, Reason::Loaded);
+        let answer = Told {
+            member: Some(member.id),
+            pays: Some(Rials::ZERO),
+            earned: vec![told(purse, asked)],
+            rules: vec![terms.rule],
+            balances: moves.balances(member, &card.club),
+            ..Told::only(Verdict::Approved)
+        };
         let mut effects = moves.effects;
         effects.shop = Some(shop.id);
         effects.told = Some(answer);

@@ -794,8 +794,9 @@ fn digest(
     let mut bytes = [0; 32];
     match who {
         Some(Identity::Number(number)) => bytes[..4].copy_from_slice(&number.0.to_le_bytes()),
-        Some(Identity::Card(token) | Identity::Mobile(token) | Identity::NationalCode(token)) => {
-            bytes[..16].copy_from_slice(&token.0);
+        Some(identity) => {
+            let token = identity.token().map_or([0; 16], |token| token.0);
+            bytes[..16].copy_from_slice(&token);
         }
         None => {}
     }

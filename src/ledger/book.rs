@@ -187,9 +187,10 @@ impl Pages {
     pub fn who(&self, club: ClubId, identity: Identity) -> Option<MemberId> {
         match identity {
             Identity::Number(id) => self.member(id).filter(|m| m.club == club).map(|m| m.id),
-            Identity::Card(token) | Identity::Mobile(token) | Identity::NationalCode(token) => {
-                self.known.get(&(club, token))
-            }
+            Identity::Card(token)
+            | Identity::Mobile(token)
+            | Identity::NationalCode(token)
+            | Identity::Voucher(token) => self.known.get(&(club, token)),
         }
     }
 

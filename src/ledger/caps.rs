@@ -87,6 +87,13 @@ pub enum Who {
     Rule,
     /// The rule in one club.
     Club(ClubId),
+    /// One terminal of a shop.
+    Terminal {
+        /// Of which shop.
+        shop: ShopId,
+        /// [`Who::terminal`] of it.
+        mark: u32,
+    },
 }
 
 impl Who {
@@ -94,6 +101,12 @@ impl Who {
     pub fn card(member: MemberId, card: Option<Token>) -> Who {
         let mark = card.map_or(0, |token| (xxh3_64(&token.0) as u32).max(1));
         Who::Card { member, mark }
+    }
+
+    /// A terminal of a shop, by a hash of its number.
+    pub fn terminal(shop: ShopId, terminal: &[u8; 8]) -> Who {
+        let mark = xxh3_64(terminal) as u32;
+        Who::Terminal { shop, mark }
     }
 }
 
@@ -144,6 +157,7 @@ impl Sharded for CapKey {
             Who::Shop(id) => u64::from(id.0),
             Who::Rule => 0,
             Who::Club(id) => u64::from(id.0),
+            Who::Terminal { shop, mark } => u64::from(shop.0) ^ u64::from(mark) << 20,
         };
         who << 16 ^ u64::from(self.rule.0)
     }

@@ -583,6 +583,7 @@ recorded_enums! {
         2 => Mobile(token),
         3 => NationalCode(token),
         4 => Number(member),
+        5 => Voucher(token),
     }
     Input ("an input") {
         1 => Request(asked),
@@ -679,6 +680,7 @@ recorded_enums! {
         4 => Introducer(id),
         5 => Rule,
         6 => Club(id),
+        7 => Terminal { shop, mark },
     }
 }
 

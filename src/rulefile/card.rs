@@ -167,7 +167,7 @@ fn compiled<'f>(
         head,
         pockets: read,
         mut converts,
-        voucher,
+        mut voucher,
     } = draft;
     // Without a good head the rest is still read for its faults; nothing of it is kept.
     let id = match &head {
@@ -203,6 +203,9 @@ fn compiled<'f>(
         purse_names.push((purse.id, name.to_owned()));
         purses.push(purse);
         pockets.push(pocket);
+    }
+    if let Some(voucher) = &mut voucher {
+        voucher.rule = ids.rule(id, "voucher/number");
     }
     for convert in &mut converts {
         convert.rule = ids.rule(id, &format!("convert/{}", convert.name));
@@ -857,6 +860,7 @@ fn voucher(value: Value<'_>, pockets: &Pockets) -> Option<Voucher> {
     let single_use = table.optional("single_use", Value::boolean);
     let ends = table.optional("expiry", expiry);
     Some(Voucher {
+        rule: NO_RULE,
         amounts: rising(amounts?.into_iter().map(Rials).collect()),
         pocket: pocket?,
         single_use: single_use.unwrap_or(true),

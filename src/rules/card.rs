@@ -242,6 +242,8 @@ pub struct GuestCard {
 /// A number that loads a pocket.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Voucher {
+    /// What stands for it among the rules (`voucher/number`); wrong numbers are counted under it.
+    pub rule: RuleId,
     /// What vouchers are worth (rising).
     pub amounts: Vec<Rials>,
     /// The place of the pocket that it loads.

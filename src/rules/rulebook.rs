@@ -820,6 +820,7 @@ impl Identify {
             Identity::Card(_) => self.card,
             Identity::Mobile(_) => self.mobile,
             Identity::NationalCode(_) => self.national_code,
+            Identity::Voucher(_) => false,
             Identity::Number(_) => self.number,
         }
     }

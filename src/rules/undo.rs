@@ -45,7 +45,11 @@ pub fn undo(original: &Entry, undoing: &Undoing<'_>) -> Result<Effects, Overflow
             original: Some(original.head.sequence),
             reverses: true,
             visit: before.visit,
-            counted: before.counted.clone(),
+            // A refusal is counted too, and stays so.
+            counted: match &before.told {
+                Some(told) if !told.verdict.is_approved() => Vec::new(),
+                _ => before.counted.clone(),
+            },
             obligations: before.obligations.clone(),
             ..Effects::none()
         },

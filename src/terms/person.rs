@@ -83,15 +83,18 @@ pub enum Identity {
     NationalCode(Token),
     /// By the club number.
     Number(MemberId),
+    /// By the number of a voucher, which stands among the holders of its card product for what it is worth.
+    Voucher(Token),
 }
 
 impl Identity {
     /// The token, where he is named by one. Kinds do not collide: the kind is part of what the token is made of.
     pub fn token(self) -> Option<Token> {
         match self {
-            Identity::Card(token) | Identity::Mobile(token) | Identity::NationalCode(token) => {
-                Some(token)
-            }
+            Identity::Card(token)
+            | Identity::Mobile(token)
+            | Identity::NationalCode(token)
+            | Identity::Voucher(token) => Some(token),
             Identity::Number(_) => None,
         }
     }

@@ -352,6 +352,7 @@ impl Town {
             "owes" => self.account(words[1]),
             "grants" => self.grants(),
             "give" => self.give(&words[1..]),
+            "issue" => self.issue(&words[1..]),
             "buy" | "quote" | "tell" | "load" | "convert" => {
                 let request = self.asked(line);
                 self.sent.insert(request.asked.key.stan, request.clone());
@@ -470,6 +471,39 @@ impl Town {
         };
         match self.engine.act(Act::Give(giving), self.now) {
             Ok(_) => "given".to_owned(),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    /// `issue NUMBER PURSE=AMOUNT[~DATE] [in=CARD]`: a voucher is taken in.
+    fn issue(&mut self, words: &[&str]) -> String {
+        let names = self.engine.names();
+        let club = names.club_id(club_of(words)).unwrap();
+        let (purse, rest) = words[1].split_once('=').unwrap();
+        let (amount, last) = rest.split_once('~').unwrap_or((rest, ""));
+        let mut sha256 = [7; 32];
+        sha256[..16].copy_from_slice(&token(words[0]).0);
+        let opening = Opening {
+            reason: "a story".to_owned(),
+            sha256,
+            members: vec![OpeningMember {
+                club,
+                identities: vec![Identity::Voucher(token(words[0]))],
+                tier: None,
+                marketer: None,
+                joined: None,
+                born: None,
+                lots: vec![OpeningLot {
+                    purse: names.purse_id(club, purse).unwrap(),
+                    shop: None,
+                    amount: amount.parse().unwrap(),
+                    booked: self.local().day,
+                    last_day: JalaliDate::parse(last).map(JalaliDate::day),
+                }],
+            }],
+        };
+        match self.engine.act(Act::Open(opening), self.now) {
+            Ok(_) => "issued".to_owned(),
             Err(error) => error.to_string(),
         }
     }

@@ -1,5 +1,11 @@
 //! Money that gets into pockets other than by a purchase: loads with their bonus, conversions, grants by the clock and by hand.
 
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::cli::House;
 use crate::decisions::Town;
 
 const WORLD: &str = include_str!("../../fixtures/rules-whole/world/shared.toml");
@@ -77,8 +83,21 @@ to = "gift"
 rate = { give = 3, get = 2 }
 "#;
 
+/// A number that loads the wallet, once.
+const VOUCHER: &str = r#"
+[voucher]
+title = "Scratch voucher"
+amounts_rial = [200, 500]
+load_to = "wallet"
+expiry = { after = "1 jalali-year" }
+"#;
+
 fn check(story: &str) {
-    let card = card(CONVERTS);
+    check_with(&format!("{CONVERTS}{VOUCHER}"), story);
+}
+
+fn check_with(more: &str, story: &str) {
+    let card = card(more);
     let lists = [
         ("cards/bpcard.toml", card.as_str()),
         ("lists/staff.csv", STAFF),
@@ -240,5 +259,244 @@ fn m32_a_grant_by_hand_is_given_once_and_goes_wherever_something_is_kept() {
          give S1 in=bpcard wallet=70~1405/09/03 second -> given
          give B9 in=bpcard wallet=0 third -> row 1: nothing can be given into this purse
          has S1 in=bpcard -> lunch 500, wallet 70",
+    );
+}
+
+#[test]
+fn b90_c16_a_voucher_loads_a_pocket_once() {
+    check(
+        "issue V1 wallet=500 in=bpcard -> issued
+         issue V1 wallet=500 in=bpcard -> this file is booked already: all its 1 members are there
+         load - card S1 voucher V1 stan 1 -> approved pays 0 +wallet 500
+         load - card S1 voucher V1 -> not-enough
+         has S1 in=bpcard -> wallet 500
+         owes pool ->
+         owes shop ->
+         owes operator ->
+         reverse stan 1 -> approved
+         has S1 in=bpcard ->
+         load 499 card B1 to G1 tobin 99991234 voucher V1 -> invalid-amount
+         load 500 card B1 to G1 tobin 99991234 voucher V1 -> approved pays 0 +wallet 500
+         has G1 in=bpcard -> wallet 500
+         issue V2 wallet=200~1405/09/10 in=bpcard -> issued
+         at 1405/09/11 00:00
+         load - card S1 voucher V2 -> expired-card
+         issue V3 wallet=500 in=bpcard
+         load 4_000 card S1 purse wallet
+         load 900 card S1 purse wallet
+         load - card S1 voucher V3 -> over-amount-limit
+         load - card B1 voucher V3 -> member-unknown",
+    );
+}
+
+#[test]
+fn numbers_of_vouchers_cannot_be_guessed() {
+    check(
+        "issue V1 wallet=500 in=bpcard
+         load - card S1 voucher W1 stan 1 -> wrong-pin
+         load - card S1 voucher W2 -> wrong-pin
+         load - card S1 voucher W3 -> wrong-pin
+         load - card S1 voucher W4 -> wrong-pin
+         reverse stan 1 -> approved
+         load - card S1 voucher W5 -> wrong-pin
+         load - card S1 voucher V1 -> pin-tries
+         load - card S2 voucher V1 -> approved pays 0 +wallet 500
+         at 1405/09/03 00:00
+         load - card S1 voucher V1 -> not-enough",
+    );
+    // One terminal and ever other cards.
+    let mut story = String::new();
+    for card in 0..20 {
+        story += &format!("load - card G{card} bin 99991234 voucher W{card} -> wrong-pin\n");
+    }
+    story += "load - card S1 voucher W1 -> pin-tries
+              load - card S1 voucher W1 terminal T-2 -> wrong-pin";
+    check(&story);
+}
+
+#[test]
+fn a_voucher_that_is_not_single_use_is_loaded_in_parts() {
+    let more = VOUCHER.replace("load_to", "single_use = false\nload_to");
+    check_with(
+        &more,
+        "issue V1 wallet=500 in=bpcard
+         load 200 card S1 voucher V1 -> approved pays 0 +wallet 200
+         load 301 card S2 voucher V1 -> not-enough
+         load - card S2 voucher V1 -> approved pays 0 +wallet 300
+         load - card S2 voucher V1 -> not-enough",
+    );
+    check_with("", "load - card S1 voucher V1 -> not-allowed");
+}
+
+/// What a member or a card product's holder has, by purse.
+fn has(house: &House, card: &str) -> Value {
+    let told = house.office_json(&["ledger", "balance", "--card", card]);
+    let purses = told["members"][0]["purses"].as_array().unwrap().iter();
+    let pairs = purses.map(|purse| {
+        let name = purse["purse"].as_str().unwrap().to_owned();
+        (name, purse["total"].clone())
+    });
+    Value::Object(pairs.collect())
+}
+
+/// Puts a file into the folder of a house.
+fn put(house: &House, name: &str, text: &str) -> String {
+    let path = house.dir.path().join(name);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(&path, text).unwrap();
+    path.display().to_string()
+}
+
+/// Waits until the clock has granted what it has to.
+fn granted(house: &House, card: &str, wanted: &Value) {
+    for _ in 0..100 {
+        let told = house.office(&["ledger", "balance", "--card", card, "--json"]);
+        if told.status.success() && has(house, card) == *wanted {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let told = house.office(&["ledger", "balance", "--card", card]);
+    panic!("{wanted} was not granted: {told:?}");
+}
+
+/// The data folder holds none of these.
+fn is_nowhere(dir: &Path, secrets: &[&str]) {
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            is_nowhere(&path, secrets);
+        } else if let Ok(bytes) = fs::read(&path) {
+            for secret in secrets {
+                let found = bytes
+                    .windows(secret.len())
+                    .any(|part| part == secret.as_bytes());
+                assert!(!found, "{secret} in {}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_loaded_granted_and_taken_in_survives_and_is_settled() {
+    let (holder, bank) = ("9999123400001001", "9999990000000007");
+    let mut house = House::new();
+    put(&house, "rules/world/shared.toml", WORLD);
+    put(
+        &house,
+        "rules/cards/bpcard.toml",
+        &card(&format!("{CONVERTS}{VOUCHER}")),
+    );
+    house.configure("rules = \"rules\"\n");
+    let list = "rules/lists/staff.csv";
+    put(&house, list, "token\n# nobody yet\n");
+    house.start();
+    // A card comes onto the list while it runs: it gets this month's grants at once.
+    let cards = put(&house, "cards.txt", holder);
+    let tokens = house.office(&["ledger", "tokens", &cards]);
+    assert!(tokens.status.success(), "{tokens:?}");
+    put(&house, list, &String::from_utf8(tokens.stdout).unwrap());
+    let loaded = house.office(&["rules", "load"]);
+    assert!(loaded.status.success(), "{loaded:?}");
+    granted(&house, holder, &json!({ "lunch": 1000, "sport": 200 }));
+    let load = [
+        "load", "--card", bank, "--to", holder, "--purse", "gift", "--amount", "1_000",
+    ];
+    let loaded = house.pos_json(&load, 0);
+    assert_eq!(loaded["earned"], json!({ "gift": "1100" }));
+    assert_eq!(loaded["pays"], 1_000);
+    // The same list is given once, and nothing before all of it can be.
+    let list = put(
+        &house,
+        "bons.csv",
+        &format!("card,amount,ends\n{holder},50,1405/12/29\n"),
+    );
+    let grant = [
+        "ledger", "grant", "--club", "bpcard", "--purse", "lunch", "--list", &list,
+    ];
+    let why = ["--reason", "late starters"];
+    let tried = house.office_json(&[&grant[..], &why, &["--dry-run"]].concat());
+    assert_eq!((&tried["given"], &tried["of"]), (&json!(0), &json!(1)));
+    let given = house.office_json(&[&grant[..], &why].concat());
+    assert_eq!(given["given"], 1);
+    let again = house.office(&[&grant[..], &why].concat());
+    assert!(
+        String::from_utf8_lossy(&again.stderr).contains("given already"),
+        "{again:?}"
+    );
+    let bad = put(
+        &house,
+        "bad.csv",
+        &format!("card,amount\n{holder},50\n1234,50\n"),
+    );
+    let bad = house.office(&[
+        "ledger", "grant", "--club", "bpcard", "--purse", "lunch", "--list", &bad, "--reason", "x",
+    ]);
+    let told = String::from_utf8_lossy(&bad.stderr).into_owned();
+    assert!(told.contains("line 3") && !told.contains("1234"), "{told}");
+    // Numbers of vouchers are not kept.
+    let number = "AB12-CD34-EF56";
+    let sold = put(
+        &house,
+        "sold.csv",
+        &format!("voucher,amount_rial\n{number},500\n"),
+    );
+    let take = [
+        "ledger",
+        "vouchers",
+        &sold,
+        "--card-product",
+        "bpcard",
+        "--reason",
+        "series 12",
+    ];
+    assert_eq!(house.office_json(&take)["taken"], 1);
+    let again = house.office(&take);
+    assert!(
+        String::from_utf8_lossy(&again.stderr).contains("taken in already"),
+        "{again:?}"
+    );
+    let wrong = house.pos_json(
+        &["load", "--card", holder, "--voucher", "AB12-CD34-EF57"],
+        1,
+    );
+    assert_eq!(wrong["outcome"], "wrong-pin");
+    let right = house.pos_json(&["load", "--card", holder, "--voucher", number], 0);
+    assert_eq!(right["earned"], json!({ "wallet": "500" }));
+    // Wallet to gift at three for two.
+    let convert = [
+        "convert",
+        "--card",
+        holder,
+        "--purse",
+        "wallet>gift",
+        "--amount",
+        "300",
+    ];
+    let converted = house.pos_json(&convert, 0);
+    assert_eq!(converted["redeemed"], json!({ "wallet": "300" }));
+    assert_eq!(converted["earned"], json!({ "gift": "200" }));
+    let all = json!({ "lunch": 1050, "sport": 200, "gift": 1300, "wallet": 200 });
+    assert_eq!(has(&house, holder), all);
+    house.kill();
+    house.start();
+    assert_eq!(has(&house, holder), all);
+    let settled = house.office_json(&["settle", "--day", "today"]);
+    let totals = &settled["manifest"]["totals"];
+    assert_eq!(totals["card_paid"], 1_000, "{settled:#}");
+    // The shop took a thousand for the issuer, and owes the bonus besides.
+    assert_eq!(totals["split"]["organisation"], 1_100, "{settled:#}");
+    assert_eq!(totals["split"]["merchant"], -100, "{settled:#}");
+    house.pos_json(&["reverse", "--rrn", converted["rrn"].as_str().unwrap()], 0);
+    house.pos_json(&["reverse", "--rrn", loaded["rrn"].as_str().unwrap()], 0);
+    let left = json!({ "lunch": 1050, "sport": 200, "wallet": 500 });
+    assert_eq!(has(&house, holder), left);
+    let settled = house.office_json(&["settle", "--day", "today"]);
+    assert_eq!(settled["manifest"]["totals"]["card_paid"], 0, "{settled:#}");
+    house.stop();
+    assert_eq!(house.office_json(&["ledger", "verify"])["whole"], true);
+    is_nowhere(
+        &house.dir.path().join("var"),
+        &[holder, "AB12CD34EF56", number],
     );
 }

@@ -429,6 +429,7 @@ fn change(change: &MemberChange, names: &Names) -> Value {
         Identity::Card(_) => "card",
         Identity::Mobile(_) => "mobile",
         Identity::NationalCode(_) => "national-code",
+        Identity::Voucher(_) => "voucher",
         Identity::Number(_) => "number",
     };
     match change {
@@ -503,6 +504,9 @@ fn cap(row: &Counted, counts: i64, names: &Names) -> Value {
         Who::Introducer(id) => format!("introducer {id}"),
         Who::Rule => "the rule".to_owned(),
         Who::Club(id) => format!("club {}", names.club(id)),
+        Who::Terminal { shop, mark } => {
+            format!("a terminal of shop {} ({mark:08x})", names.shop(shop))
+        }
     };
     let window = match row.window {
         Window::Day => "day".to_owned(),

@@ -4,6 +4,7 @@ mod archive;
 pub mod backup;
 mod event;
 mod explain;
+mod give;
 mod lookup;
 mod past;
 pub mod rules;
@@ -28,6 +29,9 @@ pub const COMMANDS: &[(&str, Command)] = &[
     ("ledger-history", past::history),
     ("ledger-entry", lookup::entry),
     ("ledger-event", event::event),
+    ("ledger-grant", give::grant),
+    ("ledger-vouchers", give::vouchers),
+    ("ledger-tokens", give::tokens),
     ("ledger-archive", archive::archive),
     ("ledger-backup", backup::backup),
     ("ledger-rebuild", backup::rebuild),
