@@ -328,6 +328,8 @@ impl Market {
             card: None,
             late: 7,
             event: None,
+            abroad: None,
+            other: None,
         }
     }
 

@@ -246,6 +246,8 @@ impl<'a> Past<'a> {
             card: self.has_card().then_some(Token([0; 16])),
             late: u16::try_from(limits.advice_days).unwrap_or(u16::MAX),
             event: None,
+            abroad: None,
+            other: None,
         };
         match catch_unwind(AssertUnwindSafe(|| judge(&case))) {
             Ok(Ok(effects)) => {

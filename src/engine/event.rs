@@ -137,6 +137,8 @@ impl Engine {
             card: None,
             late: 0,
             event: Some(event),
+            abroad: None,
+            other: None,
         };
         let judged = catch_unwind(AssertUnwindSafe(|| judge_event(&case)));
         let effects = judged.ok()?.ok()?;

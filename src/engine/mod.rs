@@ -7,6 +7,7 @@ mod enrol;
 mod event;
 mod explain;
 mod grant;
+mod guest;
 mod load;
 mod matching;
 mod moves;
@@ -662,7 +663,14 @@ impl Engine {
         let Some(shop) = hand.shop() else {
             return Decided::only(Verdict::MerchantUnknown);
         };
-        let Some((club, Some(member))) = self.club(hand, shop) else {
+        let found = match self.club(hand, shop) {
+            Some((club, Some(member))) => Some((club, member)),
+            found => {
+                let guest = self.guest(hand, shop, found);
+                guest.map(|guest| (guest.home, guest.member))
+            }
+        };
+        let Some((club, member)) = found else {
             return Decided::only(Verdict::MemberUnknown);
         };
         let Some(member) = self.book.member(member) else {

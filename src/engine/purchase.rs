@@ -126,13 +126,24 @@ impl Engine {
             };
         }
         let found = self.club(hand, shop);
-        let enrolled = match found {
+        let guest = self.guest(hand, shop, found);
+        // Who judges: the club of the shop, or, where that knows nothing of a guest, the club of his card.
+        let judge = match guest {
+            None => found,
+            Some(guest) if guest.judged_there => Some((guest.at, guest.there)),
+            Some(guest) => Some((guest.home, Some(guest.member))),
+        };
+        let enrolled = match judge {
             Some((club, None)) => self.on_first_purchase(hand, club),
             _ => None,
         };
-        let member = match (found, &enrolled) {
-            (Some((club, Some(id))), _) => self.book.member(id).map(|member| (club, member)),
-            (Some((club, None)), Some((member, _))) => Some((club, member)),
+        let member = match (judge, &enrolled, guest) {
+            (Some((club, Some(id))), ..) => self.book.member(id).map(|member| (club, member)),
+            (Some((club, None)), Some((member, _)), _) => Some((club, member)),
+            (_, None, Some(guest)) => {
+                let member = self.book.member(guest.member);
+                member.map(|member| (guest.home, member))
+            }
             _ => None,
         };
         let Some((club, member)) = member else {
@@ -149,7 +160,7 @@ impl Engine {
         } else {
             hand.rules.world.zone.moment(local)
         };
-        let case = Case {
+        let mut case = Case {
             world: &hand.rules.world,
             club,
             member,
@@ -169,7 +180,24 @@ impl Engine {
             card: hand.request.card,
             late: u16::try_from(self.limits.advice_days).unwrap_or(u16::MAX),
             event: None,
+            abroad: None,
+            other: None,
         };
+        let beside;
+        if let Some(guest) = guest {
+            if club.id == guest.home.id {
+                case.abroad = Some(guest.abroad);
+            } else if let Some(member) = self.book.member(guest.member) {
+                beside = Case {
+                    club: guest.home,
+                    member,
+                    introducer: member.introducer().and_then(|id| self.book.member(id)),
+                    abroad: Some(guest.abroad),
+                    ..case
+                };
+                case.other = Some(&beside);
+            }
+        }
         // A rule that panics must not take the others' purchases with it.
         let judged = catch_unwind(AssertUnwindSafe(|| judge_aloud(&case, trace)));
         match judged {
@@ -189,7 +217,8 @@ impl Engine {
             Ok(Err(NotJudged::Refused(verdict))) => {
                 let mut decided = Decided::only(verdict);
                 decided.effects.shop = Some(shop.id);
-                decided.effects.member = found.and_then(|(_, member)| member);
+                let known = guest.map(|guest| guest.member);
+                decided.effects.member = known.or(found.and_then(|(_, member)| member));
                 decided
             }
             Ok(Err(NotJudged::Failed(_))) | Err(_) if wishes_money && may_refuse(asked) => {

@@ -527,6 +527,8 @@ impl<'a> Teller<'a> {
                         Barred::NoCard => "no-card",
                         Barred::Category => "category",
                         Barred::Purse => "no-such-purse",
+                        Barred::Closed => "closed-direction",
+                        Barred::NetDebitCap => "net-debit-cap",
                     };
                     redeem.barred = Some(why.to_owned());
                 }

@@ -773,6 +773,7 @@ fn redeem(value: Value<'_>, purses: &Known<Option<Purse>>) -> Option<RedeemTerms
     not_mcc.sort_unstable();
     not_mcc.dedup();
     Some(RedeemTerms {
+        elsewhere: None,
         from: from?,
         automatic: automatic.unwrap_or(false),
         // Points are money: who says nothing about the PIN wants it.

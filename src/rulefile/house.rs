@@ -34,6 +34,18 @@ pub(super) fn compile(tables: &[Table<'_>], clubs: &[Club], ids: &mut Ids<'_>) -
     Clearing { federations }
 }
 
+/// Gives every club of a house that bounds what its members redeem a day something to count by what they redeem elsewhere.
+pub(super) fn count_elsewhere(between: &Clearing, clubs: &mut [Club], ids: &mut Ids<'_>) {
+    for club in clubs {
+        let id = club.id;
+        let clears = between.house_of(id).is_some();
+        let bounded = club.redeem.as_mut();
+        if let Some(terms) = bounded.filter(|terms| clears && terms.member_day_max.is_some()) {
+            terms.elsewhere = Some(ids.rule(id, "clearing/redeemed"));
+        }
+    }
+}
+
 fn club<'c>(value: Value<'_>, clubs: &'c [Club]) -> Option<&'c Club> {
     let name = value.text_if_any()?;
     clubs.iter().find(|club| club.name == name)
@@ -129,7 +141,6 @@ fn member(value: Value<'_>, clubs: &[Club], ids: &mut Ids<'_>) -> Option<HouseMe
         own_shops_only: table
             .get("on_cap")
             .is_some_and(|value| value.is_text("own-shops-only")),
-        redeemed: ids.rule(club, "clearing/redeemed"),
         exchanged: ids.rule(club, "clearing/exchanged"),
     })
 }

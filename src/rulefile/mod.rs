@@ -205,7 +205,7 @@ fn rulebook(
         taken.is_not_complete();
     }
     let clubs = inherit::standing(&heirs).into_iter();
-    let clubs: Vec<Club> = clubs.filter_map(|at| read[at].take()).collect();
+    let mut clubs: Vec<Club> = clubs.filter_map(|at| read[at].take()).collect();
     let known = clearing::Clubs {
         names: &taken,
         read: &clubs,
@@ -217,6 +217,7 @@ fn rulebook(
     let mut between = Clearing::default();
     if !log.has_errors() {
         between = house::compile(&clearing_files, &clubs, &mut ids);
+        house::count_elsewhere(&between, &mut clubs, &mut ids);
         clearing::note(&clearing_files);
     }
     if let Some(kind) = ids.full {

@@ -88,8 +88,6 @@ pub struct HouseMember {
     pub warn_at: Option<Percent>,
     /// At the cap its points are spent in its own shops only; else what would pass it is refused.
     pub own_shops_only: bool,
-    /// Under what is counted which of its points are spent in other clubs' shops.
-    pub redeemed: RuleId,
     /// Under what is counted which of its points are turned into others'.
     pub exchanged: RuleId,
 }
@@ -258,7 +256,6 @@ mod tests {
             cap: Rials(1_000),
             warn_at: Percent::parse("80%").ok(),
             own_shops_only: true,
-            redeemed: RuleId(0),
             exchanged: RuleId(1),
         };
         assert_eq!(member.most(), Rials(900), "never more than the cover");

@@ -1,5 +1,7 @@
 //! The judgement of a purchase: discount, redeem, accrue, split, fee, in this order (S3), each from what the one before left.
 
+mod foreign;
+
 use std::hint::black_box;
 use std::mem::discriminant;
 
@@ -23,6 +25,8 @@ use crate::terms::{
     AcquirerId, Day, Local, MemberId, Moment, Overflow, Percent, PersonId, PurseId, Rials, RuleId,
     ShopId, Times, Token, UnitId,
 };
+
+pub use foreign::Abroad;
 
 /// A purchase before the rules of a club.
 #[derive(Clone, Copy, Debug)]
@@ -65,6 +69,10 @@ pub struct Case<'a> {
     pub late: u16,
     /// What happened to the member, where nothing is bought: only rules that ask for it count then.
     pub event: Option<EventId>,
+    /// That the shop is another club's, where it is.
+    pub abroad: Option<Abroad<'a>>,
+    /// The same purchase as another club sees it, whose member he is too, and whose shop this is not.
+    pub other: Option<&'a Case<'a>>,
 }
 
 impl<'a> Case<'a> {
@@ -124,15 +132,38 @@ pub fn judge(case: &Case<'_>) -> Result<Effects, NotJudged> {
 pub fn judge_aloud<T: Trace>(case: &Case<'_>, trace: &T) -> Result<Effects, NotJudged> {
     let mut work = Work::begin(case, trace)?;
     trace.begins(case, &work.seen);
+    let mut other = match case.other {
+        Some(other) => Some(Work::beside(other, trace)?),
+        None => None,
+    };
     let (discounts, accruals) = work.candidates();
     work.discount(&discounts)?;
-    work.redeem()?;
+    match &mut other {
+        Some(other) if other.case.abroad.is_some_and(|abroad| abroad.spends) => {
+            other.discount = work.discount;
+            other.redeem()?;
+            work.redeemed = other.redeemed;
+            work.owed = Rials(work.owed.0 + other.owed.0);
+        }
+        _ => work.redeem()?,
+    }
     work.card_pays();
     trace.pays(case, &work.seen);
     work.accrue(&accruals)?;
+    if let Some(other) = &mut other {
+        other.discount = work.discount;
+        other.pays = work.pays;
+        other.seen.spends = work.pays;
+        let (_, accruals) = other.candidates();
+        other.accrue(&accruals)?;
+    }
     work.split()?;
     work.fee()?;
-    Ok(work.finish())
+    let mut effects = work.finish();
+    if let Some(other) = other {
+        other.join(&mut effects);
+    }
+    Ok(effects)
 }
 
 /// Judges an event: what the rules that ask for it earn the member. Nobody is told.
@@ -270,6 +301,10 @@ impl<'a, T: Trace> Work<'a, T> {
             self.discount = self.case.wishes.discount_told.unwrap_or_default();
             return Ok(());
         }
+        if self.case.abroad.is_some() {
+            // The shop has promised nothing to members of other clubs.
+            return Ok(());
+        }
         let club = self.case.club;
         let mut given: SmallVec<[(&Discount, Rials); 8]> = SmallVec::new();
         for candidate in candidates {
@@ -351,7 +386,12 @@ impl<'a, T: Trace> Work<'a, T> {
                 self.redeem_as_allowed(terms)
             }
             Redeem::Nothing => match terms {
-                Some(terms) if terms.automatic && self.may_redeem(terms).is_ok() => {
+                // In shops of others nothing is taken unasked.
+                Some(terms)
+                    if terms.automatic
+                        && self.case.abroad.is_none()
+                        && self.may_redeem(terms).is_ok() =>
+                {
                     self.redeem_as_allowed(terms)
                 }
                 _ => Ok(()),
@@ -370,6 +410,8 @@ impl<'a, T: Trace> Work<'a, T> {
             Barred::Category
         } else if self.case.wishes.purse.is_some() && self.asked_purse(terms).is_none() {
             Barred::Purse
+        } else if let Some(closed) = self.closed(terms) {
+            closed
         } else {
             return Ok(());
         };
@@ -387,13 +429,15 @@ impl<'a, T: Trace> Work<'a, T> {
         if asked > self.redeemable(terms)? {
             return Err(Verdict::NotEnough.into());
         }
+        self.within_cap(asked)?;
         self.take(asked, terms)
     }
 
     fn redeem_as_allowed(&mut self, terms: &RedeemTerms) -> Result<(), NotJudged> {
-        let allowed = self
-            .redeem_limit(terms)?
-            .min(self.redeemable(terms)?)
+        let allowed = self.redeem_limit(terms)?.min(self.redeemable(terms)?);
+        let room = self.room_here()?;
+        let allowed = allowed
+            .min(room.unwrap_or(allowed))
             .down_to_step(terms.step);
         if allowed.is_zero() || allowed < terms.min {
             return Ok(());
@@ -409,6 +453,7 @@ impl<'a, T: Trace> Work<'a, T> {
             None => (None, share),
             Some(max) => {
                 let used = self.case.member.redeemed_on(self.case.local.day);
+                let used = used.plus(self.redeemed_elsewhere(terms))?;
                 (Some(used), share.min(max.less(used)?.max(Rials::ZERO)))
             }
         };
@@ -445,6 +490,7 @@ impl<'a, T: Trace> Work<'a, T> {
             .iter()
             .filter(|id| asked.is_none_or(|asked| asked == **id))
             .filter_map(|id| self.case.club.purse(*id))
+            .filter(|purse| self.pays_here(purse))
             .filter(|purse| match &purse.spend_at {
                 SpendAt::Anywhere | SpendAt::SameMerchant => true,
                 SpendAt::Groups(places) => places.contains(self.case.shop.id, self.case.mcc),
@@ -486,7 +532,7 @@ impl<'a, T: Trace> Work<'a, T> {
             .into_iter()
             .try_fold(Rials::ZERO, |sum, (purse, shop)| {
                 let amount = self.available(purse.id, shop);
-                let worth = purse.worth(amount)?;
+                let worth = self.worth_here(purse, amount)?;
                 self.trace.hear(|| Fact::Holds {
                     purse: purse.id,
                     shop,
@@ -501,11 +547,11 @@ impl<'a, T: Trace> Work<'a, T> {
         let mut left = asked;
         for (purse, shop) in self.purses(terms) {
             let available = self.available(purse.id, shop);
-            let rials = left.min(purse.worth(available)?);
+            let rials = left.min(self.worth_here(purse, available)?);
             if rials.is_zero() {
                 continue;
             }
-            let charge = charge_for(purse, rials)?;
+            let charge = self.charge_here(purse, rials)?;
             self.take_lots(purse, shop, charge);
             self.spend(purse, shop, (charge, rials), false)?;
             left = left.less(rials)?;
@@ -581,8 +627,10 @@ impl<'a, T: Trace> Work<'a, T> {
             Reason::Spent,
         );
         let mut odd = Rials::ZERO;
+        if let Some(abroad) = &self.case.abroad {
+            odd = self.clear(abroad, purse, (charge, rials))?;
         // Its own credit costs the shop what it had promised: no money moves for it.
-        if purse.kind != PurseKind::MerchantCredit {
+        } else if purse.kind != PurseKind::MerchantCredit {
             let club = self.case.club.id;
             self.owe_shop(Account::Club(club), rials, Reason::RedeemPaid);
             odd = purse.worth(charge)?.less(rials)?;
@@ -623,6 +671,7 @@ impl<'a, T: Trace> Work<'a, T> {
         };
         let there = told.min(self.redeemable(terms)?);
         if !there.is_zero() {
+            self.within_cap(there)?;
             self.take(there, terms)?;
         }
         let over = told.less(self.redeemed)?;
@@ -636,7 +685,7 @@ impl<'a, T: Trace> Work<'a, T> {
             .find(|(purse, _)| purse.negative != Negative::Forbid);
         match owing {
             Some((purse, shop)) => {
-                let charge = charge_for(purse, over)?;
+                let charge = self.charge_here(purse, over)?;
                 let key = self.key(purse.id, shop);
                 self.post(
                     Account::Debt(key),
@@ -672,6 +721,10 @@ impl<'a, T: Trace> Work<'a, T> {
 
     fn accrue(&mut self, candidates: &Candidates) -> Result<(), NotJudged> {
         let club = self.case.club;
+        let abroad = self.case.abroad;
+        if abroad.is_some_and(|abroad| !abroad.earns) {
+            return Ok(());
+        }
         let mut earned: SmallVec<[(&Accrue, &Purse, i64); 8]> = SmallVec::new();
         for candidate in candidates {
             let rule = &club.accruals[candidate.place()];
@@ -684,7 +737,11 @@ impl<'a, T: Trace> Work<'a, T> {
             if rule.event != self.case.event {
                 continue;
             }
-            if self.earner(rule.whose).is_none() {
+            // A shop pays for what its own club has agreed with it, and for nothing else.
+            if abroad.is_some() && rule.funded_by == Payer::Merchant {
+                continue;
+            }
+            if rule.whose == For::Introducer && self.case.introducer.is_none() {
                 self.trace.hear(|| Fact::Nobody(rule.id));
                 continue;
             }
@@ -1114,6 +1171,9 @@ impl<'a, T: Trace> Work<'a, T> {
     // --------------------------------------------------------------------------------------- split
 
     fn split(&mut self) -> Result<(), NotJudged> {
+        if self.case.abroad.is_some() {
+            return Ok(());
+        }
         let club = self.case.club;
         let candidates = club.indexes.splits.candidates(&self.known);
         let applies =
@@ -1225,7 +1285,8 @@ impl<'a, T: Trace> Work<'a, T> {
     // ----------------------------------------------------------------------------------------- fee
 
     fn fee(&mut self) -> Result<(), NotJudged> {
-        let Some(fee) = &self.case.club.fee else {
+        let fee = self.case.club.fee.as_ref();
+        let Some(fee) = fee.filter(|_| self.case.abroad.is_none()) else {
             return Ok(());
         };
         let of = self.base(fee.of)?;
@@ -1269,15 +1330,18 @@ impl<'a, T: Trace> Work<'a, T> {
                 }
             })
             .collect();
-        self.effects.visit = Some(Visit {
-            member: self.case.member.id,
-            shop: self.case.shop.id,
-            day: self.case.local.day,
-            spent: self.bill,
-            redeemed: self.redeemed,
-            discount: self.discount,
-        });
-        self.note_standing();
+        // What he buys in shops of others does not count in the windows of his own club.
+        if self.case.abroad.is_none() {
+            self.effects.visit = Some(Visit {
+                member: self.case.member.id,
+                shop: self.case.shop.id,
+                day: self.case.local.day,
+                spent: self.bill,
+                redeemed: self.redeemed,
+                discount: self.discount,
+            });
+            self.note_standing();
+        }
         self.effects.told = Some(self.told);
         self.effects
     }

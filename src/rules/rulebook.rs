@@ -688,6 +688,8 @@ pub struct RedeemTerms {
     pub not_mcc: Vec<u16>,
     /// At most this a member and day.
     pub member_day_max: Option<Rials>,
+    /// Under what is counted which of it is spent in shops of other clubs; none where the club clears with none.
+    pub elsewhere: Option<RuleId>,
 }
 
 /// A part of a split.

@@ -3,7 +3,7 @@
 
 use std::cell::RefCell;
 
-use crate::ledger::{Account, LotTerms, Member, Mode, Party, TierId, Who, Wishes};
+use crate::ledger::{Account, LotTerms, Member, Mode, Obligation, Party, TierId, Who, Wishes};
 use crate::rules::met::Asked;
 use crate::rules::when::Circumstances;
 use crate::rules::{Cap, Case};
@@ -169,6 +169,15 @@ pub enum Fact {
         /// Whether the member owes it, because the purse did not have it.
         owed: bool,
     },
+    /// What a purse paid in a shop of another club became a debt to the clearing house.
+    Cleared {
+        /// The debt.
+        obligation: Obligation,
+        /// What the club owed the house before it, less what it was owed.
+        owed: i64,
+        /// The most it may owe.
+        most: Rials,
+    },
     /// What the bank card pays.
     CardPays(Rials),
     /// An earning was booked.
@@ -238,6 +247,10 @@ pub enum Barred {
     Category,
     /// The purse that was named cannot be spent.
     Purse,
+    /// The shop is another club's, and no rate in force sells the points there.
+    Closed,
+    /// The club of the points would owe the clearing house more than it may.
+    NetDebitCap,
 }
 
 /// What was judged.

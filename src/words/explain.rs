@@ -71,7 +71,7 @@ pub const CONDITIONS: [Word; 36] = [
 ];
 
 /// Who gets, gives and pays; windows; what caps count for; units; stages of stacking; why nothing is redeemed.
-pub const NAMES: [Word; 63] = [
+pub const NAMES: [Word; 65] = [
     ("merchant", "merchant", "پذیرنده"),
     ("shop", "shop", "پذیرنده"),
     ("club", "club", "باشگاه"),
@@ -142,6 +142,16 @@ pub const NAMES: [Word; 63] = [
         "no-such-purse",
         "this purse cannot be spent here",
         "این کیف اینجا خرج نمی‌شود",
+    ),
+    (
+        "closed-direction",
+        "no rate in force sells these points in shops of this club",
+        "نرخ فروشی برای خرج این امتیاز نزد این باشگاه برقرار نیست",
+    ),
+    (
+        "net-debit-cap",
+        "the club of the points would owe the clearing house more than it may",
+        "بدهی باشگاه به اتاق پایاپای از سقف می‌گذشت",
     ),
     (
         "no-club-here",

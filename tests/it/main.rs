@@ -4,6 +4,7 @@
 
 mod calls;
 mod caps;
+mod clearing;
 mod cli;
 mod confs;
 mod conversations;

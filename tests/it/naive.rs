@@ -937,6 +937,8 @@ impl Town {
             card,
             late: 7,
             event: None,
+            abroad: None,
+            other: None,
         };
         judge(&case).unwrap_or_else(|refused| panic!("{refused:?}"))
     }

@@ -598,6 +598,8 @@ impl Again<'_> {
             card: self.card(member),
             late: self.late,
             event: None,
+            abroad: None,
+            other: None,
         }
     }
 

@@ -1,0 +1,342 @@
+//! Members of one club in the shops of another: what their points pay there becomes two debts through the clearing house,
+//! to the rial, and the house never stands in the middle with anything of its own but its fees.
+
+use clubswitch::ledger::{Account, Book, Effects, record};
+use clubswitch::terms::ClubId;
+
+use crate::decisions::Town;
+
+const WORLD: &str = include_str!("../../fixtures/rules-clearing/world/shared.toml");
+const GOLESTAN: &str = include_str!("../../fixtures/rules-clearing/clubs/golestan.toml");
+const PARS: &str = include_str!("../../fixtures/rules-clearing/clubs/pars.toml");
+const SHETAK: &str = include_str!("../../fixtures/rules-clearing/clearing/shetak.toml");
+
+/// The two clubs, their house mended so: each pair is what stands there and what shall.
+pub(crate) fn town(mends: &[(&str, &str)]) -> Town {
+    let mut texts = [GOLESTAN.to_owned(), PARS.to_owned(), SHETAK.to_owned()];
+    for (from, to) in mends {
+        let text = texts.iter_mut().find(|text| text.contains(from));
+        let text = text.unwrap_or_else(|| panic!("no file has {from:?}"));
+        *text = text.replacen(from, to, 1);
+    }
+    let [golestan, pars, shetak] = &texts;
+    Town::with_lists(
+        WORLD,
+        &[golestan, pars],
+        &[("clearing/shetak.toml", shetak)],
+    )
+}
+
+/// A story between the two clubs, at the end of which every entry is held against the house.
+fn check(mends: &[(&str, &str)], story: &str) {
+    let mut town = town(mends);
+    town.check(story);
+    proof(&mut town);
+}
+
+/// After every entry: each book closes, the house has nothing of its own but what it earned, what one book says of the other
+/// is what that says of itself, and the obligations alone give the same positions.
+pub(crate) fn proof(town: &mut Town) {
+    town.replay();
+    let mut book = Book::new(64);
+    let mut nets = [0i64; 2];
+    for group in &town.journal {
+        for bytes in record::split(&group.bytes) {
+            let entry = record::decode(bytes.unwrap()).unwrap();
+            book.apply(&entry);
+            for (club, by) in entry.effects.net_debts().unwrap() {
+                nets[usize::from(club.0)] += by;
+            }
+            closes(&book, &entry.effects, nets);
+        }
+    }
+}
+
+fn closes(book: &Book, effects: &Effects, nets: [i64; 2]) {
+    let clubs = [ClubId(0), ClubId(1)];
+    let mut house = 0;
+    for (club, net) in clubs.into_iter().zip(nets) {
+        let of = |account: fn(ClubId) -> Account| book.balance(account(club));
+        assert_eq!(of(Account::OwesHouse), -of(Account::HouseDue));
+        assert_eq!(of(Account::DueFromHouse), -of(Account::HouseOwes));
+        assert_eq!(book.clearing_position(club), net, "by obligations alone");
+        house += of(Account::HouseDue) + of(Account::HouseOwes) + of(Account::HouseIncome);
+    }
+    assert_eq!(
+        house, 0,
+        "the house stands between, with nothing of its own"
+    );
+    // What a club's own books moved for another's points adds up in them, entry by entry.
+    for club in clubs {
+        let is_house = |account| {
+            matches!(
+                account,
+                Account::HouseDue(_) | Account::HouseOwes(_) | Account::HouseIncome(_)
+            )
+        };
+        let crossing = effects
+            .postings
+            .iter()
+            .filter(|posting| is_house(posting.from) != is_house(posting.to));
+        assert_eq!(
+            crossing.count(),
+            0,
+            "no posting goes from one book to another: {club:?}"
+        );
+    }
+}
+
+#[test]
+fn the_example_of_two_clubs_comes_out_to_the_rial() {
+    check(
+        &[],
+        "open C1 points=830.50
+         buy 200000 card C1 at m-2001 redeem 35000 stan 1 -> approved discount 0 redeemed 35000 -points 233.34 pays 165000
+         has C1 -> points 597.16
+         owes oweshouse -> 35175
+         owes housedue -> -35175
+         owes houseowes -> 35000
+         owes duefromhouse -> -35000
+         owes houseincome -> 175
+         owes rounding -> 1
+         owes club -> -35176
+         owes shop -> 200000
+         owes operator ->
+         repeat stan 1 -> approved discount 0 redeemed 35000 -points 233.34 pays 165000
+         owes oweshouse -> 35175
+         reverse stan 1 at m-2001 -> approved
+         has C1 -> points 830.50
+         owes oweshouse ->
+         owes housedue ->
+         owes houseowes ->
+         owes duefromhouse ->
+         owes houseincome ->
+         owes rounding ->
+         owes club ->
+         owes shop ->",
+    );
+}
+
+#[test]
+fn a_direction_without_a_rate_is_closed() {
+    let ends = (
+        "sell = { rial = 150, per_points = 1 }",
+        "to = \"1405/09/02\"\nsell = { rial = 150, per_points = 1 }",
+    );
+    check(
+        &[ends],
+        "open C1 points=830.50
+         quote 200000 card C1 at m-2001 redeem 35000 -> approved discount 0 redeemed 35000 -points 233.34 pays 165000
+         owes oweshouse ->
+         at 1405/09/03 10:00
+         buy 200000 card C1 at m-2001 redeem 35000 -> not-allowed
+         buy 200000 card C1 at m-2001 redeem max -> not-allowed
+         buy 200000 card C1 at m-1001 redeem 35000 -> approved discount 0 redeemed 35000 -points 233.34 pays 165000 +points 16.50 +club-credit 1650
+         owes oweshouse ->",
+    );
+    // Only points have a rate: credit of the club stays in its own shops.
+    check(
+        &[],
+        "open C1 club-credit=50000
+         buy 200000 card C1 at m-2001 redeem 35000 -> not-enough
+         buy 200000 card C1 at m-2001 redeem max -> approved discount 0 pays 200000
+         buy 200000 card C1 at m-2001 redeem 35000 purse club-credit -> not-enough",
+    );
+}
+
+#[test]
+fn a_rate_counts_from_its_day_on_and_an_old_debt_stays() {
+    let next = (
+        "[exchange]",
+        "[[rate]]\nclub = \"golestan\"\npurse = \"points\"\nfrom = \"1405/09/03\"\nsell = { rial = 200, per_points = 1 }\nbuy = { rial = 200, per_points = 1 }\n[exchange]",
+    );
+    let mut town = town(&[
+        next,
+        (
+            "from = \"1405/07/01\"\nsell = { rial = 150",
+            "from = \"1405/07/01\"\nto = \"1405/09/02\"\nsell = { rial = 150",
+        ),
+    ]);
+    town.check(
+        "open C1 points=830.50
+         buy 200000 card C1 at m-2001 redeem 30000 stan 1 -> approved discount 0 redeemed 30000 -points 200.00 pays 170000
+         at 1405/09/03 10:00
+         buy 200000 card C1 at m-2001 redeem 30000 -> approved discount 0 redeemed 30000 -points 150.00 pays 170000
+         owes houseowes -> 60000",
+    );
+    let owed: Vec<(i64, i64, String)> = town
+        .effects()
+        .iter()
+        .flat_map(|effects| effects.obligations.clone())
+        .map(|owed| (owed.amount, owed.rate.value, owed.rate_from.to_string()))
+        .collect();
+    let rows = [(20_000, 150, "1405/07/01"), (15_000, 200, "1405/09/03")];
+    assert_eq!(owed, rows.map(|(a, b, day)| (a, b, day.to_owned())));
+    town.check("reverse stan 1 at m-2001 stamp 1123101500 -> approved\nowes houseowes -> 30000");
+    proof(&mut town);
+}
+
+#[test]
+fn nobody_owes_more_than_he_may() {
+    let small = |on_cap: &str| {
+        let cap = (
+            "net_debit_cap_rial = 1_500_000_000",
+            "net_debit_cap_rial = 70_000",
+        );
+        [
+            cap,
+            (
+                "\"own-shops-only\"     ",
+                if on_cap == "refuse" {
+                    "\"refuse\""
+                } else {
+                    "\"own-shops-only\""
+                },
+            ),
+        ]
+        .map(|(from, to)| (from, to.to_owned()))
+    };
+    for (on_cap, refused) in [
+        ("own-shops-only", "not-allowed"),
+        ("refuse", "over-amount-limit"),
+    ] {
+        let mends = small(on_cap);
+        let mends: Vec<(&str, &str)> = mends.iter().map(|(a, b)| (*a, b.as_str())).collect();
+        check(
+            &mends,
+            &format!(
+                "open C1 points=830.50
+                 open C2 in=pars stars=800.00
+                 buy 200000 card C1 at m-2001 redeem 50000 stan 1 -> approved discount 0 redeemed 50000 -points 333.34 pays 150000
+                 owes oweshouse -> 50250
+                 buy 200000 card C1 at m-2001 redeem 20000 -> {refused}
+                 quote 200000 card C1 at m-2001 redeem 20000 -> {refused}
+                 buy 200000 card C1 at m-2001 redeem max stan 2 -> approved discount 0 redeemed 15000 -points 100.00 pays 185000
+                 buy 200000 card C1 at m-2001 redeem max -> approved discount 0 pays 200000
+                 buy 200000 card C1 at m-1001 redeem 20000 -> approved discount 0 redeemed 20000 -points 133.34 pays 180000 +points 18.00 +club-credit 1800
+                 reverse stan 2 at m-2001 -> approved
+                 buy 200000 card C2 at m-1001 redeem 50000 -> approved discount 0 redeemed 50000 -stars 350.00 pays 150000
+                 buy 200000 card C1 at m-2001 redeem 20000 -> approved discount 0 redeemed 20000 -points 133.34 pays 180000"
+            ),
+        );
+    }
+    // The cover bounds it too, and an advice is booked all the same, for somebody to look at.
+    let mut town = town(&[
+        (
+            "cover_rial     = 2_000_000_000",
+            "cover_rial = 1_500_000_000",
+        ),
+        (
+            "net_debit_cap_rial = 1_500_000_000",
+            "net_debit_cap_rial = 40_000",
+        ),
+    ]);
+    town.check(
+        "open C1 points=830.50
+         tell 165000 card C1 at m-2001 redeem 45000 -> approved discount 0 redeemed 45000 -points 300.00 pays 165000
+         owes oweshouse -> 45225",
+    );
+    let last = town.effects().pop().unwrap();
+    assert_eq!(last.exception.map(|e| e.name()), Some("over-net-debit-cap"));
+    proof(&mut town);
+}
+
+#[test]
+fn the_fee_is_paid_by_whom_the_house_says() {
+    check(
+        &[("payer = \"issuing-club\"", "payer = \"shop-club\"")],
+        "open C1 points=830.50
+         buy 200000 card C1 at m-2001 redeem 35000 -> approved discount 0 redeemed 35000 -points 233.34 pays 165000
+         owes oweshouse -> 35000 175
+         owes housedue -> -35000 -175
+         owes houseowes -> 35000
+         owes houseincome -> 175
+         owes club -> -35001 -175",
+    );
+    // Out of the member's points: 35,175 / 150 = 234.50 points, and nothing is odd.
+    check(
+        &[("payer = \"issuing-club\"", "payer = \"member\"")],
+        "open C1 points=234.50
+         open C2 points=234.49
+         buy 200000 card C2 at m-2001 redeem 35000 -> not-enough
+         buy 200000 card C1 at m-2001 redeem 35000 -> approved discount 0 redeemed 35000 -points 234.50 pays 165000
+         owes oweshouse -> 35175
+         owes houseincome -> 175
+         owes rounding ->
+         owes club -> -35175
+         has C1 ->",
+    );
+}
+
+#[test]
+fn which_club_sees_a_purchase() {
+    // Where the shop's club earns, it does for its own members; the other's points pay when the message names that club.
+    check(
+        &[],
+        "open C1 points=830.50
+         buy 200000 card C1 at m-2001 -> approved discount 0 pays 200000
+         has C1 -> points 830.50
+         balance card C1 -> approved points 830.50 club-credit 0
+         open C2 points=830.50
+         open C2 in=pars
+         buy 200000 card C2 at m-2001 -> approved discount 0 pays 200000 +stars 10.00
+         buy 200000 card C2 at m-2001 redeem 35000 -> not-enough
+         buy 200000 card C2 at m-2001 redeem 35000 club golestan stan 3 -> approved discount 0 redeemed 35000 -points 233.34 pays 165000 +stars 8.25
+         has C2 in=pars -> stars 18.25
+         has C2 -> points 597.16
+         reverse stan 3 at m-2001 -> approved
+         has C2 in=pars -> stars 10.00
+         has C2 -> points 830.50
+         buy 200000 card C2 at m-2001 club golestan -> approved discount 0 pays 200000 +stars 10.00
+         buy 200000 card C9 at m-2001 redeem 35000 -> member-unknown
+         buy 200000 card C9 at m-2001 -> approved",
+    );
+    // Where the club of the card earns: what the shop would pay for, nobody does.
+    check(
+        &[("one_purchase_earns_in = \"shop-club\"", "one_purchase_earns_in = \"card-club\"")],
+        "open C1 points=830.50
+         buy 200000 card C1 at m-2001 redeem 35000 -> approved discount 0 redeemed 35000 -points 233.34 pays 165000 +points 16.50
+         open C2
+         open C2 in=pars
+         buy 200000 card C2 at m-2001 -> approved discount 0 pays 200000 +stars 10.00
+         buy 200000 card C2 at m-2001 club golestan -> approved discount 0 pays 200000 +points 20.00",
+    );
+    check(
+        &[("one_purchase_earns_in = \"shop-club\"", "one_purchase_earns_in = \"both\"")],
+        "open C2
+         open C2 in=pars stars=700.00
+         buy 200000 card C2 at m-2001 redeem 35000 stan 1 -> approved discount 0 redeemed 35000 -stars 245.00 pays 165000 +stars 8.25 +points 16.50
+         has C2 -> points 16.50
+         reverse stan 1 at m-2001 -> approved
+         has C2 ->
+         buy 200000 card C2 at m-2001 club pars -> approved discount 0 pays 200000 +stars 10.00",
+    );
+}
+
+#[test]
+fn what_is_not_shared_is_not_served() {
+    check(
+        &[("members = true, merchants = true", "members = true")],
+        "open C1 points=830.50
+         buy 200000 card C1 at m-2001 redeem 35000 -> not-allowed
+         buy 200000 card C1 at m-2001 -> approved discount 0 pays 200000",
+    );
+    check(
+        &[("members = true, merchants = true", "merchants = true")],
+        "open C1 points=830.50
+         buy 200000 card C1 at m-2001 redeem 35000 -> member-unknown",
+    );
+}
+
+#[test]
+fn a_day_s_maximum_counts_what_is_redeemed_elsewhere() {
+    check(
+        &[],
+        "open C1 points=8300.00
+         buy 900000 card C1 at m-2001 redeem 450000 stan 1 -> approved discount 0 redeemed 450000 -points 3000.00 pays 450000
+         buy 900000 card C1 at m-1001 redeem 55000 -> over-amount-limit
+         buy 900000 card C1 at m-2001 redeem 55000 -> over-amount-limit
+         reverse stan 1 at m-2001 -> approved
+         buy 900000 card C1 at m-1001 redeem 55000 -> approved discount 0 redeemed 55000 -points 366.67 pays 845000 +points 84.50 +club-credit 8450",
+    );
+}
