@@ -6,12 +6,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use smallvec::SmallVec;
 
+use crate::engine::guest::Between;
 use crate::engine::{Limits, category, terminal_time};
 use crate::ledger::{
     Account, Asked, Effects, Entry, Function, Input, Member, MemberChange, Mode, Pages, Reason,
     Redeem, Told, Verdict, Wishes,
 };
-use crate::rules::{Case, Club, NotJudged, Rulebook, judge};
+use crate::rules::{Case, NotJudged, Rulebook, judge};
 use crate::terms::{ClubId, MemberId, PurseId, Rials, ShopId, Token};
 
 /// A purchase that a club judged.
@@ -124,7 +125,16 @@ impl<'a> Past<'a> {
     /// The bill.
     pub fn bill(&self) -> Rials {
         let visit = self.entry.effects.visit;
-        visit.map_or(self.asked.amount.unwrap_or_default(), |visit| visit.spent)
+        let amount = self.asked.amount.unwrap_or_default();
+        match (visit, self.asked.mode) {
+            (Some(visit), _) => visit.spent,
+            (None, Mode::Ask) => amount,
+            // What was bought in a shop of another club is in no log.
+            (None, Mode::Advise) => {
+                let discount = self.told.discount.unwrap_or_default();
+                Rials(amount.0 + discount.0 + self.told.redeemed_rials().0)
+            }
+        }
     }
 
     /// The last digits of its card, where they are kept.
@@ -143,7 +153,10 @@ impl<'a> Past<'a> {
             let discount = self.told.discount.unwrap_or_default();
             let amount = self.asked.amount.unwrap_or_default();
             // An advice may have told of more than the purses held: the bill says what it told.
-            let told = self.bill().0 - amount.0 - discount.0;
+            let told = match self.entry.effects.visit {
+                Some(visit) => visit.spent.0 - amount.0 - discount.0,
+                None => redeemed.0,
+            };
             let redeem = match told {
                 0 => Redeem::Nothing,
                 told => Redeem::Exactly(Rials(told)),
@@ -202,8 +215,10 @@ impl<'a> Past<'a> {
             return Err(Instead::Refused(Verdict::MerchantUnknown));
         };
         let mcc = category(asked, shop);
-        let places = |club: &&Club| club.places.contains(shop.id, mcc);
-        let Some(club) = rules.club(self.club).filter(places) else {
+        let Some(club) = rules.club(self.club) else {
+            return Err(Instead::WithoutClub);
+        };
+        let Some(between) = Between::of(self.entry, club, (shop.id, mcc), rules, pages) else {
             return Err(Instead::WithoutClub);
         };
         let new = self.enrolled();
@@ -222,7 +237,7 @@ impl<'a> Past<'a> {
             (Mode::Advise, Some(local)) => local,
             _ => now,
         };
-        let case = Case {
+        let mut case = Case {
             world: &rules.world,
             club,
             member,
@@ -246,9 +261,20 @@ impl<'a> Past<'a> {
             card: self.has_card().then_some(Token([0; 16])),
             late: u16::try_from(limits.advice_days).unwrap_or(u16::MAX),
             event: None,
-            abroad: None,
+            abroad: between.abroad,
             other: None,
         };
+        let beside;
+        if let Some((club, member, abroad)) = between.other {
+            beside = Case {
+                club,
+                member,
+                introducer: member.introducer().and_then(|id| pages.member(id)),
+                abroad: Some(abroad),
+                ..case
+            };
+            case.other = Some(&beside);
+        }
         match catch_unwind(AssertUnwindSafe(|| judge(&case))) {
             Ok(Ok(effects)) => {
                 let others = others(&effects);

@@ -10,8 +10,9 @@
 //! sees it. Whoever is in no federation costs one look at an empty list.
 
 use crate::engine::{Engine, Hand, category};
-use crate::rules::{Abroad, Club, EarnsIn, Federation, Shop};
-use crate::terms::MemberId;
+use crate::ledger::{Entry, Member, Pages};
+use crate::rules::{Abroad, Club, EarnsIn, Federation, Rulebook, Shop};
+use crate::terms::{MemberId, ShopId};
 
 /// A member of another club than the shop's.
 #[derive(Clone, Copy)]
@@ -100,17 +101,54 @@ impl Engine {
             at,
             home,
             member,
-            abroad: Abroad {
-                at: at.id,
-                house: federation
-                    .house
-                    .as_ref()
-                    .filter(|_| federation.shares_merchants),
-                spends: true,
-                earns: federation.earns_in != EarnsIn::ShopClub,
-            },
+            abroad: federation.abroad(at.id),
             there: who(at),
             judged_there: federation.earns_in != EarnsIn::CardClub,
+        })
+    }
+}
+
+/// How a purchase of the journal stood between clubs.
+pub struct Between<'a> {
+    /// That the shop was another club's than the one that judged, where it was.
+    pub abroad: Option<Abroad<'a>>,
+    /// The other club that saw it, and its member there.
+    pub other: Option<(&'a Club, &'a Member, Abroad<'a>)>,
+}
+
+impl<'a> Between<'a> {
+    /// By its entry, these rules, and the book as it was before it. None where it is no purchase of the club by these rules:
+    /// the shop is neither its own nor one of its federation.
+    pub fn of(
+        entry: &Entry,
+        club: &Club,
+        (shop, mcc): (ShopId, u16),
+        rules: &'a Rulebook,
+        pages: &'a Pages,
+    ) -> Option<Between<'a>> {
+        let spends = !entry.effects.obligations.is_empty();
+        if !club.places.contains(shop, mcc) {
+            let abroad = rules.abroad(club.id, (shop, mcc))?;
+            return Some(Between {
+                abroad: Some(abroad),
+                other: None,
+            });
+        }
+        let moved = entry.effects.postings.iter();
+        let others = moved.filter_map(|posting| pages.member(posting.member()?));
+        let other = others
+            .filter(|member| member.club != club.id)
+            .find_map(|member| {
+                let abroad = rules.abroad(member.club, (shop, mcc))?;
+                Some((
+                    rules.club(member.club)?,
+                    member,
+                    Abroad { spends, ..abroad },
+                ))
+            });
+        Some(Between {
+            abroad: None,
+            other,
         })
     }
 }

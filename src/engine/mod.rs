@@ -7,7 +7,7 @@ mod enrol;
 mod event;
 mod explain;
 mod grant;
-mod guest;
+pub mod guest;
 mod load;
 mod matching;
 mod moves;

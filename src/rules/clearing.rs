@@ -2,7 +2,8 @@
 //! between clubs on which day, how much a club may owe, and what the house takes.
 
 use crate::ledger::{FeePayer, Pages, Window};
-use crate::terms::{ClubId, Day, Overflow, Percent, PurseId, Rate, Rials, RuleId};
+use crate::rules::{Abroad, Rulebook};
+use crate::terms::{ClubId, Day, Overflow, Percent, PurseId, Rate, Rials, RuleId, ShopId};
 
 /// Everything between clubs. A club is in one federation at most, and a federation clears in one house at most.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -138,6 +139,31 @@ impl Clearing {
     /// The house that a club clears in.
     pub fn house_of(&self, club: ClubId) -> Option<&House> {
         self.of(club)?.house.as_ref()
+    }
+}
+
+impl Federation {
+    /// How one of its clubs sees a shop of another one.
+    pub fn abroad(&self, at: ClubId) -> Abroad<'_> {
+        Abroad {
+            at,
+            house: self.house.as_ref().filter(|_| self.shares_merchants),
+            spends: true,
+            earns: self.earns_in != EarnsIn::ShopClub,
+        }
+    }
+}
+
+impl Rulebook {
+    /// How a club sees a shop that is not its own: as that of the first club of its federation that has it.
+    pub fn abroad(&self, home: ClubId, (shop, mcc): (ShopId, u16)) -> Option<Abroad<'_>> {
+        let federation = self.clearing.of(home)?;
+        let mut clubs = self.clubs.iter();
+        let at = clubs.find(|club| {
+            let is_other = club.id != home && federation.clubs.contains(&club.id);
+            is_other && club.places.contains(shop, mcc)
+        })?;
+        federation.shares_members.then(|| federation.abroad(at.id))
     }
 }
 

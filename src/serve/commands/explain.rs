@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::{lookup, past, rules};
 use crate::config::Listener;
+use crate::engine::guest::Between;
 use crate::engine::{Engine, Explained, Limits, Supposed, category, judged_at};
 use crate::exchange::{bind, receipt};
 use crate::explain::{Difference, Facts, NoClub, Posted, Story, tell};
@@ -476,11 +477,24 @@ impl Again<'_> {
         let (Some(shop), Some(member), Some(club)) = (shop, member, club) else {
             return (Heard::default(), None);
         };
+        let at = (shop.id, category(self.asked, shop));
+        let between = Between::of(self.entry, club, at, self.rules, self.pages);
+        let (abroad, other) = between.map_or((None, None), |found| (found.abroad, found.other));
         // What he wished is not kept, but what came of it is. The first wish that comes to the same is as good as his own.
         let mut first = None;
         for wishes in self.wishes(club) {
             let ear = Ear::default();
-            let judged = judge_aloud(&self.case(shop, club, &member, &wishes), &ear);
+            let mut case = self.case(shop, club, &member, &wishes);
+            case.abroad = abroad;
+            let beside;
+            if let Some((club, member, abroad)) = other {
+                beside = Case {
+                    abroad: Some(abroad),
+                    ..self.case(shop, club, member, &wishes)
+                };
+                case.other = Some(&beside);
+            }
+            let judged = judge_aloud(&case, &ear);
             let effects = match judged {
                 Ok(effects) => effects,
                 Err(NotJudged::Refused(verdict)) => Effects::told(Told::only(verdict)),
@@ -538,7 +552,9 @@ impl Again<'_> {
             return Vec::new();
         };
         if self.asked.mode == Mode::Advise {
-            let redeemed = effects.visit.map_or(Rials::ZERO, |visit| visit.redeemed);
+            let redeemed = effects
+                .visit
+                .map_or(told.redeemed_rials(), |visit| visit.redeemed);
             let redeem = match redeemed.is_zero() {
                 true => Redeem::Nothing,
                 false => Redeem::Exactly(redeemed),
