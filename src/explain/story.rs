@@ -28,6 +28,9 @@ pub struct Story {
     pub split: Option<Split>,
     /// The operator's fee.
     pub fee: Option<Fee>,
+    /// What was between two clubs; none where the shop's own club knows its member.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub clearing: Option<Clearing>,
     /// Who gave and who got money.
     pub money: Money,
     /// What the terminal is told.
@@ -163,6 +166,8 @@ pub enum Outcome {
     NobodyServed,
     /// Its conditions hold, and nobody is known who enrolled this member.
     NobodyEnrolled,
+    /// Its conditions hold, and the shop, which would pay for it, is another club's.
+    NotOurs,
     /// It was not its turn: a rule before it had ended the stage.
     NotReached,
     /// A condition does not hold.
@@ -560,6 +565,46 @@ pub struct Fee {
     pub rials: i64,
     /// Who pays it.
     pub payer: String,
+}
+
+/// What was between two clubs of a federation.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Clearing {
+    /// What the clearing house is called; empty where the clubs have none.
+    pub house: String,
+    /// The club he is a member of.
+    pub club: String,
+    /// His number there.
+    pub member: u32,
+    /// The club of the shop.
+    pub at: String,
+    /// What he earned in his own club beside what the shop's club gave.
+    pub earned: Vec<PurseHeld>,
+    /// What his points became.
+    pub debts: Vec<ClearedDebt>,
+}
+
+/// Points that became a debt to the clearing house.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct ClearedDebt {
+    /// The purse.
+    pub purse: String,
+    /// How much of it.
+    pub points: Sum,
+    /// So many rials for so much.
+    pub rate: (i64, Sum),
+    /// The first day of that rate.
+    pub since: String,
+    /// What the house owes the club of the shop.
+    pub rials: i64,
+    /// What the house takes.
+    pub fee: i64,
+    /// From whom: `issuing-club`, `shop-club`, `member`.
+    pub fee_payer: String,
+    /// What the club of the points owes the house after it, less what it is owed.
+    pub owes: i64,
+    /// The most it may.
+    pub most: i64,
 }
 
 /// Who gave and who got money.

@@ -1,9 +1,9 @@
 //! From what was heard to the story: names for ids, whole amounts, each rule with its own.
 
 use crate::explain::story::{
-    Accrue, AccrueRule, Answer, Band, Cap, Condition, Discount, DiscountRule, Earner, Fee, How,
-    Lot, Money, NoClub, Outcome, Owed, Part, Payment, Purchase, PurseHeld, Reckoned, Redeem, Rule,
-    RuleSet, Side, Spent, Split, SplitRule, Stack, Story, Sum,
+    Accrue, AccrueRule, Answer, Band, Cap, ClearedDebt, Clearing, Condition, Discount,
+    DiscountRule, Earner, Fee, How, Lot, Money, NoClub, Outcome, Owed, Part, Payment, Purchase,
+    PurseHeld, Reckoned, Redeem, Rule, RuleSet, Side, Spent, Split, SplitRule, Stack, Story, Sum,
 };
 use crate::explain::word::{met, wants, window};
 use crate::ledger::{
@@ -71,7 +71,8 @@ pub fn tell(facts: Facts<'_>) -> Story {
     };
     story.discount = Some(teller.discount());
     story.redeem = teller.redeem();
-    story.rules_asked = heard.discounts.len() + heard.accruals.len();
+    story.rules_asked = heard.discounts.len() + heard.accruals.len() + teller.asked_beside();
+    story.clearing = teller.clearing();
     let refused = effects
         .told
         .as_ref()
@@ -81,9 +82,15 @@ pub fn tell(facts: Facts<'_>) -> Story {
             Fact::CardPays(rials) => Some(rials.0),
             _ => None,
         });
-        story.accrue = Some(teller.accrue());
-        story.split = teller.split();
-        story.fee = teller.fee();
+        // In a shop of another club nothing of his own is split, and he may earn nothing.
+        let guest = judged.guest.filter(|guest| !guest.judged_there);
+        if guest.is_none_or(|guest| guest.earns) {
+            story.accrue = Some(teller.accrue());
+        }
+        if guest.is_none() {
+            story.split = teller.split();
+            story.fee = teller.fee();
+        }
         let gave = |fact: &&Fact| matches!(fact, Fact::Gives { .. });
         story.rules_gave = heard.facts.iter().filter(gave).count();
     }
@@ -329,11 +336,13 @@ impl<'a> Teller<'a> {
         });
         let applies = self.heard().any(|fact| *fact == Fact::Applies(id));
         let nobody = self.heard().any(|fact| *fact == Fact::Nobody(id));
+        let not_ours = self.heard().any(|fact| *fact == Fact::NotOurs(id));
         let outcome = match (gave, after) {
             (Some(_), _) => Outcome::Gave,
             (None, Some(1..)) => Outcome::Beaten,
             (None, _) if applies => Outcome::Nothing,
             _ if nobody => Outcome::Nobody,
+            _ if not_ours => Outcome::NotOurs,
             _ if conditions.iter().all(|condition| condition.holds) => Outcome::NotReached,
             _ => Outcome::No,
         };
@@ -410,7 +419,10 @@ impl<'a> Teller<'a> {
 
     fn discount(&self) -> Discount {
         let club = self.club;
+        // The discounts of his own club were not asked in a shop of another one.
+        let away = self.judged.guest.is_some_and(|guest| !guest.judged_there);
         let asked = self.facts.heard.discounts.iter();
+        let asked = asked.take(if away { 0 } else { usize::MAX });
         let told = self.judged.mode == Mode::Advise;
         let rules = club.discounts.iter().zip(asked).map(|(rule, asked)| {
             let reckoned = self.heard().find_map(|fact| match fact {
@@ -493,7 +505,8 @@ impl<'a> Teller<'a> {
 
     fn redeem(&self) -> Option<Redeem> {
         let wishes = &self.judged.wishes;
-        let terms = self.club.redeem.as_ref();
+        let club = self.payer().unwrap_or(self.club);
+        let terms = club.redeem.as_ref();
         let told = self.judged.mode == Mode::Advise;
         let automatic = wishes.redeem == Wish::Nothing && !told;
         if wishes.redeem == Wish::Nothing && !terms.is_some_and(|t| t.automatic && !told) {
@@ -572,6 +585,74 @@ impl<'a> Teller<'a> {
         Some(redeem)
     }
 
+    /// How many rules of his own club were asked beside those of the shop's.
+    fn asked_beside(&self) -> usize {
+        let beside = self.judged.guest;
+        let beside = beside.filter(|guest| guest.judged_there && guest.earns);
+        let club = beside.and_then(|guest| self.facts.rules.club(guest.club));
+        club.map_or(0, |club| club.accruals.len())
+    }
+
+    /// The club whose purses were asked to pay, where it is not the one that judged.
+    fn payer(&self) -> Option<&'a Club> {
+        let guest = self.judged.guest.filter(|guest| guest.spends)?;
+        self.facts.rules.club(guest.club)
+    }
+
+    // ------------------------------------------------------------------------------------ clearing
+
+    /// What was between two clubs.
+    fn clearing(&self) -> Option<Clearing> {
+        let guest = self.judged.guest?;
+        let names = self.facts.names;
+        let house = self.facts.rules.clearing.house_of(guest.club);
+        let told = self.facts.effects.told.iter();
+        let earned = told.flat_map(|told| &told.earned).filter(|earned| {
+            let of = names.purse_particulars(earned.purse);
+            guest.judged_there && of.is_some_and(|(club, ..)| club == guest.club)
+        });
+        let mut debts: Vec<ClearedDebt> = Vec::new();
+        let mut owes = None;
+        for fact in self.heard() {
+            let Fact::Cleared {
+                obligation,
+                owed,
+                most,
+            } = fact
+            else {
+                continue;
+            };
+            // One purse after another: each adds to what the one before left.
+            let before = owes.unwrap_or(*owed);
+            let after = before + obligation.issuer_owes().map_or(0, |rials| rials.0);
+            owes = Some(after);
+            debts.push(ClearedDebt {
+                purse: names.purse(obligation.purse).to_owned(),
+                points: self.facts.sum(obligation.purse, obligation.amount),
+                rate: (
+                    obligation.rate.value,
+                    short(self.facts.sum(obligation.purse, obligation.rate.per)),
+                ),
+                since: obligation.rate_from.to_string(),
+                rials: obligation.rial.0,
+                fee: obligation.fee.0,
+                fee_payer: obligation.fee_payer.name().to_owned(),
+                owes: after,
+                most: most.0,
+            });
+        }
+        Some(Clearing {
+            house: house.map_or_else(String::new, |house| house.title.clone()),
+            club: names.club(guest.club).to_owned(),
+            member: guest.member.0,
+            at: names.club(guest.at).to_owned(),
+            earned: earned
+                .map(|earned| self.purse_held(earned.purse, None, earned.amount, earned.worth))
+                .collect(),
+            debts,
+        })
+    }
+
     fn purse_held(
         &self,
         purse: PurseId,
@@ -603,7 +684,12 @@ impl<'a> Teller<'a> {
         let name = names.purse(*purse);
         let at = shop.map(|shop| names.shop(shop).to_owned());
         let held = purses.iter().find(|p| p.purse == name && p.shop == at);
-        let terms = self.club.purse(*purse);
+        let value = self.heard().find_map(|fact| match fact {
+            Fact::Cleared { obligation, .. } if obligation.purse == *purse => Some(obligation.rate),
+            _ => None,
+        });
+        let club = self.payer().unwrap_or(self.club);
+        let value = value.or_else(|| club.purse(*purse)?.value);
         let moved = self.facts.effects.lots.iter().filter(|moved| {
             moved.amount < 0 && (moved.key.purse, moved.key.shop) == (*purse, *shop) && !owed
         });
@@ -613,9 +699,7 @@ impl<'a> Teller<'a> {
             took: self.facts.sum(*purse, *charge),
             held: held.map_or_else(Sum::default, |held| held.held.clone()),
             rials: rials.0,
-            value: terms
-                .and_then(|purse| purse.value)
-                .map(|rate| (rate.value, short(self.facts.sum(*purse, rate.per)))),
+            value: value.map(|rate| (rate.value, short(self.facts.sum(*purse, rate.per)))),
             odd: odd.0,
             owed: *owed,
             lots: moved.map(|moved| self.lot(moved)).collect(),
@@ -792,8 +876,9 @@ impl<'a> Teller<'a> {
             owed_by("card", to_shop(Reason::CardPaid)),
             owed_by("discount", to_shop(Reason::ClubDiscount)),
         ];
+        let paid_by = self.payer().unwrap_or(self.club);
         let redeemed = self.heard().filter_map(|fact| match fact {
-            Fact::Spent { purse, rials, .. } => Some((self.club.purse(*purse)?, rials.0)),
+            Fact::Spent { purse, rials, .. } => Some((paid_by.purse(*purse)?, rials.0)),
             _ => None,
         });
         for (purse, rials) in redeemed {

@@ -4,8 +4,8 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::explain::NoClub;
 use crate::explain::story::{
-    Accrue, AccrueRule, Answer, Cap, Condition, Discount, Earner, Fee, How, Money, Outcome, Part,
-    Posted, Reckoned, Redeem, Rule, Side, Spent, Split, Stack, Story, Sum,
+    Accrue, AccrueRule, Answer, Cap, Clearing, Condition, Discount, Earner, Fee, How, Money,
+    Outcome, Part, Posted, Reckoned, Redeem, Rule, Side, Spent, Split, Stack, Story, Sum,
 };
 use crate::explain::word::Word;
 use crate::words::Language;
@@ -55,8 +55,13 @@ pub fn write(story: &Story, language: Language) -> String {
     }
     if let Some(accrue) = &story.accrue {
         page.accrue(accrue, story.purchase.tier.as_deref());
-        page.split(story.split.as_ref());
-        page.fee(story.fee.as_ref());
+        if story.split.is_some() || story.fee.is_some() || story.clearing.is_none() {
+            page.split(story.split.as_ref());
+            page.fee(story.fee.as_ref());
+        }
+    }
+    if let Some(clearing) = &story.clearing {
+        page.clearing(clearing);
     }
     if story.money.given != 0 || story.money.got != 0 {
         page.money(story, &story.money);
@@ -349,6 +354,7 @@ impl Page {
             Outcome::Nobody => vec![self.say(say::NOBODY, &[])],
             Outcome::NobodyServed => vec![self.say(say::NOBODY_SERVED, &[])],
             Outcome::NobodyEnrolled => vec![self.say(say::NOBODY_ENROLLED, &[])],
+            Outcome::NotOurs => vec![self.say(say::NOT_OURS, &[])],
             Outcome::Beaten => vec![self.say(say::BEATEN, &[])],
             Outcome::Nothing => vec![self.say(say::NOTHING, &[])],
             Outcome::Gave | Outcome::No => Vec::new(),
@@ -569,6 +575,45 @@ impl Page {
             });
         }
         self.list(DEEP, &below);
+    }
+
+    fn clearing(&mut self, clearing: &Clearing) {
+        let member = self.digits(&clearing.member.to_string());
+        let guest = self.say(say::GUEST, &[&member, &clearing.club, &clearing.at]);
+        self.stage(say::CLEARING, &guest);
+        let house = match clearing.house.as_str() {
+            "" => self.name("clearing-house"),
+            title => title.to_owned(),
+        };
+        for earned in &clearing.earned {
+            let gave = format!("+{}", self.plain(&earned.held));
+            let purse = self.name(&earned.purse);
+            let text = self.say(say::GUEST_EARNS, &[&purse, &clearing.club]);
+            self.sum(INDENT, &text, &gave);
+        }
+        for debt in &clearing.debts {
+            let (rials, per) = &debt.rate;
+            let parts = [
+                self.name(&debt.purse),
+                self.plain(&debt.points),
+                self.plain(per),
+                self.unit(per),
+                self.number(*rials),
+                self.digits(&debt.since),
+            ];
+            let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+            let rials = self.number(debt.rials);
+            self.sum(INDENT, &self.say(say::RATE_SINCE, &parts), &rials);
+            let mut below = vec![self.say(say::NOVATED, &[&clearing.club, &house, &clearing.at])];
+            if debt.fee > 0 {
+                let fee = self.number(debt.fee);
+                let payer = self.name(&debt.fee_payer);
+                below.push(self.say(say::HOUSE_FEE, &[&fee, &payer]));
+            }
+            let (owes, most) = (self.number(debt.owes), self.number(debt.most));
+            below.push(self.say(say::POSITION, &[&clearing.club, &owes, &most]));
+            self.list(DEEP, &below);
+        }
     }
 
     fn accrue(&mut self, accrue: &Accrue, tier: Option<&str>) {

@@ -739,6 +739,7 @@ impl<'a, T: Trace> Work<'a, T> {
             }
             // A shop pays for what its own club has agreed with it, and for nothing else.
             if abroad.is_some() && rule.funded_by == Payer::Merchant {
+                self.trace.hear(|| Fact::NotOurs(rule.id));
                 continue;
             }
             if rule.whose == For::Introducer && self.case.introducer.is_none() {

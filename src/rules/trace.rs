@@ -7,7 +7,7 @@ use crate::ledger::{Account, LotTerms, Member, Mode, Obligation, Party, TierId, 
 use crate::rules::met::Asked;
 use crate::rules::when::Circumstances;
 use crate::rules::{Cap, Case};
-use crate::terms::{ClubId, Day, Local, Overflow, PurseId, Rials, RuleId, ShopId, Times};
+use crate::terms::{ClubId, Day, Local, MemberId, Overflow, PurseId, Rials, RuleId, ShopId, Times};
 
 /// Who listens to a judgement.
 pub trait Trace {
@@ -72,6 +72,8 @@ pub enum Fact {
         /// His account.
         to: Account,
     },
+    /// They hold, but the shop is another club's, and does not pay for what this one gives.
+    NotOurs(RuleId),
     /// What a discount is worth, before its caps.
     Worth {
         /// Which rule.
@@ -278,6 +280,43 @@ pub struct Judged {
     pub bill: Rials,
     /// The member's tier.
     pub tier: Option<TierId>,
+    /// That he is a member of another club than the shop's, where he is.
+    pub guest: Option<Guest>,
+}
+
+/// How a purchase stood between clubs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Guest {
+    /// The club he is a member of.
+    pub club: ClubId,
+    /// His number there.
+    pub member: MemberId,
+    /// The club of the shop.
+    pub at: ClubId,
+    /// Whether the club of the shop judged, and not his own.
+    pub judged_there: bool,
+    /// Whether the purses of his own club were asked to pay.
+    pub spends: bool,
+    /// Whether he earns in his own club.
+    pub earns: bool,
+}
+
+impl Guest {
+    fn of(case: &Case<'_>) -> Option<Guest> {
+        let (seen, judged_there) = match case.other {
+            Some(other) => (other, true),
+            None => (case, false),
+        };
+        let abroad = seen.abroad?;
+        Some(Guest {
+            club: seen.club.id,
+            member: seen.member.id,
+            at: abroad.at,
+            judged_there,
+            spends: abroad.spends,
+            earns: abroad.earns,
+        })
+    }
 }
 
 /// What somebody heard who listened to everything.
@@ -322,6 +361,7 @@ impl Trace for Listener {
                 mode: case.mode,
                 bill: seen.bill,
                 tier: seen.tier,
+                guest: Guest::of(case),
             }),
             discounts: club.discounts.iter().map(|r| seen.ask(&r.when)).collect(),
             accruals: Vec::new(),

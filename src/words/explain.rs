@@ -71,7 +71,7 @@ pub const CONDITIONS: [Word; 36] = [
 ];
 
 /// Who gets, gives and pays; windows; what caps count for; units; stages of stacking; why nothing is redeemed.
-pub const NAMES: [Word; 65] = [
+pub const NAMES: [Word; 68] = [
     ("merchant", "merchant", "پذیرنده"),
     ("shop", "shop", "پذیرنده"),
     ("club", "club", "باشگاه"),
@@ -95,6 +95,9 @@ pub const NAMES: [Word; 65] = [
     ("house-due", "house: due from", "اتاق: طلب از"),
     ("house-owes", "house: owed to", "اتاق: بدهی به"),
     ("house-income", "house: income from", "اتاق: درآمد از"),
+    ("issuing-club", "the club of the points", "باشگاه صادرکننده"),
+    ("shop-club", "the club of the shop", "باشگاه پذیرنده"),
+    ("clearing-house", "the clearing house", "اتاق پایاپای"),
     ("purse", "purse", "کیف"),
     ("marketer", "marketer", "بازاریاب"),
     ("merchant-marketer", "merchant-marketer", "بازاریاب پذیرنده"),
@@ -439,6 +442,30 @@ mod phrases {
         "{0}: کسی ثبت نشده یا ناچیز است؛ به بقیه می‌پیوندد",
     );
     pub const SHOP_GETS: Phrase = Phrase("the shop gets", "به پذیرنده می‌رسد");
+
+    pub const NOT_OURS: Phrase = Phrase(
+        "holds, but the shop is another club's and does not pay for it",
+        "برقرار است، ولی پذیرنده از باشگاه دیگری است و هزینه‌ی آن را نمی‌دهد",
+    );
+    pub const CLEARING: Phrase = Phrase("clearing", "پایاپای");
+    pub const GUEST: Phrase = Phrase(
+        "member {0} of {1} in a shop of {2}",
+        "عضو {0} {1} نزد پذیرنده‌ی {2}",
+    );
+    pub const GUEST_EARNS: Phrase = Phrase("{0} earned in {1}", "{0} در {1} به‌دست آمد");
+    pub const RATE_SINCE: Phrase = Phrase(
+        "{0}  {1}: {2} {3} = {4} rial since {5}",
+        "{0}  {1}: {2} {3} = {4} ریال از {5}",
+    );
+    pub const NOVATED: Phrase = Phrase(
+        "{0} owes {1}, and {1} owes {2}",
+        "{0} به {1} بدهکار است و {1} به {2}",
+    );
+    pub const HOUSE_FEE: Phrase = Phrase("fee {0}, paid by: {1}", "کارمزد {0}، به پای: {1}");
+    pub const POSITION: Phrase = Phrase(
+        "{0} owes {1} of at most {2} after it",
+        "بدهی {0} پس از آن {1} از حداکثر {2}",
+    );
 
     pub const FEE: Phrase = Phrase("fee", "کارمزد");
     pub const FEE_IS: Phrase = Phrase("{0} of {1} = {2}", "{0} از {1} = {2}");

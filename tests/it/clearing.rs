@@ -340,3 +340,62 @@ fn a_day_s_maximum_counts_what_is_redeemed_elsewhere() {
          buy 900000 card C1 at m-1001 redeem 55000 -> approved discount 0 redeemed 55000 -points 366.67 pays 845000 +points 84.50 +club-credit 8450",
     );
 }
+
+/// What is explained of a purchase holds each of these lines.
+fn explains(town: &mut Town, purchase: &str, lines: &[&str]) {
+    let told = town.why(purchase);
+    let plain: String = told.split_whitespace().collect::<Vec<_>>().join(" ");
+    for line in lines {
+        assert!(plain.contains(line), "{line:?} wanted in\n{told}");
+    }
+}
+
+#[test]
+fn what_is_between_clubs_is_explained() {
+    let mut there = town(&[]);
+    there.check("open C1 points=830.50");
+    explains(
+        &mut there,
+        "buy 200000 card C1 at m-2001 redeem 35000",
+        &[
+            "points 233.34 of 830.50 35,000 1 point = 150 rial; 1 rial of rounding to the club",
+            "clearing member 1 of golestan in a shop of pars \
+             points 233.34: 1 point = 150 rial since 1405/07/01 35,000 \
+             golestan owes SHETAK, and SHETAK owes pars; fee 175, paid by: the club of the points; \
+             golestan owes 35,175 of at most 1,500,000,000 after it",
+            "money in 270,351 = money out 270,351",
+        ],
+    );
+    let mut closed = town(&[(
+        "sell = { rial = 150",
+        "to = \"1405/09/01\"\nsell = { rial = 150",
+    )]);
+    closed.check("open C1 points=830.50");
+    explains(
+        &mut closed,
+        "buy 200000 card C1 at m-2001 redeem 35000",
+        &["why: no rate in force sells these points in shops of this club"],
+    );
+    let mut both = town(&[("\"shop-club\"    ", "\"both\"")]);
+    both.check("open C1 points=830.50\nopen C1 in=pars");
+    explains(
+        &mut both,
+        "buy 200000 card C1 at m-2001 redeem 35000 club golestan",
+        &[
+            "base -> stars +8.25",
+            "the shop is owed 200,000 = bank card 165,000 + points 35,000",
+            "points earned in golestan +16.50",
+            "3 rules looked at, 2 gave",
+        ],
+    );
+    let mut card = town(&[("\"shop-club\"    ", "\"card-club\"")]);
+    card.check("open C1 points=830.50");
+    explains(
+        &mut card,
+        "buy 200000 card C1 at m-2001",
+        &[
+            "base -> points +20.00",
+            "saving no holds, but the shop is another club's and does not pay for it",
+        ],
+    );
+}
