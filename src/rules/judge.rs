@@ -737,8 +737,9 @@ impl<'a, T: Trace> Work<'a, T> {
             if rule.event != self.case.event {
                 continue;
             }
-            // A shop pays for what its own club has agreed with it, and for nothing else.
-            if abroad.is_some() && rule.funded_by == Payer::Merchant {
+            // A shop pays for what its own club has agreed with it, and for nothing else; nor does it earn from others.
+            let is_his = matches!(rule.whose, For::Member | For::Introducer);
+            if abroad.is_some() && (rule.funded_by == Payer::Merchant || !is_his) {
                 self.trace.hear(|| Fact::NotOurs(rule.id));
                 continue;
             }
