@@ -32,6 +32,8 @@ pub(super) struct Conditions<'c, 'f> {
     events: RefCell<Vec<String>>,
     named: Known<Value<'f>>,
     compiled: RefCell<Map<String, Named>>,
+    /// Groups by how they are written: ten thousand rules of one chain share its shops.
+    groups: RefCell<Map<&'f str, Arc<Places>>>,
 }
 
 /// How far a named condition is compiled.
@@ -62,6 +64,7 @@ impl<'c, 'f> Conditions<'c, 'f> {
             events: RefCell::default(),
             named,
             compiled: RefCell::default(),
+            groups: RefCell::default(),
         };
         for entry in entries {
             conditions.named(entry.name, entry.value);
@@ -139,7 +142,7 @@ impl<'c, 'f> Conditions<'c, 'f> {
             Some(Condition::Shops(rising(ids.collect())))
         });
         ask("merchant_groups", &|value| {
-            self.places(value).map(Arc::new).map(Condition::Groups)
+            self.groups(value).map(Condition::Groups)
         });
         ask("mcc", &|value| {
             value.each(mcc).map(|codes| Condition::Mcc(rising(codes)))
@@ -417,24 +420,42 @@ impl<'c, 'f> Conditions<'c, 'f> {
         }
     }
 
-    /// Several groups of the world as one set of shops.
-    pub(super) fn places(&self, value: Value<'f>) -> Option<Places> {
-        places(self.world, value)
+    /// A list of merchant groups as one set of shops, one for all that are written alike.
+    fn groups(&self, value: Value<'f>) -> Option<Arc<Places>> {
+        if let Some(places) = self.groups.borrow().get(value.raw()) {
+            return Some(Arc::clone(places));
+        }
+        let (places, whole) = whole_places(self.world, value)?;
+        let places = Arc::new(places);
+        // A group that is not there is told wherever it is named.
+        if !whole {
+            return Some(places);
+        }
+        let mut groups = self.groups.borrow_mut();
+        groups.insert(value.raw(), Arc::clone(&places));
+        Some(places)
     }
 }
 
 /// A list of merchant groups as one set of shops.
 pub(super) fn places(world: &WorldRead<'_>, value: Value<'_>) -> Option<Places> {
-    let groups = value.each(|v| world.groups.find(v))?;
+    Some(whole_places(world, value)?.0)
+}
+
+/// The same, and whether every group was there.
+fn whole_places(world: &WorldRead<'_>, value: Value<'_>) -> Option<(Places, bool)> {
+    let groups = value.each(|v| Some(world.groups.find(v)))?;
+    let whole = groups.iter().all(|group| matches!(group, Some(Some(_))));
     let mut all = Places::default();
-    for group in groups.into_iter().flatten() {
+    for group in groups.into_iter().flatten().flatten() {
         all.shops.extend(&group.shops);
         all.mccs.extend(&group.mccs);
     }
-    Some(Places {
+    let places = Places {
         shops: rising(all.shops),
         mccs: rising(all.mccs),
-    })
+    };
+    Some((places, whole))
 }
 
 fn amount(value: Value<'_>) -> Option<Condition> {

@@ -11,12 +11,15 @@
 //! What passes both can apply. Where gate and row say all that `when` says, the rule applies; else the rest is still to be met, which
 //! stands here too, one rule after the other.
 
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
 use smallvec::SmallVec;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::ledger::TierId;
 use crate::rules::when::Circumstances;
-use crate::rules::{Accrue, Condition, Discount, Split};
+use crate::rules::{Accrue, Condition, Discount, Places, Split};
 use crate::terms::{Bin, Day, Map, ShopId, TimeOfDay};
 
 /// The rules of a stage that can apply to one purchase, in the order of the file.
@@ -180,6 +183,8 @@ const WEEKDAYS: u64 = 0x7f;
 const HOURS: u64 = 0xff_ffff << 7;
 const BUSINESS: u64 = 3 << 31;
 const TIERS: u64 = !(WEEKDAYS | HOURS | BUSINESS);
+/// The bits of more shops and categories than this say nothing.
+const PLACES_TOLD: usize = 256;
 /// Tiers from this one on share a bit.
 const TIERS_TOLD: u16 = 29;
 
@@ -275,8 +280,15 @@ impl Row {
                 tiers.iter().all(|tier| tier.0 < TIERS_TOLD)
             }
             Condition::Shops(_) | Condition::Groups(_) | Condition::Mcc(_) => {
-                let keys = place_keys(condition);
-                let places = keys.map(place_bit).fold(0, |all, bit| all | bit);
+                let keys = place_keys(condition).take(PLACES_TOLD + 1);
+                let (mut places, mut count) = (0, 0);
+                for key in keys {
+                    (places, count) = (places | place_bit(key), count + 1);
+                }
+                // So many have nearly every bit.
+                if count > PLACES_TOLD {
+                    return false;
+                }
                 // Of two the rarer one; both cannot be told by one set of bits.
                 if places.count_ones() < self.places.count_ones() {
                     self.places = places;
@@ -364,8 +376,28 @@ impl Key {
 enum Gate {
     /// Any of these keys opens it.
     Keys(Vec<Key>),
+    /// A shop or category of these groups opens it.
+    Groups(Shared),
     /// A day of this span opens it.
     Days(Day, Day),
+}
+
+/// Groups that many rules share: the same where it is they, and not where they are only alike.
+#[derive(Clone, Debug)]
+struct Shared(Arc<Places>);
+
+impl PartialEq for Shared {
+    fn eq(&self, other: &Shared) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Shared {}
+
+impl Hash for Shared {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Arc::as_ptr(&self.0).hash(state);
+    }
 }
 
 /// A gate, and of a million purchases how many it may let in. A guess: it decides what is quick and never what is right.
@@ -444,33 +476,33 @@ impl Index {
         let (mut days, mut alone) = (Vec::new(), Vec::new());
         for (gate, rows) in gates {
             let number = alone.len() as u32;
-            match gate {
+            let keys = match gate {
                 Gate::Days(from, to) => {
                     days.push((from, to, number));
                     alone.push(rows);
+                    continue;
                 }
-                Gate::Keys(keys) if keys.len() <= BESIDE => {
-                    let crowded = rows.len() > CROWD;
-                    for row in &rows {
-                        for key in &keys {
-                            let months = row.months().filter(|_| crowded).into_iter().flatten();
-                            let narrower: Vec<Key> =
-                                months.filter_map(|month| key.within(month)).collect();
-                            let keys = match narrower.is_empty() {
-                                true => vec![*key],
-                                false => narrower,
-                            };
-                            for key in keys {
-                                beside.entry(key).or_default().push(*row);
-                            }
-                        }
-                    }
+                Gate::Keys(keys) => keys,
+                Gate::Groups(Shared(places)) => keys_of(&places.shops, &places.mccs).collect(),
+            };
+            if keys.len() > BESIDE {
+                for key in keys {
+                    opened.entry(key).or_default().push(number);
                 }
-                Gate::Keys(keys) => {
-                    for key in keys {
-                        opened.entry(key).or_default().push(number);
+                alone.push(rows);
+                continue;
+            }
+            let crowded = rows.len() > CROWD;
+            for row in &rows {
+                for key in &keys {
+                    let months = row.months().filter(|_| crowded).into_iter().flatten();
+                    let mut narrower = months.filter_map(|month| key.within(month)).peekable();
+                    if narrower.peek().is_none() {
+                        beside.entry(*key).or_default().push(*row);
                     }
-                    alone.push(rows);
+                    for key in narrower {
+                        beside.entry(key).or_default().push(*row);
+                    }
                 }
             }
         }
@@ -590,7 +622,11 @@ fn gates(condition: &Condition, shops: usize) -> Option<Vec<Guess>> {
     let of_shops = |count: usize| ALL * count as u64 / shops.max(1) as u64;
     let by_keys = |share: u64, keys: Vec<Key>| Some(vec![(share, Gate::Keys(keys))]);
     match condition {
-        Condition::Shops(_) | Condition::Groups(_) | Condition::Mcc(_) => {
+        Condition::Groups(places) => {
+            let share = of_shops(places.shops.len()) + OF_MCC * places.mccs.len() as u64;
+            Some(vec![(share, Gate::Groups(Shared(Arc::clone(places))))])
+        }
+        Condition::Shops(_) | Condition::Mcc(_) => {
             let keys: Vec<Key> = place_keys(condition).collect();
             let coded = keys.iter().filter(|key| matches!(key, Key::Mcc(_))).count();
             by_keys(of_shops(keys.len() - coded) + OF_MCC * coded as u64, keys)
@@ -642,6 +678,10 @@ fn place_keys(condition: &Condition) -> impl Iterator<Item = Key> {
         Condition::Groups(places) => (&places.shops, &places.mccs),
         _ => (&[], &[]),
     };
+    keys_of(shops, mccs)
+}
+
+fn keys_of(shops: &[ShopId], mccs: &[u16]) -> impl Iterator<Item = Key> {
     let shops = shops.iter().map(|shop| Key::Shop(*shop));
     shops.chain(mccs.iter().map(|mcc| Key::Mcc(*mcc)))
 }
