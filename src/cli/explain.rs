@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::cli::pos::{self, Hidden, local, rials};
 use crate::cli::{Failure, desk};
 use crate::config::Config;
-use crate::explain::{Story, write};
+use crate::explain::{Moved, Story, write, write_moved};
 use crate::ledger::{Names, Redeem};
 use crate::rulefile;
 use crate::terms::{Local, Rials};
@@ -125,8 +125,13 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         anstream::println!("{told:#}");
         return Ok(());
     }
-    let story: Story = serde_json::from_value(told)
-        .map_err(|error| Failure::Off(format!("the switch answers as another version: {error}")))?;
+    let other = |error| Failure::Off(format!("the switch answers as another version: {error}"));
+    if told["moved"].is_object() {
+        let moved: Moved = serde_json::from_value(told["moved"].clone()).map_err(other)?;
+        anstream::print!("{}", write_moved(&moved, language));
+        return Ok(());
+    }
+    let story: Story = serde_json::from_value(told).map_err(other)?;
     anstream::print!("{}", write(&story, language));
     Ok(())
 }

@@ -4,7 +4,7 @@
 use crate::engine::load::{refused, too_much};
 use crate::engine::moves::{Moves, account, lives, told};
 use crate::engine::{Decided, Engine, Hand, Missing, RIAL};
-use crate::ledger::{Aimed, Effects, Reason, Told, Verdict};
+use crate::ledger::{Aimed, CardState, Effects, Reason, Told, Verdict};
 use crate::rules::Shop;
 use crate::terms::money::scaled_down;
 use crate::terms::person::Identity;
@@ -63,6 +63,9 @@ impl Engine {
             return Err(Verdict::InvalidAmount);
         }
         let member = &*holder.member;
+        if member.card != CardState::Issued {
+            return Err(Verdict::CardSuspended);
+        }
         let held = member.holding(from.id, None);
         let available = held.map_or(0, |held| held.available(hand.now, hand.local.day));
         if available < amount.0 {

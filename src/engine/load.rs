@@ -3,7 +3,9 @@
 
 use crate::engine::moves::{Holder, Moves, account, lives, told};
 use crate::engine::{Decided, Engine, Hand, Missing, RIAL};
-use crate::ledger::{Account, Counted, Effects, Reason, Told, Verdict, Who, Window};
+use crate::ledger::{
+    Account, CardState, Counted, Effects, Member, Reason, Told, Verdict, Who, Window,
+};
 use crate::rules::card::{Funder, LoadTerms, LoadWay, Pocket};
 use crate::rules::{Purse, Shop, dies};
 use crate::terms::person::Identity;
@@ -57,6 +59,7 @@ impl Engine {
         let rials = |amount: &Rials| *amount > Rials::ZERO && asked.currency == RIAL;
         let amount = asked.amount.filter(rials).ok_or(Verdict::InvalidAmount)?;
         let holder = self.holder(hand, hand.request.aim.to)?;
+        may_get(&holder.member)?;
         let (purse, pocket, terms) = loadable(&holder, hand.request.wishes.purse.as_deref())?;
         let way = way(asked.facts.channel);
         if !terms.by.is_empty() && !terms.by.contains(&way) {
@@ -147,6 +150,7 @@ impl Engine {
         number: Token,
     ) -> Result<Effects, Verdict> {
         let holder = self.holder(hand, hand.request.aim.to)?;
+        may_get(&holder.member)?;
         let card = holder.card;
         let terms = card.voucher.as_ref().ok_or(Verdict::NotAllowed)?;
         let into = card
@@ -257,6 +261,16 @@ fn loadable<'h>(
         }
     };
     found.ok_or(Verdict::NotAllowed)
+}
+
+/// A card that is not in use yet can be loaded before it is; one that is stopped or gone cannot.
+fn may_get(holder: &Member) -> Result<(), Verdict> {
+    match holder.card {
+        CardState::Issued | CardState::Inactive => Ok(()),
+        CardState::Suspended | CardState::Terminated | CardState::Void => {
+            Err(Verdict::CardSuspended)
+        }
+    }
 }
 
 /// On which way the money comes: over the counter of a link whose purchases are paid in cash, over the net, or from an account.

@@ -220,29 +220,7 @@ impl Facts<'_> {
     }
 
     fn account(&self, account: Account) -> (&'static str, String) {
-        let names = self.names;
-        match account {
-            Account::Pool { .. } => ("card", String::new()),
-            Account::Shop(shop) => ("shop", names.shop(shop).to_owned()),
-            Account::Person(person) => ("person", names.person(person).to_owned()),
-            Account::Club(club) => ("club", names.club(club).to_owned()),
-            Account::Reserve(club) => ("reserve", names.club(club).to_owned()),
-            Account::Owner(club) => ("owner", names.club(club).to_owned()),
-            Account::Saving { shop, .. } => ("saving", names.shop(shop).to_owned()),
-            Account::Rounding(club) => ("rounding", names.club(club).to_owned()),
-            Account::Operator => ("operator", String::new()),
-            Account::OwesHouse(club) => ("owes-house", names.club(club).to_owned()),
-            Account::DueFromHouse(club) => ("due-from-house", names.club(club).to_owned()),
-            Account::HouseDue(club) => ("house-due", names.club(club).to_owned()),
-            Account::HouseOwes(club) => ("house-owes", names.club(club).to_owned()),
-            Account::HouseIncome(club) => ("house-income", names.club(club).to_owned()),
-            Account::Organisation(id) => ("organisation", names.organisation(id).to_owned()),
-            Account::Purse(_)
-            | Account::Debt(_)
-            | Account::Outstanding { .. }
-            | Account::ShopPurse { .. }
-            | Account::PersonPurse { .. } => ("purse", String::new()),
-        }
+        account_of(account, self.names)
     }
 
     fn answer(&self) -> Answer {
@@ -1081,6 +1059,32 @@ fn per(per: Per) -> &'static str {
         Per::Introducer => "introducer",
         Per::Rule => "rule",
         Per::Club => "club",
+    }
+}
+
+/// The kind of an account, and whose it is.
+pub(super) fn account_of(account: Account, names: &Names) -> (&'static str, String) {
+    match account {
+        Account::Pool { .. } => ("card", String::new()),
+        Account::Shop(shop) => ("shop", names.shop(shop).to_owned()),
+        Account::Person(person) => ("person", names.person(person).to_owned()),
+        Account::Club(club) => ("club", names.club(club).to_owned()),
+        Account::Reserve(club) => ("reserve", names.club(club).to_owned()),
+        Account::Owner(club) => ("owner", names.club(club).to_owned()),
+        Account::Saving { shop, .. } => ("saving", names.shop(shop).to_owned()),
+        Account::Rounding(club) => ("rounding", names.club(club).to_owned()),
+        Account::Operator => ("operator", String::new()),
+        Account::OwesHouse(club) => ("owes-house", names.club(club).to_owned()),
+        Account::DueFromHouse(club) => ("due-from-house", names.club(club).to_owned()),
+        Account::HouseDue(club) => ("house-due", names.club(club).to_owned()),
+        Account::HouseOwes(club) => ("house-owes", names.club(club).to_owned()),
+        Account::HouseIncome(club) => ("house-income", names.club(club).to_owned()),
+        Account::Organisation(id) => ("organisation", names.organisation(id).to_owned()),
+        Account::Purse(_)
+        | Account::Debt(_)
+        | Account::Outstanding { .. }
+        | Account::ShopPurse { .. }
+        | Account::PersonPurse { .. } => ("purse", String::new()),
     }
 }
 

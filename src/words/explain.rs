@@ -218,6 +218,59 @@ pub const NAMES: [Word; 68] = [
     ("none", "none", "ندارد"),
 ];
 
+/// What moves besides purchases: kinds of entries, accounts, reasons.
+pub const MOVED: [Word; 29] = [
+    ("load", "load", "شارژ"),
+    ("transfer", "conversion", "تبدیل"),
+    ("granted", "grant", "اعطای خودکار"),
+    ("given", "given by hand", "اعطای دستی"),
+    ("reversed", "undone by entry", "برگشت‌خورده با ثبت"),
+    ("card", "bank card", "کارت بانکی"),
+    ("shop", "shop", "پذیرنده"),
+    ("person", "person", "شخص"),
+    ("club", "club", "باشگاه"),
+    ("reserve", "reserve", "ذخیرهٔ"),
+    ("owner", "owner", "صاحب"),
+    ("saving", "saving", "پس‌انداز"),
+    ("rounding", "rounding", "گردکردن"),
+    ("operator", "operator", "گرداننده"),
+    ("organisation", "organisation", "سازمان"),
+    (
+        "owes-house",
+        "debt to the clearing house",
+        "بدهی به اتاق پایاپای",
+    ),
+    (
+        "due-from-house",
+        "claim on the clearing house",
+        "طلب از اتاق پایاپای",
+    ),
+    ("house-due", "the clearing house", "اتاق پایاپای"),
+    ("house-owes", "the clearing house", "اتاق پایاپای"),
+    ("house-income", "clearing fees", "کارمزد پایاپای"),
+    ("card-paid", "the card paid", "پرداخت کارت"),
+    ("loaded", "what was loaded", "مبلغ شارژ"),
+    ("funded", "what is added to the load", "افزودهٔ شارژ"),
+    ("converted", "what was converted", "مبلغ تبدیل"),
+    ("fee", "fee", "کارمزد"),
+    (
+        "owed-to-house",
+        "owed to the clearing house",
+        "بدهی به اتاق پایاپای",
+    ),
+    (
+        "novated",
+        "taken over by the clearing house",
+        "به عهدهٔ اتاق پایاپای",
+    ),
+    (
+        "owed-by-house",
+        "owed by the clearing house",
+        "بدهی اتاق پایاپای",
+    ),
+    ("clearing-fee", "clearing fee", "کارمزد پایاپای"),
+];
+
 /// Weekdays from Saturday on.
 pub const WEEKDAYS: [(&str, &str); 7] = [
     ("Saturday", "شنبه"),

@@ -12,7 +12,7 @@ use crate::config::Listener;
 use crate::engine::guest::Between;
 use crate::engine::{Engine, Explained, Limits, Supposed, category, judged_at};
 use crate::exchange::{bind, receipt};
-use crate::explain::{Difference, Facts, NoClub, Posted, Story, tell};
+use crate::explain::{Difference, Facts, Moved, NoClub, Posted, Story, moved, tell};
 use crate::journal::snapshot;
 use crate::ledger;
 use crate::ledger::{
@@ -295,6 +295,9 @@ pub(super) fn entry(
         None => crate::serve::office::text(words, "entry")?.to_owned(),
     };
     let entry = lookup::find(office, &wanted, progress)?;
+    if is_other(&entry) {
+        return told_otherwise(office, &entry, progress);
+    }
     let asked = purchase(&entry)?;
     let undone = lookup::reversed_by(office, &entry, progress)?;
     let before = before(office, entry.head.sequence, progress)?;
@@ -377,6 +380,34 @@ pub(super) fn entry(
         finish(&mut story, told, &names, listener);
     }
     Ok(json!(story))
+}
+
+/// Whether it moves purses besides a purchase.
+fn is_other(entry: &Entry) -> bool {
+    match &entry.input {
+        Input::Request(asked) => matches!(asked.function, Function::Load | Function::Transfer),
+        Input::Granted { .. } | Input::Given { .. } => true,
+        _ => false,
+    }
+}
+
+/// What a load, a conversion or a grant moved.
+fn told_otherwise(
+    office: &mut Office,
+    entry: &Entry,
+    progress: &mut dyn FnMut(Value),
+) -> Result<Value, OfficeError> {
+    let undone = lookup::reversed_by(office, entry, progress)?;
+    // Without the rules of then nothing is reckoned once more, and what moved is told all the same.
+    let rules = rules_of(office, entry).ok();
+    let (names, zone) =
+        office.look(|engine, _| (engine.names(), engine.rules().world.zone.clone()))?;
+    let moved = moved(entry, &names, &zone, rules.as_ref());
+    let moved = moved.map(|moved| Moved {
+        reversed_by: undone.map(|by| by.0),
+        ..moved
+    });
+    Ok(json!({ "moved": moved }))
 }
 
 /// The purchase that an entry is.
