@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use crate::engine::moves::{Holder, Moves, due, lives};
 use crate::engine::{ActError, Engine};
-use crate::ledger::{By, Counted, Effects, Input, LotTerms, PurseKind, Reason, Who, Window};
+use crate::ledger::{
+    By, CardState, Counted, Effects, Input, LotTerms, PurseKind, Reason, Who, Window,
+};
 use crate::rules::card::Grant;
 use crate::rules::{Card, Rulebook};
 use crate::terms::person::Identity;
@@ -141,6 +143,10 @@ impl Engine {
             },
             card_of => self.holder_of(card, card_of, day),
         };
+        // A card that is gone for good gets nothing any more; one that is stopped for a while goes on.
+        if matches!(holder.member.card, CardState::Terminated | CardState::Void) {
+            return false;
+        }
         let who = Who::Member(holder.member.id);
         let unit = UnitId::RIAL;
         let window = Window::JalaliMonth;

@@ -487,6 +487,56 @@ fn what_is_loaded_granted_and_taken_in_survives_and_is_settled() {
     // The shop took a thousand for the issuer, and owes the bonus besides.
     assert_eq!(totals["split"]["organisation"], 1_100, "{settled:#}");
     assert_eq!(totals["split"]["merchant"], -100, "{settled:#}");
+    // What moved and what was reckoned is told in both languages.
+    let explained = |wanted: &[&str], lines: &[&str]| {
+        let told = house.office(&[&["explain"], wanted].concat());
+        let told = String::from_utf8(told.stdout).unwrap();
+        for line in lines {
+            assert!(told.contains(line), "{line:?} in\n{told}");
+        }
+    };
+    let rrn = |sold: &Value| sold["rrn"].as_str().unwrap().to_owned();
+    explained(
+        &[&rrn(&loaded)],
+        &[
+            "load: Approved",
+            "10% of 1,000 = 100  bonus/gift",
+            "bank card -> shop m-1001  1,000  the card paid",
+            "shop m-1001 -> organisation parse  100  what is added to the load",
+            "gift  +1,000  load/gift  to the end of 1406/09/02",
+            "gift  +100  bonus/gift  to the end of 1405/11/02",
+        ],
+    );
+    explained(
+        &[&rrn(&converted)],
+        &[
+            "2/3 of 300 = 200  convert/wallet-to-gift",
+            "wallet  -300",
+            "operator -> organisation parse  200",
+        ],
+    );
+    explained(
+        &[&rrn(&converted), "--lang", "fa"],
+        &["تبدیل", "۲۰۰", "سازمان parse"],
+    );
+    explained(
+        &[&rrn(&right)],
+        &["wallet  -500", "wallet  +500  voucher/number", "member 2"],
+    );
+    let history = house.office_json(&["ledger", "history", "--card", holder]);
+    let entries = history["members"][0]["entries"].as_array().unwrap();
+    let granted = entries
+        .iter()
+        .find(|entry| entry["what"] == "granted")
+        .unwrap();
+    explained(
+        &["--seq", &granted["entry"].to_string()],
+        &[
+            "grant",
+            "1405/09/01",
+            "lunch  +1,000  grant/lunch  to the end of 1405/09/30",
+        ],
+    );
     house.pos_json(&["reverse", "--rrn", converted["rrn"].as_str().unwrap()], 0);
     house.pos_json(&["reverse", "--rrn", loaded["rrn"].as_str().unwrap()], 0);
     let left = json!({ "lunch": 1050, "sport": 200, "wallet": 500 });
