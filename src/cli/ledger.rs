@@ -31,6 +31,8 @@ use crate::terms::money::grouped;
   clubswitch ledger grant --club golestan --purse points --member 17 --amount 50 --reason 'growth in Aban'
   clubswitch ledger grant --club bpcard --purse lunch --list bons.csv --reason 'late starters' --dry-run
   clubswitch ledger vouchers sold.csv --card-product bpcard --reason 'series 12'
+  clubswitch ledger position --club golestan
+  clubswitch ledger obligations --from 1405/09/01 --to 1405/09/30 --json
   clubswitch ledger tokens cards.txt > rules/lists/staff.csv
   clubswitch ledger archive --dry-run
   clubswitch ledger archive --before 1405/08/01
@@ -89,6 +91,24 @@ enum Act {
         /// Only tell what would be taken in
         #[arg(long)]
         dry_run: bool,
+    },
+    /// How clubs stand with the clearing house: what each owes and is owed, and how near it is to its cap
+    Position {
+        /// This club only
+        #[arg(long, value_name = "NAME")]
+        club: Option<String>,
+    },
+    /// Every debt between clubs, oldest first, with its rate and fee, and what they come to
+    Obligations {
+        /// Those of this club
+        #[arg(long, value_name = "NAME")]
+        club: Option<String>,
+        /// From this business day on
+        #[arg(long, value_name = "DATE")]
+        from: Option<String>,
+        /// To the end of this business day
+        #[arg(long, value_name = "DATE")]
+        to: Option<String>,
     },
     /// Print the tokens that stand for cards, as lists of rule files want them
     Tokens {
@@ -287,6 +307,18 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
             });
             let done = desk::carry_out(&config, "ledger-vouchers", &words)?;
             show(args.json, &done, taken_in_words);
+            Ok(())
+        }
+        Act::Position { club } => {
+            let words = json!({ "club": club });
+            let found = desk::carry_out(&config, "ledger-position", &words)?;
+            show(args.json, &found, position_in_words);
+            Ok(())
+        }
+        Act::Obligations { club, from, to } => {
+            let words = json!({ "club": club, "from": from, "to": to });
+            let found = desk::carry_out(&config, "ledger-obligations", &words)?;
+            show(args.json, &found, obligations_in_words);
             Ok(())
         }
         Act::Tokens { file } => {
@@ -668,6 +700,77 @@ fn verify_in_words(found: &Value) -> String {
     }
     if found["whole"] == json!(true) {
         line("all well", String::new());
+    }
+    out
+}
+
+fn position_in_words(found: &Value) -> String {
+    let mut out = String::new();
+    for house in found["houses"].as_array().into_iter().flatten() {
+        let sums = ["due", "owes", "income"].map(|key| amount(&house[key]));
+        out.push_str(&format!(
+            "{}: due to it {}, owed by it {}, its income {}\n",
+            plain(&house["title"]),
+            sums[0],
+            sums[1],
+            sums[2]
+        ));
+        for member in house["members"].as_array().into_iter().flatten() {
+            let warned = if member["warned"] == true {
+                ", WARNED"
+            } else {
+                ""
+            };
+            out.push_str(&format!(
+                "  {:<20}{:>22} of at most {} ({}%{warned}): owes {}, is owed {}, {}\n",
+                plain(&member["club"]),
+                amount(&member["position"]),
+                amount(&member["cap"]),
+                plain(&member["used_percent"]),
+                amount(&member["owes"]),
+                amount(&member["owed"]),
+                plain(&member["funding"]),
+            ));
+        }
+    }
+    out
+}
+
+fn obligations_in_words(found: &Value) -> String {
+    let mut out = String::new();
+    for row in found["obligations"].as_array().into_iter().flatten() {
+        let of = match row["reverses"].as_u64() {
+            Some(original) => format!(" of entry {original}"),
+            None => String::new(),
+        };
+        out.push_str(&format!(
+            "{:<12} {} {}{of}: {} owes {} {} rial for {} {} at {} rial for {} since {}; fee {} by {}\n",
+            plain(&row["id"]),
+            plain(&row["business_day"]),
+            plain(&row["kind"]),
+            plain(&row["issuer"]),
+            plain(&row["acceptor"]),
+            amount(&row["rial"]),
+            amount(&row["points"]),
+            plain(&row["purse"]),
+            amount(&row["rate"]["rial"]),
+            amount(&row["rate"]["points"]),
+            plain(&row["rate_from"]),
+            amount(&row["fee"]),
+            plain(&row["fee_payer"]),
+        ));
+    }
+    for club in found["clubs"].as_array().into_iter().flatten() {
+        out.push_str(&format!(
+            "{}: owes {}, is owed {}, net {}\n",
+            plain(&club["club"]),
+            amount(&club["owes"]),
+            amount(&club["owed"]),
+            amount(&club["net"]),
+        ));
+    }
+    if out.is_empty() {
+        out.push_str("no club owes another anything\n");
     }
     out
 }

@@ -10,11 +10,12 @@ use metrics::{
 };
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
 
+use super::commands::clearing::{Stands, standing};
 use super::door::Outcome;
-use crate::engine::How;
+use crate::engine::{Engine, How};
 use crate::exchange::{Counts, Dropped};
 use crate::journal::Appended;
-use crate::ledger::{Book, Function, Verdict};
+use crate::ledger::{Function, Verdict};
 use crate::spec::Spec;
 use crate::terms::{Map, Moment};
 
@@ -42,6 +43,8 @@ const FSYNC_SECONDS: &str = "clubswitch_journal_fsync_duration_seconds";
 const JOURNAL_BYTES: &str = "clubswitch_journal_bytes_total";
 const JOURNAL_SEQUENCE: &str = "clubswitch_journal_sequence";
 const GROUP_SIZE: &str = "clubswitch_commit_batch_size";
+const POSITION: &str = "clubswitch_clearing_position_rial";
+const POSITION_MOST: &str = "clubswitch_clearing_position_most_rial";
 
 /// Begins to measure. Called once a process.
 ///
@@ -93,6 +96,11 @@ pub(super) fn begin() -> Result<PrometheusHandle, BuildError> {
         "clubswitch_ledger_imbalance",
         "By how much the book does not add up; anything but 0 is an alarm"
     );
+    describe_gauge!(
+        POSITION,
+        "What a club owes the clearing house less what it is owed"
+    );
+    describe_gauge!(POSITION_MOST, "The most that may be");
     describe_gauge!("clubswitch_ledger_members", "Members of all clubs");
     describe_gauge!(
         "clubswitch_store_lag_entries",
@@ -307,6 +315,9 @@ pub(super) fn decide_seconds() -> Histogram {
 /// The days that are shown as open: one that has closed is set to 0, else it would stay.
 static DAYS_SHOWN: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
+/// The clubs that were warned that they come near to what they may owe.
+static CLUBS_WARNED: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
 /// What of a book is shown.
 pub(super) struct BookFigures {
     pub(super) imbalance: i64,
@@ -314,10 +325,12 @@ pub(super) struct BookFigures {
     members: usize,
     pub(super) rule_set: Option<u32>,
     days: Vec<String>,
+    clubs: Vec<Stands>,
 }
 
 impl BookFigures {
-    pub(super) fn of(book: &Book) -> BookFigures {
+    pub(super) fn of(engine: &Engine) -> BookFigures {
+        let book = engine.book();
         let open = book.names().acquirers().filter_map(|id| book.open_day(id));
         let mut days: Vec<String> = open.map(|day| day.to_string()).collect();
         days.sort();
@@ -328,6 +341,7 @@ impl BookFigures {
             members: book.member_count(),
             rule_set: book.rule_set().map(|set| set.number.0),
             days,
+            clubs: standing(engine),
         }
     }
 
@@ -345,6 +359,36 @@ impl BookFigures {
             gauge!("clubswitch_business_day_info", "date" => day.clone()).set(1.0);
         }
         shown.clone_from(&self.days);
+        self.tell_clubs();
+    }
+
+    /// How clubs stand with the clearing house; a line for each that comes to where it is to be warned, and back.
+    fn tell_clubs(&self) {
+        let mut warned = CLUBS_WARNED.lock().unwrap_or_else(PoisonError::into_inner);
+        for Stands {
+            club,
+            owes,
+            most,
+            warned: is_warned,
+        } in &self.clubs
+        {
+            gauge!(POSITION, "club" => club.clone()).set(*owes as f64);
+            gauge!(POSITION_MOST, "club" => club.clone()).set(*most as f64);
+            let was = warned.iter().position(|known| known == club);
+            match (was, is_warned) {
+                (None, true) => {
+                    tracing::warn!(
+                        "the club {club} owes the clearing house {owes} of at most {most} rial"
+                    );
+                    warned.push(club.clone());
+                }
+                (Some(at), false) => {
+                    tracing::info!("the club {club} owes the clearing house {owes} rial again");
+                    warned.swap_remove(at);
+                }
+                _ => {}
+            }
+        }
     }
 }
 

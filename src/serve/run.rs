@@ -388,7 +388,7 @@ impl House {
         let (office, told) = (self.office(), Arc::clone(&self.rule_set));
         tokio::task::spawn_blocking(move || {
             let Some((book, to_arm)) = door.ask(|engine, now| {
-                let figures = metrics::BookFigures::of(engine.book());
+                let figures = metrics::BookFigures::of(engine);
                 (figures, rules::is_to_arm(engine, now))
             }) else {
                 return;

@@ -1,9 +1,14 @@
 //! Members of one club in the shops of another: what their points pay there becomes two debts through the clearing house,
 //! to the rial, and the house never stands in the middle with anything of its own but its fees.
 
-use clubswitch::ledger::{Account, Book, Effects, record};
-use clubswitch::terms::ClubId;
+use std::fs;
 
+use clubswitch::ledger::{Account, Book, Effects, record};
+use clubswitch::settle::reread;
+use clubswitch::terms::ClubId;
+use serde_json::{Value, json};
+
+use crate::cli::House;
 use crate::decisions::Town;
 
 const WORLD: &str = include_str!("../../fixtures/rules-clearing/world/shared.toml");
@@ -398,4 +403,203 @@ fn what_is_between_clubs_is_explained() {
             "saving no holds, but the shop is another club's and does not pay for it",
         ],
     );
+}
+
+const CARD: &str = "9999120000001234";
+
+/// The values under a pointer of each, which must be equal.
+fn says(found: &Value, wanted: &[(&str, Value)]) {
+    for (pointer, value) in wanted {
+        let there = found.pointer(pointer);
+        assert_eq!(there, Some(value), "{pointer} in {found:#}");
+    }
+}
+
+/// A daemon between the two clubs, whose first member of Golestan has 830.50 points.
+fn house(mends: &[(&str, &str)]) -> House {
+    let mut house = House::new();
+    let rules = house.dir.path().join("rules");
+    for (name, text) in [
+        ("world/shared.toml", WORLD),
+        ("clubs/golestan.toml", GOLESTAN),
+        ("clubs/pars.toml", PARS),
+        ("clearing/shetak.toml", SHETAK),
+    ] {
+        let mut text = text.to_owned();
+        for (from, to) in mends {
+            text = text.replacen(from, to, 1);
+        }
+        let path = rules.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    house.configure("rules = \"rules\"\n");
+    let opening = house.dir.path().join("opening.toml");
+    let lot = "purse = \"points\"\namount = \"2000.00\"\nbooked = \"1405/05/20\"\nends = \"1406/05/31\"\n";
+    fs::write(
+        &opening,
+        format!(
+            "reason = \"two clubs\"\n[[member]]\nclub = \"golestan\"\ncard = \"{CARD}\"\n\
+             [[member.lot]]\n{lot}[[member]]\nclub = \"pars\"\ncard = \"{CARD}\"\n"
+        ),
+    )
+    .unwrap();
+    house.start();
+    let booked = house.office_json(&["ledger", "open", opening.to_str().unwrap()]);
+    says(&booked, &[("/booked", json!(2)), ("/lots", json!(1))]);
+    house
+}
+
+/// A17, A10, A20, A21: points of one club pay in another's shop; two debts in the same entry; positions at once; the house
+/// between them.
+#[test]
+fn a10_a17_a20_a21_points_pay_in_another_club_over_the_wire() {
+    let mut house = house(&[]);
+    let sale = [
+        "purchase",
+        "--card",
+        CARD,
+        "--amount",
+        "200000",
+        "--redeem",
+        "35000",
+        "--acceptor",
+        "m-2001",
+        "--club",
+        "golestan",
+    ];
+    let receipt = house.pos_json(&sale, 0);
+    says(
+        &receipt,
+        &[
+            ("/code", json!("00")),
+            ("/pays", json!(165_000)),
+            ("/redeemed/points", json!("233.34")),
+            ("/earned/stars", json!("8.25")),
+        ],
+    );
+    let entry = house.office_json(&["ledger", "entry", receipt["rrn"].as_str().unwrap()]);
+    let moved: Vec<String> = entry["postings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|posting| posting["unit"] == "rial")
+        .map(|p| {
+            let [reason, from, to] = ["reason", "from", "to"].map(|key| p[key].as_str().unwrap());
+            format!("{reason}: {from} -> {to} {}", p["amount"])
+        })
+        .collect();
+    for wanted in [
+        "owed-to-house: club golestan -> owed to the house by golestan 35000",
+        "novated: house: due from golestan -> house: owed to pars 35000",
+        "owed-by-house: due from the house to pars -> shop m-2001 35000",
+        "clearing-fee: club golestan -> owed to the house by golestan 175",
+        "clearing-fee: house: due from golestan -> house: income from golestan 175",
+        "rounding: club golestan -> rounding of golestan 1",
+    ] {
+        assert!(
+            moved.iter().any(|line| line == wanted),
+            "{wanted} in {moved:#?}"
+        );
+    }
+    let position = house.office_json(&["ledger", "position"]);
+    says(
+        &position,
+        &[
+            ("/houses/0/house", json!("shetak")),
+            ("/houses/0/due", json!(35_175)),
+            ("/houses/0/owes", json!(35_000)),
+            ("/houses/0/income", json!(175)),
+            ("/houses/0/position", json!(0)),
+            ("/houses/0/members/0/club", json!("golestan")),
+            ("/houses/0/members/0/position", json!(35_175)),
+            ("/houses/0/members/0/room", json!(1_499_964_825)),
+            ("/houses/0/members/1/position", json!(-35_000)),
+            ("/houses/0/members/1/room", json!(800_035_000)),
+        ],
+    );
+    // The call centre, the day's files and the journal tell the same.
+    let why = house.office_json(&["explain", receipt["rrn"].as_str().unwrap()]);
+    says(
+        &why,
+        &[
+            ("/posted/differs", json!([])),
+            ("/clearing/house", json!("SHETAK")),
+            ("/clearing/debts/0/points/amount", json!("233.34")),
+            ("/clearing/debts/0/rials", json!(35_000)),
+            ("/clearing/debts/0/fee", json!(175)),
+            ("/clearing/debts/0/owes", json!(35_175)),
+        ],
+    );
+    let persian = house.office(&["explain", receipt["rrn"].as_str().unwrap(), "--lang", "fa"]);
+    let persian = String::from_utf8(persian.stdout).unwrap();
+    assert!(persian.contains("پایاپای"), "{persian}");
+    let undone = house.pos_json(
+        &[
+            "reverse",
+            "--rrn",
+            receipt["rrn"].as_str().unwrap(),
+            "--acceptor",
+            "m-2001",
+        ],
+        0,
+    );
+    says(&undone, &[("/code", json!("00"))]);
+    let again = house.pos_json(&sale, 0);
+    says(&again, &[("/code", json!("00"))]);
+    let owed = house.office_json(&["ledger", "obligations", "--club", "pars"]);
+    let kinds: Vec<&Value> = owed["obligations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|o| &o["kind"])
+        .collect();
+    assert_eq!(json!(kinds), json!(["redeem", "reversal", "redeem"]));
+    says(
+        &owed,
+        &[
+            ("/obligations/0/business_day", json!("1405/09/02")),
+            ("/obligations/0/issuer", json!("golestan")),
+            ("/obligations/0/acceptor", json!("pars")),
+            ("/obligations/0/shop", json!("m-2001")),
+            ("/obligations/0/purse", json!("points")),
+            ("/obligations/0/points", json!("233.34")),
+            (
+                "/obligations/0/rate",
+                json!({ "rial": 150, "points": "1.00" }),
+            ),
+            ("/obligations/0/rate_from", json!("1405/07/01")),
+            ("/obligations/0/rial", json!(35_000)),
+            ("/obligations/0/fee", json!(175)),
+            ("/obligations/1/rial", json!(-35_000)),
+            (
+                "/obligations/1/reverses",
+                owed["obligations"][0]["entry"].clone(),
+            ),
+            ("/clubs/0/net", json!(35_175)),
+            ("/clubs/1/net", json!(-35_000)),
+        ],
+    );
+    let settled = house.office_json(&["settle", "--day", "today", "--close"]);
+    says(
+        &settled,
+        &[
+            ("/manifest/totals/redeemed/points", json!(35_000)),
+            ("/manifest/totals/card_paid", json!(165_000)),
+            ("/manifest/totals/split/merchant", json!(199_000)),
+        ],
+    );
+    let folder = house.dir.path().join(settled["folder"].as_str().unwrap());
+    assert_eq!(
+        json!(reread(&folder).unwrap()),
+        settled["manifest"]["totals"],
+        "the files say what the manifest says"
+    );
+    house.kill();
+    house.start();
+    let after = house.office_json(&["ledger", "position", "--club", "golestan"]);
+    says(&after, &[("/houses/0/members/0/position", json!(35_175))]);
+    house.stop();
+    let verified = house.office_json(&["ledger", "verify"]);
+    says(&verified, &[("/whole", json!(true))]);
 }

@@ -254,7 +254,7 @@ fn the_example_of_the_language_loads_as_it_is() {
     // What is checked and not obeyed says so; what asks for a PIN, that it does not pay.
     for (name, says) in [
         ("cards/bpcard.toml", "do not pay"),
-        ("clearing/shetak.toml", "is checked, and changes nothing"),
+        ("clearing/shetak.toml", "checked, and change nothing"),
     ] {
         let notes = loaded.notes.0.iter();
         let of = notes.filter(|note| note.place.source.name == name);

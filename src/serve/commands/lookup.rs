@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::clearing::obligation;
 use super::trail::{Go, walk};
 use super::verify::unit_name;
 use crate::ledger::finding::Item;
@@ -218,8 +219,11 @@ fn told(entry: &Entry, names: &Names, zone: &Zone) -> Value {
     let counts = if effects.reverses { -1 } else { 1 };
     let counted = effects.counted.iter();
     let counted: Vec<Value> = counted.map(|row| cap(row, counts, names)).collect();
+    let owed = (1..).zip(&effects.obligations);
+    let owed = owed.map(|(at, owed)| obligation(entry, (at, owed), names, zone));
     json!({
         "entry": entry.head.sequence.0,
+        "obligations": owed.collect::<Vec<_>>(),
         "at": zone.local(entry.head.at).to_string(),
         "business_day": entry.head.business_day.to_string(),
         "acquirer": entry.head.acquirer.map(|id| names.acquirer(id)),

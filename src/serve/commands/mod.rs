@@ -2,6 +2,7 @@
 
 mod archive;
 pub mod backup;
+pub mod clearing;
 mod event;
 mod explain;
 mod give;
@@ -29,6 +30,8 @@ pub const COMMANDS: &[(&str, Command)] = &[
     ("ledger-history", past::history),
     ("ledger-entry", lookup::entry),
     ("ledger-event", event::event),
+    ("ledger-position", clearing::position),
+    ("ledger-obligations", clearing::obligations),
     ("ledger-grant", give::grant),
     ("ledger-vouchers", give::vouchers),
     ("ledger-tokens", give::tokens),
