@@ -4,7 +4,7 @@
 use crate::engine::matching::{Found, amounts};
 use crate::engine::{Decided, Engine, Hand, How, Missing, may_refuse};
 use crate::ledger::{Effects, Entry, Exception, Member, Posting, Told, Verdict};
-use crate::rules::{Negative, Undoing, undo};
+use crate::rules::{Negative, RESTORE_GRACE_DAYS, Undoing, undo};
 use crate::terms::MemberId;
 
 impl Engine {
@@ -53,9 +53,14 @@ impl Engine {
             let purse = self.rules.purse(purse);
             purse.map_or(Negative::Recover, |purse| purse.negative)
         };
+        let grace_days = |purse| {
+            let purse = self.rules.purse(purse);
+            purse.map_or(RESTORE_GRACE_DAYS, |purse| purse.grace_days)
+        };
         let undoing = Undoing {
             members: &members,
             negative: &negative,
+            grace_days: &grace_days,
             at: hand.now,
             today: hand.local.day,
             business_day: hand.business_day,

@@ -223,6 +223,9 @@ pub struct Reckoned {
     pub amount: Sum,
     /// The most it may be, in rials.
     pub most: Option<i64>,
+    /// It is a multiple of this, in rials.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<i64>,
 }
 
 /// By what an amount is reckoned.
@@ -325,6 +328,9 @@ pub struct DiscountRule {
     /// What all rules have.
     #[serde(flatten)]
     pub rule: Rule,
+    /// The purse that it is given back into, where it does not lower the bill.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rebate: Option<String>,
     /// Who pays what it gave.
     pub paid_by: Vec<Payment>,
 }
@@ -356,8 +362,11 @@ pub struct Redeem {
     pub purse: Option<String>,
     /// The club has no redeeming.
     pub none_here: bool,
-    /// Why nothing may be redeemed: `pin`, `no-card`, `category`, `no-such-purse`.
+    /// Why nothing may be redeemed: `pin`, `no-card`, `category`, `no-such-purse`, `conditions`.
     pub barred: Option<String>,
+    /// Its conditions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<Condition>,
     /// Why it was refused, by the name of the outcome.
     pub refused: Option<String>,
     /// The share of the bill that may be redeemed.

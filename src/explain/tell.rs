@@ -426,17 +426,24 @@ impl<'a> Teller<'a> {
                     goes_on,
                     amount: rials(amount.0),
                     most: rule.max.map(|max| max.0),
+                    step: (rule.step.0 > 1).then_some(rule.step.0),
                 }
             });
             let conditions = self.conditions(&rule.when, asked);
             DiscountRule {
                 rule: self.rule(rule.id, UnitId::RIAL, conditions, reckoned),
+                rebate: rule
+                    .rebate
+                    .map(|purse| self.facts.names.purse(purse).to_owned()),
                 paid_by: self.paid_by(rule),
             }
         });
         let total = match told {
             true => self.judged.wishes.discount_told.unwrap_or_default().0,
-            false => self.given(|id| club.discounts.iter().any(|rule| rule.id == id)),
+            false => self.given(|id| {
+                let mut rules = club.discounts.iter();
+                rules.any(|rule| rule.id == id && rule.rebate.is_none())
+            }),
         };
         Discount {
             stack: stack(club.discount_stack),
@@ -506,6 +513,9 @@ impl<'a> Teller<'a> {
             redeem.min = terms.min.0;
             redeem.step = terms.step.0;
             redeem.day_most = terms.member_day_max.map(|most| most.0);
+            if !told {
+                redeem.conditions = self.conditions(&terms.when, &self.facts.heard.redeem);
+            }
         }
         let verdict = self.facts.effects.told.as_ref().map(|told| told.verdict);
         let refused = verdict.filter(|verdict| !verdict.is_approved());
@@ -520,6 +530,7 @@ impl<'a> Teller<'a> {
                         Barred::Purse => "no-such-purse",
                         Barred::Closed => "closed-direction",
                         Barred::NetDebitCap => "net-debit-cap",
+                        Barred::When => "conditions",
                     };
                     redeem.barred = Some(why.to_owned());
                 }
@@ -784,6 +795,7 @@ impl<'a> Teller<'a> {
             unit => self.facts.names.unit(unit).1,
         };
         let (exact, goes_on) = written(exact, decimals);
+        let step = self.club.purse(rule.purse).map(|purse| purse.step);
         Reckoned {
             base: base_name(rule.base).to_owned(),
             of: base.0,
@@ -809,6 +821,7 @@ impl<'a> Teller<'a> {
             goes_on,
             amount: self.facts.units(unit, amount),
             most: None,
+            step: step.filter(|step| *step > 1),
         }
     }
 

@@ -420,6 +420,10 @@ impl Page {
             let most = self.say(say::AT_MOST, &[&self.number(most)]);
             text.push_str(&format!(" ({most})"));
         }
+        if let Some(step) = how.step {
+            let step = self.say(say::IN_STEPS, &[&self.number(step)]);
+            text.push_str(&format!(" ({step})"));
+        }
         text
     }
 
@@ -464,6 +468,9 @@ impl Page {
             let gives = self.say(say::GIVES, &[&rule.rule.name]);
             let gave = self.plain(gave);
             self.sum(INDENT, &gives, &gave);
+            if let Some(purse) = &rule.rebate {
+                self.row(DEEP, &self.say(say::GIVEN_BACK, &[&self.name(purse)]));
+            }
             let pays = rule.paid_by.iter().map(|paid| {
                 let (who, rials) = (self.name(&paid.payer), self.number(paid.rials));
                 match &paid.share {
@@ -514,6 +521,7 @@ impl Page {
         if redeem.none_here {
             pieces.push(self.say(say::NO_REDEEM, &[]));
         }
+        pieces.extend(redeem.conditions.iter().map(|one| self.condition(one)));
         let first = pieces.remove(0);
         self.stage(say::REDEEM, &first);
         self.list(INDENT, &pieces);

@@ -22,7 +22,7 @@ use crate::rules::card::{
 };
 use crate::rules::{
     Available, Cap, Caps, Card, Club, Enrol, Expiry, Identify, Indexes, Most, Negative, Per,
-    Places, Purse, Roster, SpendAt, Stack,
+    Places, Purse, RESTORE_GRACE_DAYS, Roster, SpendAt, Stack,
 };
 use crate::source::{Entry, Fault, FaultLog, File, Table, Value};
 use crate::terms::{Bin, ClubId, OrganisationId, PurseId, Rials, RuleId, Token, UnitId};
@@ -505,6 +505,8 @@ fn pocket(entry: &Entry<'_>, world: &WorldRead<'_>) -> Option<(Purse, Pocket)> {
             CreditLine => Negative::Allow,
             _ => Negative::Recover,
         },
+        step: 1,
+        grace_days: RESTORE_GRACE_DAYS,
     };
     let mut not_products = not_products.unwrap_or_default();
     not_products.sort_unstable();

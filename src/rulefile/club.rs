@@ -2,8 +2,8 @@
 
 use super::cost::{self, Written};
 use super::effect::{
-    Accruals, BASES, PAYER_NAMES, Scope, accrue, discount, no_event, one_key, positive, shown,
-    whole_units, written,
+    Accruals, BASES, PAYER_NAMES, Scope, accrue, discount, line, no_event, one_key, positive,
+    shown, whole_units, written,
 };
 use super::keys::{
     CLUB, CLUB_FILE, ENROL, EXPIRY, FEE, LEVEL, MEASURE, PART, PER_MEMBER, PERSON, PURSE, REDEEM,
@@ -14,13 +14,18 @@ use super::never;
 use super::span::{span_of_days, window};
 use super::when::{Conditions, places};
 use super::world::{WorldRead, alias, check_format, mcc};
-use crate::ledger::{Party, PurseKind, TierId};
+use crate::ledger::{Party, PurseKind, TierId, Window};
 use crate::rules::{
     Available, Base, Club, Counter, Enrol, Expiry, Fee, Identify, Indexes, Measure, Negative, Part,
-    Payer, Places, Purse, RedeemTerms, Rounding, Span, SpendAt, Split, Stack, Tier, Tiering,
+    Payer, Places, Purse, RESTORE_GRACE_DAYS, RedeemTerms, Rounding, Span, SpendAt, Split, Stack,
+    Tier, Tiering,
 };
 use crate::source::{Entry, Fault, FaultLog, File, Table, Value, counted};
+use crate::terms::money::pointed;
 use crate::terms::{ClubId, Percent, PurseId, Rate, Rials, RuleId, Times, UnitId};
+
+/// For so many days more than its window what tiers measure of earnings is counted.
+const REVIEWED_DAYS: u16 = 400;
 
 /// The settlement link takes so many parts of one payment.
 const PARTS_MAX: usize = 10;
@@ -50,7 +55,7 @@ pub(super) fn read<'f>(
         purses.add_entry(&entry, purse);
     }
     let mut tier_names = Known::new("tier", true);
-    let tiers = table.optional("tiers", |v| tiers(v, club, &mut tier_names, ids));
+    let tiers = table.optional("tiers", |v| tiers(v, &purses, club, &mut tier_names, ids));
     let entries = table
         .optional("condition", Value::entries)
         .unwrap_or_default();
@@ -73,7 +78,7 @@ pub(super) fn read<'f>(
             written.discounts.push(value);
         }
     }
-    let redeem = table.optional("redeem", |value| redeem(value, &purses));
+    let redeem = table.optional("redeem", |value| redeem(value, &purses, &conditions));
     let values = table.optional("accrue", Value::list).unwrap_or_default();
     let mut accruals = Accruals::new(&values);
     for value in values {
@@ -112,8 +117,33 @@ pub(super) fn read<'f>(
             window,
         }
     });
-    let counters = counters.collect();
+    let mut counters: Vec<Counter> = counters.collect();
     let (tiers, tiering) = tiers.unwrap_or_default();
+    if let Some(Tiering {
+        measure: Measure::Earned(purse),
+        window,
+        ..
+    }) = tiering
+    {
+        // A review may come late: whoever has not bought for a year is still judged by what he earned before.
+        let window = Window::Days(window.days() + REVIEWED_DAYS);
+        let same = |counter: &&mut Counter| {
+            counter.purse == purse && counter.window.kind() == window.kind()
+        };
+        match counters.iter_mut().find(same) {
+            Some(counter) => counter.window = window,
+            None => counters.push(Counter {
+                purse,
+                rule: ids.earnings(club, &purse_names, purse),
+                unit: purses
+                    .meanings()
+                    .flatten()
+                    .find(|known| known.id == purse)
+                    .map_or(UnitId::RIAL, |purse| purse.unit),
+                window,
+            }),
+        }
+    }
     let head = head?;
     let shops = world.merchants.iter().count();
     let club = Club {
@@ -300,6 +330,15 @@ fn purse(
         ("allow", Negative::Allow),
     ];
     let negative = table.optional("negative", |value| value.one_of(&policies, &[]));
+    let grace = table.optional("restore_grace", span_of_days);
+    let step = table.optional("round_rial", positive);
+    if !kind.is_money()
+        && unit != Some("rial")
+        && let Some(value) = table.get("round_rial")
+    {
+        let title = "`round_rial` is for purses kept in rials";
+        value.report(value.fault("R09", title).mend("leave it out"));
+    }
     owed_by(&table, kind);
     if !in_points {
         for key in ["value", "decimals"] {
@@ -347,6 +386,8 @@ fn purse(
             PurseKind::MerchantCredit => Negative::Forbid,
             _ => Negative::Recover,
         }),
+        step: step.map_or(1, |step| step.max(1)),
+        grace_days: grace.map_or(RESTORE_GRACE_DAYS, i32::from),
     })
 }
 
@@ -563,12 +604,13 @@ fn owed_by(table: &Table<'_>, kind: PurseKind) {
 
 fn tiers(
     value: Value<'_>,
+    purses: &Known<Option<Purse>>,
     club: ClubId,
     names: &mut Known<Option<TierId>>,
     ids: &mut Ids<'_>,
 ) -> Option<(Vec<Tier>, Option<Tiering>)> {
     let table = value.table(&TIERS)?;
-    let tiering = tiering(&table);
+    let tiering = tiering(&table, purses);
     let levels = table.required("level", |value| value.each(Some))?;
     let mut tiers: Vec<Tier> = Vec::new();
     let mut reached = false;
@@ -589,10 +631,10 @@ fn tiers(
             value.report(fault.mend("leave `by_hand` out"));
         }
         let highest = tiers.iter().filter_map(|tier| tier.from).max();
-        let from = threshold(&table, tiering.as_ref(), highest);
+        let from = threshold(&table, tiering.as_ref(), purses, highest);
         let Some(named) = named else { continue };
         let name = named.text()?;
-        let has_from = table.has("from_rial") || table.has("from_visits");
+        let has_from = FROM.iter().any(|key| table.has(key));
         reached |= at > 0 && has_from;
         if at > 0 && !by_hand && !has_from {
             let title = format!("nobody can reach the tier \"{name}\"");
@@ -617,8 +659,11 @@ fn tiers(
     Some((tiers, tiering))
 }
 
+/// With how much a level is reached.
+const FROM: [&str; 3] = ["from_rial", "from_visits", "from_points"];
+
 /// `measure`, `review` and `downgrade`.
-fn tiering(table: &Table<'_>) -> Option<Tiering> {
+fn tiering(table: &Table<'_>, purses: &Known<Option<Purse>>) -> Option<Tiering> {
     let reviews = [("monthly", false), ("yearly", true)];
     let yearly = table.optional("review", |value| value.one_of(&reviews, &[]));
     let falls = [("one-step", true), ("by-balance", false)];
@@ -633,13 +678,31 @@ fn tiering(table: &Table<'_>) -> Option<Tiering> {
         return None;
     };
     let of = value.table(&MEASURE)?;
-    let key = one_key(&of, &["spent", "visits"], "a measure says nothing")?;
-    let window = of.optional(key, window)?;
+    let key = one_key(
+        &of,
+        &["spent", "visits", "earned"],
+        "a measure says nothing",
+    )?;
+    let (measure, window) = match key {
+        "earned" => {
+            let purse = of.optional(key, |value| purses.find(value));
+            let window = of.required("in", window);
+            (Measure::Earned(purse?.as_ref()?.id), window?)
+        }
+        _ => {
+            if let Some(value) = of.get("in") {
+                let fault = value.fault("R03", "`in` goes with `earned`");
+                value.report(fault.mend("leave it out"));
+            }
+            let measure = match key {
+                "spent" => Measure::Spent,
+                _ => Measure::Visits,
+            };
+            (measure, of.optional(key, window)?)
+        }
+    };
     Some(Tiering {
-        measure: match key {
-            "spent" => Measure::Spent,
-            _ => Measure::Visits,
-        },
+        measure,
         window,
         yearly: yearly.unwrap_or(false),
         one_step: one_step.unwrap_or(true),
@@ -647,15 +710,28 @@ fn tiering(table: &Table<'_>) -> Option<Tiering> {
 }
 
 /// With how much a level is reached; more than any before it.
-fn threshold(table: &Table<'_>, tiering: Option<&Tiering>, highest: Option<i64>) -> Option<i64> {
+fn threshold(
+    table: &Table<'_>,
+    tiering: Option<&Tiering>,
+    purses: &Known<Option<Purse>>,
+    highest: Option<i64>,
+) -> Option<i64> {
+    let measured = tiering.and_then(|tiering| match tiering.measure {
+        Measure::Earned(purse) => purses.meanings().flatten().find(|known| known.id == purse),
+        _ => None,
+    });
+    // Beside a measure that counts something else it is refused below, whatever it says.
+    let decimals = measured.map_or(4, |purse| purse.decimals);
     let rials = table.optional("from_rial", |value| value.rials().map(|rials| rials.0));
     let visits = table.optional("from_visits", |value| value.integer(0, 1_000_000));
+    let points = table.optional("from_points", |value| whole_units(value, decimals));
     let right = match tiering.map(|tiering| tiering.measure) {
         Some(Measure::Spent) => Some("from_rial"),
         Some(Measure::Visits) => Some("from_visits"),
+        Some(Measure::Earned(_)) => Some("from_points"),
         None => None,
     };
-    for key in ["from_rial", "from_visits"] {
+    for key in FROM {
         let Some(value) = table.get(key).filter(|_| right != Some(key)) else {
             continue;
         };
@@ -674,12 +750,17 @@ fn threshold(table: &Table<'_>, tiering: Option<&Tiering>, highest: Option<i64>)
     }
     let (key, from) = match (rials, visits) {
         (Some(from), _) => ("from_rial", from),
-        (None, from) => ("from_visits", from?),
+        (None, Some(from)) => ("from_visits", from),
+        (None, None) => ("from_points", points?),
     };
     if let Some(below) = highest.filter(|below| from <= *below && from > 0) {
         let value = table.get(key)?;
         let fault = value.fault("R10", "levels must rise");
-        let label = format!("a level before it is reached with {}", Rials(below));
+        let below = match measured {
+            Some(purse) => pointed(below, purse.decimals),
+            None => Rials(below).to_string(),
+        };
+        let label = format!("a level before it is reached with {below}");
         value.report(
             fault
                 .label(label)
@@ -705,8 +786,15 @@ fn stacks(table: &Table<'_>) -> (Stack, Stack) {
     (discount, mode("accrue").unwrap_or(Stack::All))
 }
 
-fn redeem(value: Value<'_>, purses: &Known<Option<Purse>>) -> Option<RedeemTerms> {
+fn redeem<'f>(
+    value: Value<'f>,
+    purses: &Known<Option<Purse>>,
+    conditions: &Conditions<'_, 'f>,
+) -> Option<RedeemTerms> {
     let table = value.table(&REDEEM)?;
+    let when = conditions.when(&table);
+    no_event(&table, when.as_ref(), "the redemption");
+    let say = line(&table);
     let from = table.required("from", |value| {
         let mut from: Vec<PurseId> = Vec::new();
         for value in value.each(Some)? {
@@ -783,6 +871,8 @@ fn redeem(value: Value<'_>, purses: &Known<Option<Purse>>) -> Option<RedeemTerms
         step,
         not_mcc,
         member_day_max,
+        when: when?,
+        say,
     })
 }
 

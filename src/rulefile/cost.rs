@@ -790,9 +790,18 @@ impl<'c> Risk<'c> {
                 *amount = (*amount).min(left);
                 left -= *amount;
             }
-            let net = left;
+            // A rebate leaves the bill as it is; credit that the shop owes is a promise.
+            let lowers = discounts
+                .iter()
+                .filter(|(at, _)| club.discounts[*at].rebate.is_none());
+            let net = bill - lowers.map(|(_, amount)| amount).sum::<i64>();
             for (at, amount) in &mut discounts {
-                *amount = shops_part(&club.discounts[*at].paid_by, *amount);
+                let rule = &club.discounts[*at];
+                let promised = rule.rebate.and_then(|purse| club.purse(purse));
+                *amount = match promised {
+                    Some(purse) if purse.kind == PurseKind::MerchantCredit => 0,
+                    _ => shops_part(&rule.paid_by, *amount),
+                };
             }
             let base = |base: Base| match base {
                 Base::Gross => bill,

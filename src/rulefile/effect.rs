@@ -10,7 +10,7 @@ use crate::rules::{
     Accrue, Bands, Base, Discount, Earn, For, Give, PaidBy, Payer, Purse, Share, When,
 };
 use crate::source::{Table, Value, nearest};
-use crate::terms::{ClubId, Percent, Rate, Rials};
+use crate::terms::{ClubId, Percent, PurseId, Rate, Rials};
 
 /// What the rules of one club may refer to.
 pub(super) struct Scope<'c, 'f> {
@@ -46,17 +46,63 @@ pub(super) fn discount<'f>(
     let paid_by = table.required("paid_by", paid_by);
     let caps = caps(&table, None);
     let (say, stop) = telling(&table);
+    let step = table.optional("round_rial", positive);
+    let rebate = rebate(&table, scope, paid_by.as_deref());
     let (give, max) = given?;
     Some(Discount {
         id: ids.rule(scope.club, name?),
         when: when?,
         give,
         max,
+        rebate: rebate?,
+        step: step.map_or(Rials::ZERO, Rials),
         paid_by: paid_by?,
         caps,
         say: say.map(String::into),
         stop,
     })
+}
+
+/// `carry` and `rebate_to`: the purse that a discount is given back into, where it is. `None` where that is faulty.
+fn rebate(
+    table: &Table<'_>,
+    scope: &Scope<'_, '_>,
+    paid_by: Option<&[PaidBy]>,
+) -> Option<Option<PurseId>> {
+    let ways = [("reduce-amount", false), ("rebate", true)];
+    let carry = table.optional("carry", |value| value.one_of(&ways, &[]));
+    let to = table.optional("rebate_to", |value| scope.purses.find(value));
+    let value = match (carry.unwrap_or(false), table.get("rebate_to")) {
+        (false, None) => return Some(None),
+        (false, Some(value)) => {
+            let fault = value.fault("R03", "`rebate_to` goes with `carry = \"rebate\"`");
+            value.report(fault.mend("carry = \"rebate\""));
+            return None;
+        }
+        (true, None) => {
+            let value = table.get("carry")?;
+            let fault = value.fault("R02", "a rebate goes into no purse");
+            value.report(fault.mend("add `rebate_to` with a purse kept in rials"));
+            return None;
+        }
+        (true, Some(value)) => value,
+    };
+    let purse = to?.as_ref()?;
+    let by_club = |paid: &PaidBy| paid.payer == Payer::Club;
+    let (title, mend) = match purse.kind {
+        PurseKind::ClubCredit => return Some(Some(purse.id)),
+        PurseKind::MerchantCredit if !paid_by?.iter().any(by_club) => return Some(Some(purse.id)),
+        PurseKind::MerchantCredit => (
+            "credit that the shop owes must be paid by the shop".to_owned(),
+            "paid_by = { merchant = \"100%\" }",
+        ),
+        kind => (
+            format!("a rebate does not fit a purse of kind {}", kind.name()),
+            "name a purse of kind club-credit or merchant-credit",
+        ),
+    };
+    value.report(value.fault("R09", title).mend(mend));
+    None
 }
 
 /// An `[[accrue]]`.
@@ -304,7 +350,14 @@ impl<'f> Accruals<'f> {
 
 /// `say` and `stop`.
 fn telling(table: &Table<'_>) -> (Option<String>, bool) {
-    let say = table.optional("say", |value| {
+    let say = line(table);
+    let stop = table.optional("stop", Value::boolean);
+    (say, stop.unwrap_or(false))
+}
+
+/// `say`: a line of the receipt.
+pub(super) fn line(table: &Table<'_>) -> Option<String> {
+    table.optional("say", |value| {
         let text = value.title()?;
         let fits = text.chars().count() <= LINE_SIGNS && !text.chars().any(char::is_control);
         if !fits {
@@ -313,9 +366,7 @@ fn telling(table: &Table<'_>) -> (Option<String>, bool) {
             value.report(fault.label(label).mend("make it shorter"));
         }
         fits.then(|| text.to_owned())
-    });
-    let stop = table.optional("stop", Value::boolean);
-    (say, stop.unwrap_or(false))
+    })
 }
 
 /// The width of a paper receipt.

@@ -186,7 +186,9 @@ pub static PURSE: Shape = shape("a purse", "کیف", &[
     may("owed_by", OneOf(&["club", "merchant"], &["operator", "issuer"]), "whose debt the balance is: club or merchant", "مانده بدهی کیست: club (باشگاه) یا merchant (پذیرنده)"),
     may("redeemable", Boolean, "false: nothing is paid with it", "false: با آن چیزی پرداخت نمی‌شود"),
     may("warn_before_expiry", DAYS, "how long before its end the member is told", "چند روز پیش از پایان به عضو خبر داده شود"),
-], &["restore_grace", "round_rial"]);
+    may("restore_grace", DAYS, "how long what had died meanwhile lives again, when the purchase that spent it is undone; left out, 7 days", "اگر خریدی که آن را خرج کرده برگردد و در این میان مرده باشد، چند روز دیگر زنده است؛ اگر نیاید ۷ روز"),
+    may("round_rial", PositiveRials, "what is earned is rounded down to a multiple of this; for purses kept in rials", "آنچه کسب می‌شود رو به پایین به مضرب این مبلغ گرد می‌شود؛ برای کیف‌های ریالی"),
+], &[]);
 
 /// `value` of a purse.
 pub static VALUE: Shape = shape("the value of points", "ارزش امتیاز", &[
@@ -204,7 +206,7 @@ pub static EXPIRY: Shape = shape("an expiry", "انقضا", &[
 /// `[tiers]`.
 pub static TIERS: Shape = shape("the tiers", "سطح‌ها", &[
     must("level", List(&Table(&LEVEL)), "the steps, lowest first", "سطح‌ها، از پایین‌ترین"),
-    may("measure", Table(&MEASURE), "{ spent = \"365 days\" } or { visits = \"90 days\" }: what lifts a member; left out: tiers are given by hand", "{ spent = \"365 days\" } یا { visits = \"90 days\" }: چه چیزی عضو را بالا می‌برد؛ اگر نیاید سطح‌ها دستی‌اند"),
+    may("measure", Table(&MEASURE), "{ spent = \"365 days\" }, { visits = \"90 days\" } or { earned = \"points\", in = \"365 days\" }: what lifts a member; left out: tiers are given by hand", "{ spent = \"365 days\" }، { visits = \"90 days\" } یا { earned = \"points\", in = \"365 days\" }: چه چیزی عضو را بالا می‌برد؛ اگر نیاید سطح‌ها دستی‌اند"),
     beside("review", &["measure"], OneOf(&["monthly", "yearly"], &[]), "when a tier can fall: at the start of a Jalali month or year", "سطح کی می‌تواند پایین بیاید: آغاز ماه یا سال جلالی"),
     beside("downgrade", &["measure"], OneOf(&["one-step", "by-balance"], &[]), "how far it falls: one step, or to where the measure is", "چه‌قدر پایین می‌آید: یک پله، یا تا جایی که اندازه می‌گوید"),
 ], &[]);
@@ -213,7 +215,9 @@ pub static TIERS: Shape = shape("the tiers", "سطح‌ها", &[
 pub static MEASURE: Shape = shape("what tiers measure", "سنجهٔ سطح‌ها", &[
     one("spent", WINDOW, "what he spent in this window", "مبلغ خریدها در این بازه"),
     one("visits", WINDOW, "how often he bought in this window", "شمار خریدها در این بازه"),
-], &["earned"]);
+    one("earned", Ref("purse"), "what he earned into this purse", "آنچه در این کیف کسب کرده"),
+    with("in", &["earned"], WINDOW, "in this window, and from the rule set that first asks", "در این بازه؛ و از نخستین مجموعهٔ قاعده‌ای که می‌پرسد"),
+], &[]);
 
 /// A member of `level`.
 pub static LEVEL: Shape = shape("a tier", "سطح", &[
@@ -222,7 +226,8 @@ pub static LEVEL: Shape = shape("a tier", "سطح", &[
     may("earn_times", Times, "multiplies what `tiered` rules earn, such as \"1.2\"", "ضریب آنچه قاعده‌های `tiered` می‌دهند، مانند \"1.2\""),
     may("from_rial", Rials, "reached with so much spent", "با این مبلغ خرید به دست می‌آید"),
     may("from_visits", Integer(0, 1_000_000), "reached with so many purchases", "با این شمار خرید به دست می‌آید"),
-], &["from_points"]);
+    may("from_points", Points, "reached with so much earned", "با این اندازه کسب به دست می‌آید"),
+], &[]);
 
 /// `[stack]`.
 pub static STACK: Shape = shape("the stacking", "ترکیب قاعده‌ها", &[
@@ -340,7 +345,10 @@ pub static DISCOUNT: Shape = shape("a discount", "تخفیف", &[
     beside("on_cap", &["cap"], ON_CAP, "trim: what is left of it; skip: nothing", "trim: آنچه تا سقف مانده؛ skip: هیچ"),
     may("say", Line, "a line on the receipt when it gives", "خطی که هنگام اجرا روی رسید می‌آید"),
     may("stop", Boolean, "true: when it gives, no rule below it is asked", "true: اگر بدهد، قاعده‌های پایین‌تر پرسیده نمی‌شوند"),
-], &["carry", "round_rial"]);
+    may("carry", OneOf(&["reduce-amount", "rebate"], &[]), "reduce-amount: the bill is lowered; rebate: the bank card pays all of it, and the discount is given back into a purse", "reduce-amount: مبلغ خرید کم می‌شود؛ rebate: کارت همهٔ مبلغ را می‌پردازد و تخفیف به کیفی برمی‌گردد"),
+    beside("rebate_to", &["carry"], Ref("purse"), "the purse of a rebate, of kind club-credit or merchant-credit", "کیفی که تخفیف به آن برمی‌گردد، از نوع club-credit یا merchant-credit"),
+    may("round_rial", PositiveRials, "what it gives is rounded down to a multiple of this", "آنچه می‌دهد رو به پایین به مضرب این مبلغ گرد می‌شود"),
+], &[]);
 
 /// A member of `cap`.
 pub static CAP: Shape = shape("a cap", "سقف", &[
@@ -389,7 +397,9 @@ pub static REDEEM: Shape = shape("the redemption", "خرج‌کردن", &[
     may("not_mcc", MCCS, "category codes where nothing can be redeemed", "کدهای صنفی که در آنها چیزی خرج نمی‌شود"),
     may("per_member", Table(&PER_MEMBER), "{ window = \"day\", max_rial }: the most a member redeems in a day", "{ window = \"day\", max_rial }: بیشترین مبلغی که عضو در روز خرج می‌کند"),
     may("refund", OneOf(&["pro-rata"], &["purse-first", "card-first"]), "how a refund of a part is shared: pro-rata", "برگشت بخشی از خرید چگونه تقسیم شود: pro-rata (به نسبت)"),
-], &["when", "say"]);
+    may("when", Table(&WHEN), "the conditions, all of which must hold; a request is refused where they do not", "شرط‌ها؛ همه باید برقرار باشند؛ اگر نباشند درخواست رد می‌شود"),
+    may("say", Line, "a line on the receipt when purses pay", "خطی که هنگام پرداخت از کیف روی رسید می‌آید"),
+], &[]);
 
 /// `per_member` of `[redeem]`.
 pub static PER_MEMBER: Shape = shape("a member's limit", "سقف عضو", &[

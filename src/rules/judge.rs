@@ -18,8 +18,8 @@ use crate::rules::trace::{Barred, Deaf, Exact, Fact, Trace};
 use crate::rules::when::Circumstances;
 use crate::rules::{
     Accrue, Available, Bands, Base, Candidate, Candidates, Cap, Caps, Club, Discount, Earn, Expiry,
-    For, Give, Known, Most, Negative, Part, Payer, Per, Purse, RedeemTerms, Rounding, Share, Shop,
-    Span, SpendAt, Split, Stack, World,
+    For, Give, HoldTerms, Known, Most, Negative, Part, Payer, Per, Purse, RedeemTerms, Rounding,
+    Share, Shop, Span, SpendAt, Split, Stack, World,
 };
 use crate::terms::{
     AcquirerId, Day, Local, MemberId, Moment, Overflow, Percent, PersonId, PurseId, Rials, RuleId,
@@ -78,7 +78,10 @@ pub struct Case<'a> {
 impl<'a> Case<'a> {
     /// What conditions look at, of a purchase that nothing has lowered.
     pub fn before(&'a self) -> Circumstances<'a> {
-        self.seen(self.amount, self.club.reached(self.member, self.local.day))
+        self.seen(
+            self.amount,
+            self.club.reached(self.member, self.book, self.local.day),
+        )
     }
 
     fn seen(&'a self, bill: Rials, reached: Option<Reached>) -> Circumstances<'a> {
@@ -207,6 +210,8 @@ struct Work<'a, T> {
     owed: Rials,
     /// What of it pays for credit that the shop funds.
     funded: Rials,
+    /// Discounts that do not lower the bill; they are earned when it is paid.
+    rebates: SmallVec<[(&'a Discount, &'a Purse, Rials); 1]>,
     effects: Effects,
     told: Told,
 }
@@ -224,7 +229,7 @@ impl<'a, T: Trace> Work<'a, T> {
         };
         // An advice tells what the card was charged: the bill was that and all that lowered it.
         let bill = case.amount.plus(told_back)?.plus(told_discount)?;
-        let reached = case.club.reached(member, case.local.day);
+        let reached = case.club.reached(member, case.book, case.local.day);
         let seen = case.seen(bill, reached);
         Ok(Work {
             case,
@@ -240,6 +245,7 @@ impl<'a, T: Trace> Work<'a, T> {
             pays: bill,
             owed: Rials::ZERO,
             funded: Rials::ZERO,
+            rebates: SmallVec::new(),
             effects: Effects {
                 club: Some(case.club.id),
                 shop: Some(case.shop.id),
@@ -311,8 +317,14 @@ impl<'a, T: Trace> Work<'a, T> {
             let rule = &club.discounts[candidate.place()];
             if self.seen.meet(club.indexes.discounts.rest(*candidate)) {
                 self.trace.hear(|| Fact::Applies(rule.id));
+                let rebate = rule.rebate.and_then(|purse| club.purse(purse));
+                if rebate.is_some_and(|purse| self.is_dead_at_once(purse)) {
+                    self.trace.hear(|| Fact::DeadAtOnce(rule.id));
+                    continue;
+                }
                 let amount = self.worth_of(rule)?;
                 let amount = Rials(self.under_caps((rule.id, UnitId::RIAL), &rule.caps, amount.0));
+                let amount = amount.down_to_step(rule.step);
                 if !amount.is_zero() {
                     given.push((rule, amount));
                 }
@@ -326,12 +338,18 @@ impl<'a, T: Trace> Work<'a, T> {
             let best = best(given.iter().map(|(_, amount)| amount.0));
             given = best.into_iter().map(|at| given[at]).collect();
         }
+        let mut left = self.bill;
         for (rule, amount) in given {
-            let amount = amount.min(self.bill.less(self.discount)?);
+            let amount = amount.min(left).down_to_step(rule.step);
             if amount.is_zero() {
                 continue;
             }
-            self.discount = self.discount.plus(amount)?;
+            left = left.less(amount)?;
+            let rebate = rule.rebate.and_then(|purse| club.purse(purse));
+            match rebate {
+                Some(purse) => self.rebates.push((rule, purse, amount)),
+                None => self.discount = self.discount.plus(amount)?,
+            }
             self.told.rules.push(rule.id);
             self.told
                 .says
@@ -346,7 +364,10 @@ impl<'a, T: Trace> Work<'a, T> {
                 rule: rule.id,
                 amount: club_part,
             });
-            self.owe_shop(Account::Club(club.id), club_part, Reason::ClubDiscount);
+            // The club pays its part of a rebate when it is spent.
+            if rebate.is_none() {
+                self.owe_shop(Account::Club(club.id), club_part, Reason::ClubDiscount);
+            }
         }
         Ok(())
     }
@@ -359,6 +380,7 @@ impl<'a, T: Trace> Work<'a, T> {
         };
         let amount = Rials(exact.down()?);
         let amount = amount.min(rule.max.unwrap_or(amount)).min(self.bill);
+        let amount = amount.down_to_step(rule.step);
         self.trace.hear(|| Fact::Worth {
             rule: rule.id,
             exact,
@@ -412,6 +434,8 @@ impl<'a, T: Trace> Work<'a, T> {
             Barred::Purse
         } else if let Some(closed) = self.closed(terms) {
             closed
+        } else if !self.seen.meet(&terms.when) {
+            Barred::When
         } else {
             return Ok(());
         };
@@ -555,6 +579,9 @@ impl<'a, T: Trace> Work<'a, T> {
             self.take_lots(purse, shop, charge);
             self.spend(purse, shop, (charge, rials), false)?;
             left = left.less(rials)?;
+        }
+        if !self.told.redeemed.is_empty() {
+            self.told.says.extend(terms.say.clone());
         }
         Ok(())
     }
@@ -720,6 +747,9 @@ impl<'a, T: Trace> Work<'a, T> {
     // -------------------------------------------------------------------------------------- accrue
 
     fn accrue(&mut self, candidates: &Candidates) -> Result<(), NotJudged> {
+        for (rule, purse, amount) in std::mem::take(&mut self.rebates) {
+            self.give_back(rule, purse, amount)?;
+        }
         let club = self.case.club;
         let abroad = self.case.abroad;
         if abroad.is_some_and(|abroad| !abroad.earns) {
@@ -748,7 +778,9 @@ impl<'a, T: Trace> Work<'a, T> {
                 continue;
             }
             self.trace.hear(|| Fact::Applies(rule.id));
-            let amount = self.under_caps((rule.id, purse.unit), &rule.caps, self.earning(rule)?);
+            let amount = self.earning(rule, purse)?;
+            let amount = self.under_caps((rule.id, purse.unit), &rule.caps, amount);
+            let amount = amount - amount % purse.step.max(1);
             let stops = rule.stop && amount > 0;
             if amount > 0 {
                 earned.push((rule, purse, amount));
@@ -775,7 +807,7 @@ impl<'a, T: Trace> Work<'a, T> {
     }
 
     /// Rounded down once, at the end (S2).
-    fn earning(&self, rule: &Accrue) -> Result<i64, Overflow> {
+    fn earning(&self, rule: &Accrue, purse: &Purse) -> Result<i64, Overflow> {
         let mut times = if rule.tiered {
             self.tier_times()
         } else {
@@ -811,6 +843,7 @@ impl<'a, T: Trace> Work<'a, T> {
             Earn::Bands(bands) => by_bands(bands, base, times)?,
         };
         let amount = exact.down()?;
+        let amount = amount - amount % purse.step.max(1);
         self.trace.hear(|| Fact::Earning {
             rule: rule.id,
             base,
@@ -875,7 +908,9 @@ impl<'a, T: Trace> Work<'a, T> {
             amount,
         });
         self.trace.hear(|| Fact::EarnedFor { rule: rule.id, to });
-        self.fund(rule, purse, amount)?;
+        if rule.funded_by == Payer::Merchant {
+            self.fund(rule.id, purse, purse.worth(amount)?)?;
+        }
         self.told.rules.push(rule.id);
         self.told
             .says
@@ -903,11 +938,53 @@ impl<'a, T: Trace> Work<'a, T> {
             }
             None => return Ok(()),
         };
-        let terms = self.lot_terms(rule, purse);
-        if terms.dies.is_some_and(|dies| dies <= self.case.local.day) {
+        let terms = self.lot_terms(rule.id, rule.hold, purse);
+        if self.is_dead_at_once(purse) {
             self.trace.hear(|| Fact::DeadAtOnce(rule.id));
             return Ok(());
         }
+        self.trace.hear(|| Fact::Gives {
+            rule: rule.id,
+            amount,
+        });
+        self.book(rule.id, purse, (member, terms, amount));
+        if rule.funded_by == Payer::Merchant {
+            self.fund(rule.id, purse, purse.worth(amount)?)?;
+        }
+        self.told.rules.push(rule.id);
+        self.told
+            .says
+            .extend(rule.say.as_deref().map(str::to_owned));
+        self.count((rule.id, purse.unit), &rule.caps, amount);
+        if rule.whose == For::Introducer {
+            return Ok(());
+        }
+        self.tell_earned(purse, amount)?;
+        Ok(())
+    }
+
+    /// A discount that is given back: credit of the member, as if he had earned it. The shop pays for its part of it.
+    fn give_back(
+        &mut self,
+        rule: &Discount,
+        purse: &Purse,
+        amount: Rials,
+    ) -> Result<(), NotJudged> {
+        let terms = self.lot_terms(rule.id, None, purse);
+        self.book(rule.id, purse, (self.case.member.id, terms, amount.0));
+        let shops_part = amount.less(club_part(rule, amount)?)?;
+        self.fund(rule.id, purse, shops_part)?;
+        self.tell_earned(purse, amount.0)?;
+        Ok(())
+    }
+
+    /// Books what a member earned.
+    fn book(
+        &mut self,
+        rule: RuleId,
+        purse: &Purse,
+        (member, terms, amount): (MemberId, LotTerms, i64),
+    ) {
         let shop = purse.shop_of(self.case.shop.id);
         let key = PurseKey {
             member,
@@ -942,24 +1019,15 @@ impl<'a, T: Trace> Work<'a, T> {
         if amount > repaid {
             self.put_lot(key, terms, amount - repaid);
         }
-        self.trace.hear(|| Fact::Gives {
-            rule: rule.id,
-            amount,
-        });
         self.trace.hear(|| Fact::Booked {
-            rule: rule.id,
+            rule,
             terms,
             repaid,
         });
-        self.fund(rule, purse, amount)?;
-        self.told.rules.push(rule.id);
-        self.told
-            .says
-            .extend(rule.say.as_deref().map(str::to_owned));
-        self.count((rule.id, purse.unit), &rule.caps, amount);
-        if rule.whose == For::Introducer {
-            return Ok(());
-        }
+    }
+
+    /// Keeps what the member is told that he earned.
+    fn tell_earned(&mut self, purse: &Purse, amount: i64) -> Result<(), Overflow> {
         self.count_earned(purse, amount);
         match self.told.earned.iter_mut().find(|e| e.purse == purse.id) {
             Some(earned) => {
@@ -977,17 +1045,12 @@ impl<'a, T: Trace> Work<'a, T> {
 
     /// Credit of a shop that a shop funds is a promise; for the rest that it funds, its money goes to the club's reserve,
     /// never more than it is owed for this purchase: what is missing is the club's.
-    fn fund(&mut self, rule: &Accrue, purse: &Purse, amount: i64) -> Result<(), NotJudged> {
-        if rule.funded_by == Payer::Club || purse.kind == PurseKind::MerchantCredit {
+    fn fund(&mut self, rule: RuleId, purse: &Purse, worth: Rials) -> Result<(), NotJudged> {
+        if purse.kind == PurseKind::MerchantCredit || worth.is_zero() {
             return Ok(());
         }
-        let worth = purse.worth(amount)?;
         let cost = worth.min(self.owed);
-        self.trace.hear(|| Fact::Funded {
-            rule: rule.id,
-            worth,
-            cost,
-        });
+        self.trace.hear(|| Fact::Funded { rule, worth, cost });
         self.owed = self.owed.less(cost)?;
         self.funded = self.funded.plus(cost)?;
         self.post(
@@ -1000,14 +1063,14 @@ impl<'a, T: Trace> Work<'a, T> {
         Ok(())
     }
 
-    fn lot_terms(&mut self, rule: &Accrue, purse: &Purse) -> LotTerms {
+    fn lot_terms(&mut self, rule: RuleId, hold: Option<HoldTerms>, purse: &Purse) -> LotTerms {
         let (usable_from, dies) = self.spendable(purse);
         LotTerms {
-            rule: Some(rule.id),
+            rule: Some(rule),
             booked: self.case.business_day,
             usable_from,
             dies,
-            hold: rule.hold.map(|hold| Hold {
+            hold: hold.map(|hold| Hold {
                 until: hold.until,
                 lapses: self.case.local.day.plus(hold.at_most_days + 1),
             }),
@@ -1032,6 +1095,12 @@ impl<'a, T: Trace> Work<'a, T> {
         let found = (usable_from, dies(purse.expiry, today));
         self.spendable.push((purse.id, found));
         found
+    }
+
+    /// Whether what a purse earns today could never be spent.
+    fn is_dead_at_once(&mut self, purse: &Purse) -> bool {
+        let (_, dies) = self.spendable(purse);
+        dies.is_some_and(|dies| dies <= self.case.local.day)
     }
 
     fn put_lot(&mut self, key: PurseKey, terms: LotTerms, amount: i64) {
@@ -1150,7 +1219,11 @@ impl<'a, T: Trace> Work<'a, T> {
     fn note_standing(&mut self) {
         let member = self.case.member;
         let Some(reached) = self.reached else { return };
-        if let Some(after) = self.case.club.stands(member, reached, self.pays.0) {
+        if let Some(after) =
+            self.case
+                .club
+                .stands(member, reached, (self.pays.0, &self.told.earned))
+        {
             self.effects.members.push(MemberChange::Standing {
                 member: member.id,
                 after,

@@ -25,4 +25,4 @@ pub use rulebook::{
     Split, Stack, Tier, When, Where, World,
 };
 pub use tier::{Measure, Tiering};
-pub use undo::{Undoing, undo};
+pub use undo::{RESTORE_GRACE_DAYS, Undoing, undo};

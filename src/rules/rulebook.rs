@@ -471,6 +471,10 @@ pub struct Discount {
     pub give: Give,
     /// At most this.
     pub max: Option<Rials>,
+    /// It does not lower the bill, but is given back into this purse.
+    pub rebate: Option<PurseId>,
+    /// What it gives is a multiple of this, in rials.
+    pub step: Rials,
     /// Who pays it; shares add up to the whole.
     pub paid_by: Vec<PaidBy>,
     /// At most this over all purchases of a window.
@@ -656,6 +660,10 @@ pub struct Purse {
     pub spend_at: SpendAt,
     /// What happens when spent ones are taken back.
     pub negative: Negative,
+    /// What is earned is a multiple of this, in smallest units.
+    pub step: i64,
+    /// For so many days what died comes back when a purchase is undone that spent it (S13).
+    pub grace_days: i32,
 }
 
 /// A tier of a club.
@@ -690,6 +698,10 @@ pub struct RedeemTerms {
     pub member_day_max: Option<Rials>,
     /// Under what is counted which of it is spent in shops of other clubs; none where the club clears with none.
     pub elsewhere: Option<RuleId>,
+    /// When purses may pay.
+    pub when: When,
+    /// What it says to the customer when purses paid.
+    pub say: Option<String>,
 }
 
 /// A part of a split.

@@ -1,9 +1,10 @@
 //! In which tier a member stands by what he has bought: up at once, down at a review. No batch decides it: it is worked out
 //! when he is looked at, from his log of purchases and from what the last look kept.
 
-use crate::ledger::{Member, Standing, TierId, Window};
-use crate::rules::{Club, Tier};
-use crate::terms::Day;
+use crate::ledger::told::PurseAmount;
+use crate::ledger::{Member, Pages, Standing, TierId, Who, Window};
+use crate::rules::{Club, Counter, Tier};
+use crate::terms::{Day, PurseId};
 
 /// What of a member's purchases is measured.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -12,6 +13,8 @@ pub enum Measure {
     Spent,
     /// How often he bought.
     Visits,
+    /// What he earned into this purse, counted as caps are.
+    Earned(PurseId),
 }
 
 /// How purchases move members between tiers.
@@ -50,8 +53,20 @@ impl Tiering {
     }
 
     /// What is measured at the end of a day.
-    fn measured(&self, member: &Member, at: Day) -> i64 {
+    fn measured(&self, club: &Club, member: &Member, book: &Pages, at: Day) -> i64 {
         let first = self.window.first(at);
+        if let Measure::Earned(purse) = self.measure {
+            // It is counted day by day, whatever the window.
+            let days = u16::try_from(at.0 - first.0 + 1).unwrap_or(u16::MAX);
+            let sliding = |counter: &&Counter| {
+                counter.purse == purse && counter.window.kind() == Window::Days(0)
+            };
+            let Some(counter) = club.counters.iter().find(sliding) else {
+                return 0;
+            };
+            let (rule, who) = ((counter.rule, counter.unit), Who::Member(member.id));
+            return book.used(rule, who, Window::Days(days), at).amount;
+        }
         let newest = member.purchases.newest_first();
         let counts = newest
             .skip_while(|visit| visit.day > at)
@@ -61,6 +76,7 @@ impl Tiering {
                 .map(|visit| visit.spent.0 - visit.redeemed.0)
                 .fold(0, i64::saturating_add),
             Measure::Visits => counts.map(|visit| i64::from(visit.times)).sum(),
+            Measure::Earned(_) => 0,
         }
     }
 }
@@ -78,14 +94,14 @@ pub(super) struct Reached {
 
 impl Club {
     /// How far a member has come by a day; none where his club measures nothing.
-    pub(super) fn reached(&self, member: &Member, today: Day) -> Option<Reached> {
+    pub(super) fn reached(&self, member: &Member, book: &Pages, today: Day) -> Option<Reached> {
         let tiering = self.tiering.as_ref()?;
         let month = month_of(today);
         let mut at = 0;
         if let Some(kept) = member.standing() {
             at = self.place_of(kept.tier).unwrap_or(0);
             for first in tiering.reviews(kept.month, today).into_iter().rev() {
-                let measured = self.level(tiering.measured(member, first.plus(-1)));
+                let measured = self.level(tiering.measured(self, member, book, first.plus(-1)));
                 at = if measured < at && tiering.one_step {
                     self.step_down(at)
                 } else {
@@ -93,7 +109,7 @@ impl Club {
                 };
             }
         }
-        let measured = tiering.measured(member, today);
+        let measured = tiering.measured(self, member, book, today);
         let at = at.max(self.level(measured));
         Some(Reached {
             at,
@@ -110,16 +126,20 @@ impl Club {
         tier.map(|tier| tier.id)
     }
 
-    /// How he stands after he bought for so much more, where that is not what is kept of him.
+    /// How he stands after he bought, spent and earned so much more, where that is not what is kept of him.
     pub(super) fn stands(
         &self,
         member: &Member,
         reached: Reached,
-        spent: i64,
+        (spent, earned): (i64, &[PurseAmount]),
     ) -> Option<Option<Standing>> {
         let more = match self.tiering.as_ref()?.measure {
             Measure::Spent => spent,
             Measure::Visits => 1,
+            Measure::Earned(purse) => {
+                let into = earned.iter().filter(|earned| earned.purse == purse);
+                into.map(|earned| earned.amount).sum()
+            }
         };
         let at = reached
             .at

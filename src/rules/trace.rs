@@ -253,6 +253,8 @@ pub enum Barred {
     Closed,
     /// The club of the points would owe the clearing house more than it may.
     NetDebitCap,
+    /// A condition of the redeeming does not hold.
+    When,
 }
 
 /// What was judged.
@@ -330,6 +332,8 @@ pub struct Heard {
     pub accruals: Vec<Vec<Asked>>,
     /// The same for splits.
     pub splits: Vec<Vec<Asked>>,
+    /// The same for the redeeming, where the club has one.
+    pub redeem: Vec<Asked>,
     /// What was found and decided, in order.
     pub facts: Vec<Fact>,
 }
@@ -366,6 +370,10 @@ impl Trace for Listener {
             discounts: club.discounts.iter().map(|r| seen.ask(&r.when)).collect(),
             accruals: Vec::new(),
             splits: Vec::new(),
+            redeem: match &club.redeem {
+                Some(terms) => seen.ask(&terms.when),
+                None => Vec::new(),
+            },
             facts: Vec::new(),
         };
         // A redemption that is refused is the end of it: the rest is told as it stands now.

@@ -8,7 +8,7 @@ use crate::rules::Negative;
 use crate::terms::money::scaled_down;
 use crate::terms::{Day, MemberId, Moment, Overflow, PurseId};
 
-/// For how many days a lot that died in between comes back, so that a reversal is no renewal (S13).
+/// For how many days a lot that died in between comes back, where its purse says nothing: a reversal is no renewal (S13).
 pub const RESTORE_GRACE_DAYS: i32 = 7;
 
 /// When and by what an original is undone.
@@ -18,6 +18,8 @@ pub struct Undoing<'a> {
     pub members: &'a [&'a Member],
     /// What each purse says of spent earnings.
     pub negative: &'a dyn Fn(PurseId) -> Negative,
+    /// For how many days what died comes back.
+    pub grace_days: &'a dyn Fn(PurseId) -> i32,
     /// Now.
     pub at: Moment,
     /// The day of it in the rules' zone.
@@ -157,7 +159,11 @@ impl Work<'_> {
                 .is_some_and(|dies| dies <= self.undoing.today);
             if dead {
                 let terms = LotTerms {
-                    dies: Some(self.undoing.today.plus(RESTORE_GRACE_DAYS)),
+                    dies: Some(
+                        self.undoing
+                            .today
+                            .plus((self.undoing.grace_days)(key.purse)),
+                    ),
                     ..moved.terms
                 };
                 self.open_lot(key, terms, -moved.amount);

@@ -71,7 +71,7 @@ pub const CONDITIONS: [Word; 36] = [
 ];
 
 /// Who gets, gives and pays; windows; what caps count for; units; stages of stacking; why nothing is redeemed.
-pub const NAMES: [Word; 68] = [
+pub const NAMES: [Word; 69] = [
     ("merchant", "merchant", "پذیرنده"),
     ("shop", "shop", "پذیرنده"),
     ("club", "club", "باشگاه"),
@@ -136,6 +136,11 @@ pub const NAMES: [Word; 68] = [
     ),
     ("pin", "a PIN would be needed", "رمز لازم است"),
     ("no-card", "no card was read", "کارتی خوانده نشده است"),
+    (
+        "conditions",
+        "a condition does not hold",
+        "شرطی برقرار نیست",
+    ),
     (
         "category",
         "not in this category of shops",
@@ -409,6 +414,11 @@ mod phrases {
         "cap per {0} and {1}: {2} of {3} used, {4} left",
         "سقف هر {0} در {1}: {2} از {3} مصرف شده، {4} مانده",
     );
+    pub const GIVEN_BACK: Phrase = Phrase(
+        "given back into {0}; the bill stays as it is",
+        "به {0} برمی‌گردد؛ مبلغ خرید همان می‌ماند",
+    );
+    pub const IN_STEPS: Phrase = Phrase("in steps of {0}", "در گام‌های {0}");
     pub const AFTER_CAPS: Phrase = Phrase("caps leave {0}", "سقف‌ها {0} باقی می‌گذارند");
     pub const INHERITED: Phrase = Phrase("from {0}", "از {0}");
 

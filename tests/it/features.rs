@@ -723,3 +723,146 @@ fn b97_explain_tells_who_earns() {
     let why = town.why("buy 1000 card C1");
     assert!(why.contains("no person of the world file served"), "{why}");
 }
+
+/// A tenth back into credit, of which the shop pays three fifths; credit pays at once.
+const REBATE: &str = r#"
+[[discount]]
+name = "back"
+give = { percent = "10%" }
+carry = "rebate"
+rebate_to = "credit"
+paid_by = { merchant = "60%", club = "rest" }
+cap = [ { per = "member", window = "day", max_rial = 150 } ]
+[redeem]
+from = ["credit"]
+pin = false
+"#;
+
+features! {
+    a4_a_discount_given_back: "Cash discount: the bill lowered, or a rebate" => &format!("{REBATE}{BASE}"),
+        "open C1
+         buy 1000 card C1 redeem max stan 1 -> approved discount 0 pays 1000 +credit 100 +points 10.00
+         owes reserve -> 60
+         owes shop( -> 940
+         buy 1000 card C1 redeem max stan 2 -> approved discount 0 redeemed 100 -credit 100 pays 900 +credit 50 +points 9.00
+         owes reserve -> 90
+         owes club -> -100
+         reverse stan 2 -> approved
+         has C1 -> credit 100, points 10.00
+         reverse stan 1 -> approved
+         has C1 ->
+         owes reserve ->
+         tell 900 card C1 discount 100 -> approved discount 100 pays 900 +points 9.00";
+    a4_the_best_for_the_member_may_be_a_rebate: "A rebate stands among the discounts" =>
+        "[[discount]]
+         name = \"off\"
+         give = { percent = \"10%\" }
+         paid_by = { merchant = \"100%\" }
+         [[discount]]
+         name = \"back\"
+         when = { amount_rial = { min = 5_000 } }
+         give = { percent = \"20%\" }
+         carry = \"rebate\"
+         rebate_to = \"own\"
+         paid_by = { merchant = \"100%\" }
+         say = \"a fifth back\"
+         [purse.own]
+         kind = \"merchant-credit\"",
+        "open C1
+         buy 1000 card C1 -> approved discount 100 pays 900
+         buy 5000 card C1 -> approved discount 0 pays 5000 +own 1000 says \"a fifth back\"
+         owes shop( -> 5900";
+    a4_round_amounts: "Round amounts" =>
+        "[[discount]]
+         name = \"off\"
+         give = { percent = \"10%\" }
+         round_rial = 500
+         paid_by = { merchant = \"100%\" }
+         cap = [ { per = \"member\", window = \"day\", max_rial = 1_900 } ]
+         [purse.round]
+         kind = \"club-credit\"
+         round_rial = 100
+         [[accrue]]
+         name = \"round\"
+         base = \"gross\"
+         earn = { to = \"round\", percent = \"3%\" }
+         funded_by = \"club\"",
+        "open C1
+         buy 4900 card C1 -> approved discount 0 pays 4900 +round 100
+         buy 14900 card C1 -> approved discount 1000 pays 13900 +round 400
+         buy 14900 card C1 -> approved discount 500 pays 14400 +round 400
+         buy 100 card C1 -> approved discount 0 pays 100";
+    a17_spending_has_conditions: "When purses pay, and what the receipt says then" =>
+        "[redeem]
+         from = [\"credit\"]
+         pin = false
+         when = { hours = [\"08:00-12:00\"], not = { merchants = [\"m-1002\"] } }
+         say = \"paid with credit\"",
+        "open C1 credit=500
+         buy 1000 card C1 redeem 100 -> approved discount 0 redeemed 100 -credit 100 pays 900 says \"paid with credit\"
+         buy 1000 card C1 redeem 100 at m-1002 -> not-allowed
+         at 1405/09/02 12:00
+         buy 1000 card C1 redeem max -> not-allowed
+         buy 1000 card C1 -> approved discount 0 pays 1000";
+    a17_what_died_meanwhile_lives_some_days: "A refund brings back what died in between" =>
+        "[purse.short]
+         kind = \"club-credit\"
+         restore_grace = \"2 days\"
+         [redeem]
+         from = [\"short\", \"credit\"]
+         pin = false",
+        "open C1 short=100~1405/09/02 credit=100~1405/09/02
+         buy 200 card C1 redeem 200 stan 1 -> approved discount 0 redeemed 200 -short 100 -credit 100 pays 0
+         at 1405/09/05 10:00
+         reverse stan 1 -> approved
+         at 1405/09/06 10:00
+         quote 1000 card C1 redeem max -> approved discount 0 redeemed 200 -short 100 -credit 100 pays 800
+         at 1405/09/07 10:00
+         quote 1000 card C1 redeem max -> approved discount 0 redeemed 100 -credit 100 pays 900
+         at 1405/09/12 10:00
+         quote 1000 card C1 redeem max -> approved discount 0 pays 1000";
+}
+
+#[test]
+fn a4_explain_tells_a_rebate_and_the_conditions_of_spending() {
+    let rules = REBATE.replace(
+        "pin = false",
+        "pin = false\nwhen = { hours = [\"12:00-14:00\"] }",
+    );
+    let rules = rules.replace("paid_by", "round_rial = 50\npaid_by");
+    let mut town = town(&[&club(&rules)]);
+    town.check("open C1 credit=10");
+    let why = town.why("buy 1000 card C1 redeem 10");
+    for wanted in [
+        "given back into credit; the bill stays as it is",
+        "(in steps of 50)",
+        "hours 12:00-14:00",
+        "why: a condition does not hold",
+    ] {
+        assert!(why.contains(wanted), "{wanted}\n{why}");
+    }
+}
+
+features! {
+    m31_tiers_by_points_earned: "A level by points" => &format!("{BASE}{}",
+        "[tiers]
+         measure = { earned = \"points\", in = \"30 days\" }
+         level = [ { name = \"normal\" }, { name = \"gold\", from_points = \"20.00\" } ]
+         [[accrue]]
+         name = \"golden\"
+         when = { tiers = [\"gold\"] }
+         earn = { to = \"credit\", fixed_rial = 7 }
+         funded_by = \"club\""),
+        "open C1
+         buy 1999 card C1 -> approved discount 0 pays 1999 +points 19.99
+         buy 1 card C1 -> approved discount 0 pays 1 +points 0.01
+         buy 100 card C1 stan 9 -> approved discount 0 pays 100 +points 1.00 +credit 7
+         at 1405/09/30 10:00
+         buy 100 card C1 -> approved discount 0 pays 100 +points 1.00 +credit 7
+         at 1405/10/01 10:00
+         buy 100 card C1 -> approved discount 0 pays 100 +points 1.00 +credit 7
+         at 1405/10/20 10:00
+         buy 100 card C1 -> approved discount 0 pays 100 +points 1.00 +credit 7
+         at 1405/12/02 10:00
+         buy 100 card C1 -> approved discount 0 pays 100 +points 1.00";
+}
