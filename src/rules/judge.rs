@@ -773,7 +773,7 @@ impl<'a, T: Trace> Work<'a, T> {
                 self.trace.hear(|| Fact::NotOurs(rule.id));
                 continue;
             }
-            if rule.whose == For::Introducer && self.case.introducer.is_none() {
+            if self.earner(rule.whose).is_none() {
                 self.trace.hear(|| Fact::Nobody(rule.id));
                 continue;
             }
