@@ -195,8 +195,9 @@ impl Engine {
         let same_place = before.key.acquirer == hand.acquirer
             && before.key.terminal == hand.key.terminal
             && before.key.acceptor == hand.key.acceptor;
-        // A card that both know must be one member's.
-        let same_member = match (hand.request.card, entry.effects.club, entry.effects.member) {
+        // A card that both know must be one member's. Who pays for a load may load another's card.
+        let paid_by = Some(hand.request.card).filter(|_| before.function != Function::Load);
+        let same_member = match (paid_by.flatten(), entry.effects.club, entry.effects.member) {
             (Some(token), Some(club), Some(member)) => self
                 .book
                 .who(club, Identity::Card(token))

@@ -381,7 +381,7 @@ impl Terminal {
         };
         let rials = |rials: Option<Rials>| rials.map(|rials| rials.0.to_string());
         let verdict = receipt.verdict.map(|verdict| verdict.name().to_owned());
-        let bill = matches!(sent.function, "purchase" | "quote" | "advice");
+        let bill = matches!(sent.function, "purchase" | "quote" | "advice" | "load");
         Slip {
             function: sent.function.to_owned(),
             outcome: verdict.unwrap_or_else(|| receipt.code.clone()),

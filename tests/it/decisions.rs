@@ -320,7 +320,7 @@ impl Town {
     }
 
     /// One line of a story; gives what is told.
-    fn line(&mut self, line: &str) -> String {
+    pub(crate) fn line(&mut self, line: &str) -> String {
         let words: Vec<&str> = line.split_whitespace().collect();
         let after = |word: &str| {
             words.iter().position(|w| *w == word).map(|at| {
@@ -391,6 +391,7 @@ impl Town {
                 }
                 request.asked.original = Some(original);
                 request.asked.amount = number("amount").map(Rials);
+                request.card = after("card").map(token);
                 if let Some(shop) = after("at") {
                     let mut code = [b' '; 15];
                     code[..shop.len()].copy_from_slice(shop.as_bytes());
@@ -619,6 +620,23 @@ impl Town {
             .collect();
         all.sort();
         all.join(", ")
+    }
+
+    /// What everybody has and owes.
+    pub(crate) fn everything(&self) -> String {
+        let book = self.engine.book();
+        let mut purses: Vec<String> = Vec::new();
+        for member in book.members() {
+            for held in member.holdings() {
+                let net = held.total() - held.debt;
+                purses.push(format!("{} {:?} {net}", member.id, held.purse));
+            }
+        }
+        let accounts = book
+            .accounts()
+            .into_iter()
+            .filter(|(_, _, balance)| *balance != 0);
+        format!("{purses:?} {:?}", accounts.collect::<Vec<_>>())
     }
 
     /// The balances of the accounts of one kind: `shop`, `pool`, `club`, `person`, `reserve`, `owner`, `operator`, `rounding`.
