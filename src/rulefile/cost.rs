@@ -11,8 +11,8 @@ use super::effect::written as written_rials;
 use super::keys::{ACCRUE, DISCOUNT, SPLIT};
 use crate::ledger::{Names, Party, PurseKind, TierId};
 use crate::rules::{
-    Accrue, Bands, Base, Caps, Club, Condition, Discount, Earn, Give, Most, PaidBy, Part, Payer,
-    Per, Purse, Rulebook, Share, Split, Stack,
+    Accrue, Bands, Base, Caps, Card, Club, Condition, Discount, Earn, Give, Most, PaidBy, Part,
+    Payer, Per, Purse, Rulebook, Share, Split, Stack,
 };
 use crate::source::{Shape, Value};
 use crate::terms::{Day, Rials, ShopId, TimeOfDay, Times, UnitId};
@@ -38,7 +38,7 @@ pub struct ClubCost {
 /// What the rules of a stage can cost.
 #[derive(Clone, Debug)]
 pub struct StageCost {
-    /// "discount", "accrue" or "split".
+    /// "discount", "accrue" or "split"; of a card product "discount", "load" (what is added to one) or "grant".
     pub stage: &'static str,
     /// How its rules go together: "all", "first" or "best-for-member".
     pub mode: &'static str,
@@ -64,7 +64,7 @@ pub struct RuleCost {
 pub struct Bound {
     /// Of the bill, in millionths; none where it is no share of it.
     pub share: Option<u64>,
-    /// Of one purchase; none: the larger the bill, the more.
+    /// Of one purchase, or one load, or for one card; none: the larger the bill, the more.
     pub purchase: Option<Rials>,
     /// Of one day; none: the more purchases, the more.
     pub day: Option<Rials>,
@@ -96,7 +96,53 @@ pub fn of(rulebook: &Rulebook, names: &Names) -> Vec<ClubCost> {
             ],
         }
     };
-    rulebook.clubs.iter().map(of_club).collect()
+    let clubs = rulebook.clubs.iter().map(of_club);
+    clubs
+        .chain(rulebook.cards.iter().map(|card| of_card(card, names)))
+        .collect()
+}
+
+/// What a card product can cost: its discounts, what is added to loads, what is granted to all who are listed now.
+fn of_card(card: &Card, names: &Names) -> ClubCost {
+    let name = |id| names.rule(id).to_owned();
+    let discounts = card.club.discounts.iter().map(|rule| {
+        let gift = Gift::discount(rule);
+        gift.cost(name(rule.id), &rule.when)
+    });
+    let loads = card.pockets.iter().filter_map(|pocket| {
+        let (load, bonus) = pocket.load.as_ref().zip(pocket.bonus)?;
+        let most = load.amounts.last().copied().or(load.max);
+        Some(RuleCost {
+            rule: name(bonus.rule),
+            gives: Bound {
+                share: Some(u64::from(bonus.percent.millionths())),
+                purchase: most.and_then(|most| bonus.percent.of(most).ok()),
+                day: None,
+            },
+            each: Vec::new(),
+        })
+    });
+    let grants = card.pockets.iter().filter_map(|pocket| {
+        let grant = pocket.grant.as_ref()?;
+        let listed = (grant.to.cards.len() + grant.to.members.len()) as i64;
+        Some(RuleCost {
+            rule: name(grant.rule),
+            gives: Bound {
+                share: None,
+                purchase: Some(grant.amount),
+                day: Some(Rials(grant.amount.0.saturating_mul(listed))),
+            },
+            each: Vec::new(),
+        })
+    });
+    ClubCost {
+        club: card.club.name.clone(),
+        stages: vec![
+            StageCost::new("discount", card.club.discount_stack, discounts.collect()),
+            StageCost::new("load", Stack::All, loads.collect()),
+            StageCost::new("grant", Stack::All, grants.collect()),
+        ],
+    }
 }
 
 impl StageCost {

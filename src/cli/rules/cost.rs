@@ -38,14 +38,14 @@ pub(in crate::cli) fn in_words(clubs: &[ClubCost]) -> String {
                 out.push_str(&format!(
                     "    {:width$}  {}{each}\n",
                     rule.rule,
-                    bound(&rule.gives)
+                    bound(&rule.gives, stage.stage)
                 ));
             }
             if stage.rules.len() > 1 {
                 out.push_str(&format!(
                     "    {:width$}  {}\n",
                     "together",
-                    bound(&stage.together)
+                    bound(&stage.together, stage.stage)
                 ));
             }
         }
@@ -53,14 +53,20 @@ pub(in crate::cli) fn in_words(clubs: &[ClubCost]) -> String {
     out
 }
 
-fn bound(bound: &Bound) -> String {
+fn bound(bound: &Bound, stage: &str) -> String {
+    // Of what it is a share, and what it is given for.
+    let (whole, one) = match stage {
+        "load" => ("load", "load"),
+        "grant" => ("grant", "card and month"),
+        _ => ("bill", "purchase"),
+    };
     let share = bound
         .share
-        .map(|share| format!("{} of the bill", percent(share)));
+        .map(|share| format!("{} of the {whole}", percent(share)));
     let purchase = match (&share, bound.purchase) {
-        (Some(share), Some(most)) => format!("{share}, at most {most} rial a purchase"),
-        (Some(share), None) => format!("{share}, of a purchase without bound"),
-        (None, Some(most)) => format!("{most} rial a purchase"),
+        (Some(share), Some(most)) => format!("{share}, at most {most} rial a {one}"),
+        (Some(share), None) => format!("{share}, of a {one} without bound"),
+        (None, Some(most)) => format!("{most} rial a {one}"),
         (None, None) => "without bound".to_owned(),
     };
     match bound.day {
