@@ -1,6 +1,7 @@
 //! A transfer: of what one purse holds, another's is made, in one entry. Who owes the first pays who owes the second what it is worth
 //! there; what the rate leaves is nobody's.
 
+use crate::engine::across::is_between_clubs;
 use crate::engine::load::{refused, too_much};
 use crate::engine::moves::{Moves, account, lives, told};
 use crate::engine::{Decided, Engine, Hand, Missing, RIAL};
@@ -16,7 +17,12 @@ impl Engine {
             Ok(shop) => shop,
             Err(refused) => return Ok(refused),
         };
-        Ok(match self.converted(hand, shop) {
+        let purses = hand.request.wishes.purse.as_deref();
+        let moved = match purses.is_some_and(is_between_clubs) {
+            true => self.exchanged(hand, shop),
+            false => self.converted(hand, shop),
+        };
+        Ok(match moved {
             Ok(effects) => Decided::new(effects),
             Err(verdict) => refused(verdict, shop),
         })
@@ -94,7 +100,7 @@ impl Engine {
 }
 
 /// The card that asks. Nobody converts by a mobile or a number alone, or what another card holds.
-fn own_card(hand: &Hand<'_>) -> Result<Aimed, Verdict> {
+pub(super) fn own_card(hand: &Hand<'_>) -> Result<Aimed, Verdict> {
     let aim = &hand.request.aim;
     let shown = hand.request.card.map(|token| Aimed {
         identity: Identity::Card(token),

@@ -1,6 +1,7 @@
 //! Requests become entries: one after another, each against the book as the one before left it. No I/O and no clock:
 //! what is not in memory is asked for ([`Decision::Needs`]), and the time comes in.
 
+mod across;
 pub mod again;
 mod convert;
 mod enrol;

@@ -3,7 +3,7 @@
 
 use crate::engine::matching::{Found, amounts};
 use crate::engine::{Decided, Engine, Hand, How, Missing, may_refuse};
-use crate::ledger::{Effects, Entry, Exception, Member, Posting, Told, Verdict};
+use crate::ledger::{Effects, Entry, Exception, Member, ObligationKind, Posting, Told, Verdict};
 use crate::rules::{Negative, RESTORE_GRACE_DAYS, Undoing, undo};
 use crate::terms::MemberId;
 
@@ -42,6 +42,14 @@ impl Engine {
                 Exception::AmountDiffers,
             ));
         }
+        if self.is_settled_exchange(hand, original) {
+            return Ok(noted(
+                hand,
+                original,
+                Verdict::NotAllowed,
+                Exception::AdviceTooOld,
+            ));
+        }
         let moved = original.effects.lots.iter().map(|moved| moved.key.member);
         let posted = original.effects.postings.iter().filter_map(Posting::member);
         let mut ids: Vec<MemberId> = original.effects.member.into_iter().collect();
@@ -75,6 +83,20 @@ impl Engine {
             }
             Err(_) => Decided::only(Verdict::CannotServe),
         })
+    }
+}
+
+impl Engine {
+    /// Whether it is an exchange between clubs that cannot be undone any more.
+    fn is_settled_exchange(&self, hand: &Hand<'_>, original: &Entry) -> bool {
+        let mut owed = original.effects.obligations.iter();
+        let Some(owed) = owed.find(|owed| owed.kind == ObligationKind::Exchange) else {
+            return false;
+        };
+        let house = self.rules.clearing.house_of(owed.issuer);
+        let terms = house.and_then(|house| house.exchange.as_ref());
+        let seconds = terms.and_then(|terms| terms.reversible_seconds);
+        seconds.is_some_and(|seconds| hand.now > original.head.at.plus_seconds(seconds))
     }
 }
 

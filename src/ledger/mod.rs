@@ -36,7 +36,7 @@ pub use input::{
 pub use lot::{Hold, Lot, LotId, LotMove, LotTerms};
 pub use member::{CardState, Debt, HeldLot, Holding, Member, Standing};
 pub use names::{EventId, Named, Names, Party, TierId};
-pub use obligation::{FeePayer, Obligation, ObligationKind};
+pub use obligation::{FeePayer, Made, Obligation, ObligationKind};
 pub use posting::{Posting, Reason};
 pub use purchases::VisitDay;
 pub use sets::{By, RuleSet, RuleSets, SetContents, SetStep};

@@ -50,6 +50,21 @@ pub struct Obligation {
     pub fee_payer: FeePayer,
     /// What was left of the points' worth in an exchange; the house keeps it.
     pub odd: Rials,
+    /// Of an exchange: what the acceptor gave for them.
+    pub made: Option<Made>,
+}
+
+/// Points that an exchange made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Made {
+    /// The purse they went to.
+    pub purse: PurseId,
+    /// How many, in smallest units.
+    pub amount: i64,
+    /// Rials for smallest units.
+    pub rate: Rate,
+    /// The first day of that rate.
+    pub rate_from: Day,
 }
 
 impl ObligationKind {

@@ -8,9 +8,9 @@ use crate::ledger::sets::Done;
 use crate::ledger::told::{PurseAmount, ToldBalance};
 use crate::ledger::{
     Account, Asked, By, Counted, Effects, Entry, EventId, Exception, Facts, FeePayer, Function,
-    Head, Hold, Input, Key, Lot, LotId, LotMove, LotTerms, MemberChange, Mode, Named, Obligation,
-    ObligationKind, OriginalRef, Party, Posting, PurseKey, PurseKind, Reason, RuleSet, SetContents,
-    SetStep, TierId, Told, Verdict, Visit, Who,
+    Head, Hold, Input, Key, Lot, LotId, LotMove, LotTerms, Made, MemberChange, Mode, Named,
+    Obligation, ObligationKind, OriginalRef, Party, Posting, PurseKey, PurseKind, Reason, RuleSet,
+    SetContents, SetStep, TierId, Told, Verdict, Visit, Who,
 };
 use crate::terms::person::Identity;
 use crate::terms::{
@@ -480,8 +480,9 @@ recorded_structs! {
     LotMove { key, lot, terms, amount }
     LotTerms { rule, booked, usable_from, dies } + { hold }
     Obligation {
-        kind, issuer, acceptor, purse, amount, rate, rate_from, rial, fee, fee_payer, odd,
+        kind, issuer, acceptor, purse, amount, rate, rate_from, rial, fee, fee_payer, odd, made,
     }
+    Made { purse, amount, rate, rate_from }
     OriginalRef { kind, stan, transmitted, local, rrn, partial }
     Posting { from, to, amount, unit, reason }
     PurseAmount { purse, amount, worth }
@@ -952,11 +953,21 @@ mod tests {
             fee: Rials(175),
             fee_payer: FeePayer::Issuer,
             odd: Rials::ZERO,
+            made: None,
         };
         let exchange = Obligation {
             kind: ObligationKind::Exchange,
             fee_payer: FeePayer::Member,
             odd: Rials(149),
+            made: Some(Made {
+                purse: PurseId(5),
+                amount: 99_000,
+                rate: Rate {
+                    value: 1_050,
+                    per: 700,
+                },
+                rate_from: Day(20_719),
+            }),
             ..redeem
         };
         let told = Obligation {

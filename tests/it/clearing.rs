@@ -3,13 +3,14 @@
 
 use std::fs;
 
-use clubswitch::ledger::{Account, Book, Effects, record};
+use clubswitch::ledger::told::PurseAmount;
+use clubswitch::ledger::{Account, Book, Effects, Function, Mode, record};
 use clubswitch::settle::reread;
-use clubswitch::terms::ClubId;
+use clubswitch::terms::{ClubId, Rials};
 use serde_json::{Value, json};
 
 use crate::cli::House;
-use crate::decisions::Town;
+use crate::decisions::{Town, token};
 
 const WORLD: &str = include_str!("../../fixtures/rules-clearing/world/shared.toml");
 const GOLESTAN: &str = include_str!("../../fixtures/rules-clearing/clubs/golestan.toml");
@@ -602,4 +603,178 @@ fn a10_a17_a20_a21_points_pay_in_another_club_over_the_wire() {
     house.stop();
     let verified = house.office_json(&["ledger", "verify"]);
     says(&verified, &[("/whole", json!(true))]);
+}
+
+/// `AMOUNT of FROM>TO`: an exchange of member C1, in rials; with `points` behind it, in smallest units of points.
+fn exchange(town: &mut Town, what: &str, stan: u32) -> String {
+    let words: Vec<&str> = what.split_whitespace().collect();
+    let mut request = town.request(Function::Transfer, Mode::Ask, Some(stan));
+    request.card = Some(token("C1"));
+    request.asked.amount = Some(Rials(words[0].replace('_', "").parse().unwrap()));
+    request.asked.currency = if what.ends_with("points") { 999 } else { 364 };
+    request.wishes.purse = Some(words[2].to_owned());
+    let told = town.decide(&request).told;
+    let amounts = |list: &[PurseAmount]| -> Vec<i64> { list.iter().map(|p| p.amount).collect() };
+    let name = told.verdict.name();
+    format!(
+        "{name} {:?} {:?}",
+        amounts(&told.redeemed),
+        amounts(&told.earned)
+    )
+}
+
+#[test]
+fn a8_a11_points_become_points_of_another_club_by_two_legs() {
+    const SWAP: &str = "150_000 of golestan:points>pars:stars";
+    let mut there = town(&[]);
+    there.check("open C1 points=3000.00\nopen C1 in=pars");
+    // 1,000 points x 150 = 150,000; the fee 1% = 1,500; 148,500 / (1,050 / 7) = 990.00 stars.
+    assert_eq!(exchange(&mut there, SWAP, 1), "approved [100000] [99000]");
+    there.check(
+        "has C1 -> points 2000.00
+         has C1 in=pars -> stars 990.00
+         owes oweshouse -> 150000
+         owes housedue -> -150000
+         owes houseowes -> 148500
+         owes houseincome -> 1500
+         owes duefromhouse -> -148500
+         owes club -> -150000 148500
+         owes rounding ->",
+    );
+    // The same in points; and back again he loses, never gains.
+    assert_eq!(
+        exchange(
+            &mut there,
+            "100_000 of golestan:points>pars:stars points",
+            2
+        ),
+        "approved [100000] [99000]"
+    );
+    assert_eq!(
+        exchange(
+            &mut there,
+            "198_000 of pars:stars>golestan:points points",
+            3
+        ),
+        "approved [198000] [175018]"
+    );
+    // 282,857 x 1% = 2,828; 280,029 / 160 = 1,750.18.
+    there.check(
+        "reverse stan 3 -> approved\nreverse stan 2 -> approved\nreverse stan 1 -> approved",
+    );
+    there.check(
+        "has C1 -> points 3000.00
+         has C1 in=pars ->
+         owes oweshouse ->
+         owes houseincome ->
+         owes club ->",
+    );
+    proof(&mut there);
+}
+
+#[test]
+fn an_exchange_has_its_limits() {
+    let mut there = town(&[("max_rial = 20_000_000", "max_rial = 400_000")]);
+    there.check("open C1 points=4000.00\nopen C1 in=pars");
+    let mut tries = 10;
+    let mut check = |there: &mut Town, what: &str, wanted: &str| {
+        tries += 1;
+        let found = exchange(there, what, tries);
+        assert_eq!(found.split(' ').next(), Some(wanted), "{what}");
+    };
+    check(
+        &mut there,
+        "99_999 of golestan:points>pars:stars",
+        "invalid-amount",
+    );
+    check(
+        &mut there,
+        "900_000 of golestan:points>pars:stars",
+        "over-amount-limit",
+    );
+    check(
+        &mut there,
+        "150_000 of golestan:points>golestan:points",
+        "not-allowed",
+    );
+    check(
+        &mut there,
+        "150_000 of golestan:club-credit>pars:stars",
+        "not-allowed",
+    );
+    check(
+        &mut there,
+        "150_000 of golestan:points>rose:stars",
+        "not-allowed",
+    );
+    check(
+        &mut there,
+        "300_000 of golestan:points>pars:stars",
+        "approved",
+    );
+    check(
+        &mut there,
+        "100_001 of golestan:points>pars:stars",
+        "over-amount-limit",
+    );
+    check(
+        &mut there,
+        "100_000 of golestan:points>pars:stars",
+        "approved",
+    );
+    there.check("at 1405/10/01 10:00");
+    check(
+        &mut there,
+        "100_000 of golestan:points>pars:stars",
+        "approved",
+    );
+    check(
+        &mut there,
+        "200_000 of golestan:points>pars:stars",
+        "not-enough",
+    );
+    // 24 hours later the second cannot be undone any more, and one of the same day can.
+    there.check(
+        "at 1405/10/02 09:59\nreverse stan 19 stamp 1222100000 -> approved\nat 1405/10/02 12:00",
+    );
+    check(
+        &mut there,
+        "100_000 of golestan:points>pars:stars",
+        "approved",
+    );
+    there.check("at 1405/10/03 12:01\nreverse stan 21 stamp 1223120000 -> not-allowed\nreverse stan 21 stamp 1223120000 own 77 advised -> approved");
+    let last = there.effects().pop().unwrap();
+    assert!(last.postings.is_empty() && last.exception.is_some());
+    proof(&mut there);
+    // Nobody who is a member of one alone; nothing without a price of what is made; nothing over the cap.
+    let mut alone = town(&[]);
+    alone.check("open C1 points=3000.00");
+    check(
+        &mut alone,
+        "150_000 of golestan:points>pars:stars",
+        "member-unknown",
+    );
+    let mut closed = town(&[("buy  = { rial = 1_050, per_points = 7 }\n", "")]);
+    closed.check("open C1 points=3000.00\nopen C1 in=pars");
+    check(
+        &mut closed,
+        "150_000 of golestan:points>pars:stars",
+        "not-allowed",
+    );
+    let mut poor = town(&[(
+        "net_debit_cap_rial = 1_500_000_000",
+        "net_debit_cap_rial = 149_999",
+    )]);
+    poor.check("open C1 points=3000.00\nopen C1 in=pars");
+    check(
+        &mut poor,
+        "150_000 of golestan:points>pars:stars",
+        "not-allowed",
+    );
+    check(
+        &mut poor,
+        "149_999 of golestan:points>pars:stars",
+        "approved",
+    );
+    proof(&mut poor);
 }

@@ -191,6 +191,7 @@ impl<'a, T: Trace> Work<'a, T> {
             fee,
             fee_payer,
             odd: Rials::ZERO,
+            made: None,
         };
         let rial = UnitId::RIAL;
         let (owes, due) = (Account::OwesHouse, Account::HouseDue);

@@ -211,5 +211,14 @@ pub(super) fn obligation(
         "fee": sign * owed.fee.0,
         "fee_payer": owed.fee_payer.name(),
         "odd": sign * owed.odd.0,
+        "made": owed.made.map(|made| {
+            let unit = names.purse_unit(made.purse);
+            json!({
+                "purse": names.purse(made.purse),
+                "points": amount(names, unit, sign * made.amount),
+                "rate": { "rial": made.rate.value, "points": amount(names, unit, made.rate.per) },
+                "rate_from": made.rate_from.to_string(),
+            })
+        }),
     })
 }
