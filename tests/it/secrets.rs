@@ -21,6 +21,7 @@ const CHIP: &[u8] = b"\x9F\x26\x08\x8D\x17\xA3\xE5\xC9\x4F\x6B\x21\x5A\x08\x99\x
 const MOBILE: &str = "09127364851";
 const OTHER_MOBILE: &str = "09351829467";
 const NATIONAL_CODE: &str = "1736482051";
+const VOUCHER: &str = "QX7R2K9ZP4WM";
 
 #[test]
 fn no_secret_leaves_by_any_door() {
@@ -198,6 +199,7 @@ fn needles(token_key: &str) -> Vec<(String, Vec<u8>)> {
         ("track 1", "SENTINEL/HOLDER"),
         ("the discretionary data of the tracks", "19173648250716"),
         ("the PIN block", PIN_BLOCK),
+        ("the number of the voucher", VOUCHER),
     ] {
         all.push((name.to_owned(), text.as_bytes().to_vec()));
         all.push((format!("{name} as hex of characters"), hex(text.as_bytes())));
@@ -301,7 +303,11 @@ fn messages() -> Vec<Vec<u8>> {
             private(&[("10", &format!("N{NATIONAL_CODE}")), ("11", TRACK_PAN)])(fields);
         }),
         body("0200", &set(3, "190000")),
-        body("0200", &set(3, "290000")),
+        body("0200", &|fields| {
+            set(3, "290000")(fields);
+            fields.insert(103, counted(2, TRACK_PAN.as_bytes()));
+            private(&[("11", &format!("C{TRACK_PAN}")), ("22", VOUCHER)])(fields);
+        }),
         body("0500", &|_| ()),
         body("0800", &set(70, "301")),
         body("0300", &|_| ()),
@@ -496,6 +502,13 @@ fn orders() -> Vec<String> {
         format!("{{\"command\":\"ledger-balance\",\"mobile\":\"{MOBILE}\"}}"),
         format!("{{\"command\":\"ledger-balance\",\"national_code\":\"{NATIONAL_CODE}\"}}"),
         format!("{{\"command\":\"ledger-balance\",\"card\":\"{PAN}x\"}}"),
+        format!("{{\"command\":\"ledger-tokens\",\"text\":\"{PAN}\\n{PAN}x\"}}"),
+        format!(
+            "{{\"command\":\"ledger-grant\",\"club\":\"golestan\",\"purse\":\"points\",\"reason\":\"r\",\"text\":\"card,amount\\n{PAN},5\\n{PAN}x,5\"}}"
+        ),
+        format!(
+            "{{\"command\":\"ledger-vouchers\",\"card_product\":\"none\",\"reason\":\"r\",\"text\":\"{VOUCHER},5\"}}"
+        ),
     ]);
     all.extend((1..40).map(|n| format!("{{\"command\":\"ledger-entry\",\"entry\":\"{n}\"}}")));
     all
