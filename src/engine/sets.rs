@@ -217,14 +217,19 @@ impl Engine {
         now: Moment,
     ) -> Sequence {
         let was_in_force = self.rules_in_force();
-        let rules = numbered(rules, number);
+        let mut rules = numbered(rules, number);
+        // The book has them from here on. Thousands are not copied while purchases wait.
+        let names = match Arc::get_mut(&mut rules) {
+            Some(rules) => std::mem::take(&mut rules.names),
+            None => rules.names.clone(),
+        };
         let before = std::mem::replace(&mut self.rules, Arc::clone(&rules));
         if was_in_force {
             self.older.push(before);
         }
         self.next_cut_over = Moment(i64::MIN);
         let effects = Effects {
-            names: rules.names.clone(),
+            names,
             ..Effects::none()
         };
         let step = SetStep::InForce {

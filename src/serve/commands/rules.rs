@@ -63,6 +63,8 @@ impl Wanted {
                 Ok(loaded) => loaded,
                 Err(faults) => return Ok(Err(faults)),
             };
+            // Held any longer, the book would copy its table to change it.
+            drop(names);
             let from = match hour(self.at.as_deref(), &loaded.rulebook.world.zone, now) {
                 Ok(from) => from,
                 Err(faults) => return Ok(Err(faults)),
