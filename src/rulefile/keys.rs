@@ -511,7 +511,7 @@ pub static POCKET: Shape = shape("a pocket", "جیب", &[
     may("bonus", Table(&BONUS), "{ percent, funded_by, expiry }: what is added to a load", "{ percent، funded_by، expiry }: آنچه به شارژ افزوده می‌شود"),
     may("consume", OneOf(&["bonus-last", "soonest-expiry"], &[]), "which part pays first: bonus-last or soonest-expiry", "کدام بخش زودتر خرج می‌شود: bonus-last (پاداش آخر) یا soonest-expiry (زودترین انقضا)"),
     may("cash_out", Boolean, "whether it can be paid out", "آیا می‌توان آن را نقد کرد"),
-    may("reload", Boolean, "true: the card lives on after its first use", "true: کارت پس از نخستین خرید زنده می‌ماند"),
+    may("reload", Boolean, "false: it is loaded once, and not again; left out, true", "false: فقط یک بار شارژ می‌شود؛ اگر نیاید، true"),
     may("limit", Table(&LIMIT), "{ from, default_rial, max_rial } of a credit line", "{ from، default_rial، max_rial } سقف خط اعتبار"),
     may("bill", Table(&BILL), "when a credit line is billed and how it is paid back", "خط اعتبار کی صورت‌حساب می‌شود و چگونه پس داده می‌شود"),
     may("installments", Table(&INSTALLMENTS), "{ count, from_rial }: a big bill is paid back in parts", "{ count، from_rial }: مبلغ بزرگ در چند قسط پس داده می‌شود"),
@@ -533,7 +533,7 @@ pub static PER_DAY: Shape = shape("a limit of a day", "سقف روزانه", &[
 
 /// `load` of a pocket.
 pub static LOAD: Shape = shape("a load", "شارژ", &[
-    may("by", List(&OneOf(&["transfer", "cash-desk", "online"], &[])), "transfer, cash-desk, online", "از کدام راه: transfer (انتقال)، cash-desk (صندوق)، online"),
+    may("by", List(&OneOf(&["transfer", "cash-desk", "online"], &[])), "transfer, cash-desk (a link of channel pos-cash), online (app, web, ussd)", "از کدام راه: transfer (انتقال)، cash-desk (صندوق؛ پیوند با channel pos-cash)، online (app، web، ussd)"),
     may("min_rial", PositiveRials, "the least of one load", "کمترین مبلغ یک شارژ"),
     may("max_rial", PositiveRials, "the most of one load", "بیشترین مبلغ یک شارژ"),
     may("amounts_rial", List(&PositiveRials), "only these amounts", "فقط این مبلغ‌ها"),
@@ -611,7 +611,7 @@ pub static VOUCHER: Shape = shape("a voucher", "ووچر", &[
     must("title", Title, "the name for people", "نام برای نمایش"),
     must("amounts_rial", List(&PositiveRials), "what vouchers are worth", "ارزش ووچرها"),
     must("load_to", Ref("pocket"), "the pocket that it loads", "جیبی که پر می‌شود"),
-    may("single_use", Boolean, "true: it loads once", "true: فقط یک بار پر می‌کند"),
+    may("single_use", Boolean, "true, or left out: all of it at once; false: in parts", "true یا نیامده: همه یک‌جا؛ false: در چند بخش"),
     may("expiry", Table(&EXPIRY), "how long it lives; left out, for ever", "تا کی اعتبار دارد؛ اگر نیاید، همیشه"),
 ], &[]);
 

@@ -1,8 +1,12 @@
 //! Money that gets into pockets other than by a purchase: loads with their bonus, conversions, grants by the clock and by hand.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
+use clubswitch::engine::{Engine, Limits};
+use clubswitch::ledger::{Book, Input, record};
 use serde_json::{Value, json};
 
 use crate::cli::House;
@@ -562,6 +566,52 @@ fn what_is_loaded_granted_and_taken_in_survives_and_is_settled() {
         &house.dir.path().join("var"),
         &[holder, "AB12CD34EF56", number],
     );
+}
+
+/// A run that is broken off at any place is gone on with by whoever reads the journal: nobody gets it twice, and nobody goes without.
+#[test]
+fn a_restart_in_the_midst_of_a_thousand_grants_repeats_none_and_loses_none() {
+    let cards: Vec<String> = (0..1_000).map(|at| format!("{at:032x}\n")).collect();
+    let list = format!("token\n{}", cards.concat());
+    let card = card("");
+    let lists = [
+        ("cards/bpcard.toml", card.as_str()),
+        ("lists/staff.csv", list.as_str()),
+    ];
+    let mut town = Town::with_lists(WORLD, &[], &lists);
+    let mut slices = Vec::new();
+    for slice in 0.. {
+        if !town.engine.has_grants(town.now) {
+            break;
+        }
+        slices.push(town.engine.grant_due(64, town.now));
+        if slice % 7 == 3 {
+            town.replay();
+            let mut book = Book::new(1 << 16);
+            for group in &town.journal {
+                for bytes in record::split(&group.bytes) {
+                    book.apply(&record::decode(bytes.unwrap()).unwrap());
+                }
+            }
+            let rules = Arc::clone(town.engine.rules());
+            town.engine = Engine::new(book, rules, Limits::default());
+        }
+    }
+    assert!(slices.iter().all(|given| *given <= 64), "{slices:?}");
+    assert_eq!(slices.iter().sum::<usize>(), 2_000);
+    town.replay();
+    let mut granted = BTreeMap::new();
+    for group in &town.journal {
+        for bytes in record::split(&group.bytes) {
+            if let Input::Granted { rule, member, .. } =
+                record::decode(bytes.unwrap()).unwrap().input
+            {
+                *granted.entry((rule, member)).or_insert(0) += 1;
+            }
+        }
+    }
+    assert_eq!(granted.len(), 2_000);
+    assert!(granted.values().all(|times| *times == 1));
 }
 
 /// A generator of a seed: xorshift.
