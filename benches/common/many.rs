@@ -312,6 +312,7 @@ impl Market {
             world: &self.rules.world,
             club: &self.rules.clubs[0],
             member: self.member(purchase.member),
+            holder: None,
             introducer: None,
             terminal: "T0000001",
             facts: &self.facts,

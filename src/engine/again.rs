@@ -2,6 +2,7 @@
 //! keep is worked out as far as it can be; whether that was right is seen by judging it by the rules of then, which must give what
 //! was decided.
 
+use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use smallvec::SmallVec;
@@ -12,7 +13,7 @@ use crate::ledger::{
     Account, Asked, Effects, Entry, Function, Input, Member, MemberChange, Mode, Pages, Reason,
     Redeem, Told, Verdict, Wishes,
 };
-use crate::rules::{Case, NotJudged, Rulebook, judge};
+use crate::rules::{Card, Case, Holder, NotJudged, Rulebook, judge};
 use crate::terms::{ClubId, MemberId, PurseId, Rials, ShopId, Token};
 
 /// A purchase that a club judged.
@@ -144,7 +145,9 @@ impl<'a> Past<'a> {
 
     /// What it may have wished, the likeliest first. `automatic`: its club redeemed unasked.
     pub fn wishes(&self, automatic: bool) -> Vec<Wishes> {
-        let redeemed = self.told.redeemed_rials();
+        // Pockets pay unasked.
+        let visit = self.entry.effects.visit;
+        let redeemed = visit.map_or(self.told.redeemed_rials(), |visit| visit.redeemed);
         let with = |redeem| Wishes {
             redeem,
             ..Wishes::default()
@@ -228,6 +231,7 @@ impl<'a> Past<'a> {
         if new.is_some() && !club.enrol.on_first_purchase {
             return Err(Instead::WithoutClub);
         }
+        let holder = holder_of(&self.entry.effects, pages, rules);
         let head = &self.entry.head;
         let zone = &rules.world.zone;
         let now = zone.local(head.at);
@@ -241,6 +245,9 @@ impl<'a> Past<'a> {
             world: &rules.world,
             club,
             member,
+            holder: holder
+                .as_ref()
+                .map(|(card, member)| Holder { card, member }),
             introducer: member.introducer().and_then(|id| pages.member(id)),
             terminal: asked.key.terminal_code(),
             facts: &asked.facts,
@@ -288,29 +295,45 @@ impl<'a> Past<'a> {
 
     /// The member that it made.
     fn enrolled(&self) -> Option<Member> {
-        self.entry.effects.members.iter().find_map(|change| {
-            let MemberChange::Enrolled {
-                member,
-                club,
-                joined,
-                introducer,
-                marketer,
-                ..
-            } = change
-            else {
-                return None;
-            };
-            let mut new = Member::new(*member, *club, *joined);
-            new.set_introducer(*introducer);
-            new.set_marketer(*marketer);
-            Some(new)
-        })
+        enrolled(&self.entry.effects, self.member)
     }
 
     /// Whether it came with a card. Its token is not kept, and the last digits not beside one that was.
     fn has_card(&self) -> bool {
         self.asked.last_four.is_some() || !self.entry.effects.members.is_empty()
     }
+}
+
+/// A member whom an entry made, as he stood before what it says of him else.
+pub fn enrolled(effects: &Effects, id: MemberId) -> Option<Member> {
+    effects.members.iter().find_map(|change| match change {
+        MemberChange::Enrolled {
+            member,
+            club,
+            joined,
+            introducer,
+            ..
+        } if *member == id => {
+            let mut new = Member::new(*member, *club, *joined);
+            new.set_introducer(*introducer);
+            Some(new)
+        }
+        _ => None,
+    })
+}
+
+/// Who held the card of a past purchase, as he stood before it, and the product it is of.
+pub fn holder_of<'r>(
+    effects: &Effects,
+    pages: &'r Pages,
+    rules: &'r Rulebook,
+) -> Option<(&'r Card, Cow<'r, Member>)> {
+    let id = effects.holder.or(effects.member)?;
+    let member = match pages.member(id) {
+        Some(member) => Cow::Borrowed(member),
+        None => Cow::Owned(enrolled(effects, id)?),
+    };
+    Some((rules.card(member.club)?, member))
 }
 
 /// Whether two answers tell the same money and points.

@@ -121,6 +121,7 @@ impl Engine {
             world: &self.rules.world,
             club,
             member,
+            holder: None,
             introducer: member.introducer().and_then(|id| self.book.member(id)),
             book: &self.book,
             shop: &nowhere,

@@ -127,6 +127,12 @@ impl<'a> Between<'a> {
         pages: &'a Pages,
     ) -> Option<Between<'a>> {
         let spends = !entry.effects.obligations.is_empty();
+        if rules.card(club.id).is_some() {
+            return Some(Between {
+                abroad: None,
+                other: None,
+            });
+        }
         if !club.places.contains(shop, mcc) {
             let abroad = rules.abroad(club.id, (shop, mcc))?;
             return Some(Between {

@@ -9,6 +9,7 @@ mod event;
 mod explain;
 mod grant;
 pub mod guest;
+mod holder;
 mod load;
 mod matching;
 mod moves;
@@ -24,16 +25,19 @@ use std::sync::Arc;
 
 use crate::ledger::told::ToldBalance;
 use crate::ledger::{
-    Asked, Book, Effects, Entry, Exception, Function, Head, Input, Item, Key, MemberChange, Mode,
-    Named, Names, Request, Told, Verdict,
+    Asked, Book, Effects, Entry, Exception, Function, Head, Input, Item, Key, Member, MemberChange,
+    Mode, Named, Names, Request, Told, Verdict,
 };
-use crate::rules::{Club, Rulebook, Shop};
-use crate::terms::{AcquirerId, Day, Local, MemberId, Moment, Sequence, SetNumber, TimeOfDay};
+use crate::rules::{Club, Purse, Rulebook, Shop, judge};
+use crate::terms::{
+    AcquirerId, Day, Local, MemberId, Moment, Sequence, SetNumber, ShopId, TimeOfDay,
+};
 
 pub use event::Happened;
 pub use explain::{Explained, Supposed};
 use grant::Round;
 pub use grant::{Gift, Giving, GivingError};
+pub use holder::{CardChange, CardError, CardOrder};
 pub use open::{Opening, OpeningError, OpeningLot, OpeningMember};
 pub use purchase::judged_at;
 pub use recent::Group;
@@ -156,6 +160,8 @@ pub enum Act {
     Event(Happened),
     /// Something is given by hand.
     Give(Giving),
+    /// An operator changes how the holder of a card stands.
+    Card(CardOrder),
 }
 
 /// Why an act was not done. Nothing moved.
@@ -195,6 +201,9 @@ pub enum ActError {
     /// Nothing of the member's waits for the event.
     #[error("nothing waits for it")]
     NothingWaits,
+    /// The card cannot stand so.
+    #[error(transparent)]
+    Card(#[from] CardError),
     /// What is to be given by hand is wrong.
     #[error(transparent)]
     Giving(#[from] GivingError),
@@ -403,6 +412,7 @@ impl Engine {
             Act::Open(opening) => Ok(self.open(&opening, now)?),
             Act::Event(happened) => self.event(happened, now),
             Act::Give(giving) => self.give(&giving, now),
+            Act::Card(order) => Ok(self.change_card(order, now)?),
         }
     }
 
@@ -671,33 +681,48 @@ impl Engine {
                 guest.map(|guest| (guest.home, guest.member))
             }
         };
-        let Some((club, member)) = found else {
+        let known = found.and_then(|(club, id)| Some((club, self.book.member(id)?)));
+        let holder = self.card_holder(hand, false);
+        if known.is_none() && holder.is_none() {
             return Decided::only(Verdict::MemberUnknown);
+        }
+        let wanted = |purse: &&Purse| {
+            let kind = hand.request.balance_of;
+            kind.is_none_or(|kind| kind == purse.kind)
         };
-        let Some(member) = self.book.member(member) else {
-            return Decided::only(Verdict::MemberUnknown);
+        let net = |member: &Member, purse: &Purse, at: Option<ShopId>| {
+            let held = member.holding(purse.id, at);
+            held.map_or(0, |held| held.net(hand.now, hand.local.day))
         };
-        let balances = club
-            .purses
-            .iter()
-            .filter(|purse| {
-                hand.request
-                    .balance_of
-                    .is_none_or(|kind| kind == purse.kind)
-            })
-            .map(|purse| {
-                let at = purse.shop_of(shop.id);
+        let mut balances = Vec::new();
+        if let Some((club, member)) = known {
+            balances.extend(club.purses.iter().filter(wanted).map(|purse| {
+                let shop = purse.shop_of(shop.id);
+                let amount = purse.shown(net(member, purse, shop));
                 ToldBalance {
                     purse: purse.id,
-                    shop: at,
-                    amount: member
-                        .holding(purse.id, at)
-                        .map_or(0, |held| purse.shown(held.net(hand.now, hand.local.day))),
+                    shop,
+                    amount,
                 }
-            })
-            .collect();
+            }));
+        }
+        if let Some(held) = &holder {
+            let holder = judge::Holder {
+                card: held.card,
+                member: &held.member,
+            };
+            let pockets = held.card.club.purses.iter().filter(wanted);
+            balances.extend(pockets.map(|purse| ToldBalance {
+                purse: purse.id,
+                shop: None,
+                amount: holder.shown(purse, net(&held.member, purse, None)),
+            }));
+        }
+        // A card that nothing has happened to has no holder with a number yet.
+        let holder = holder.filter(|held| held.new.is_none());
+        let member = known.map(|(_, member)| member.id);
         Decided::new(Effects::told(Told {
-            member: Some(member.id),
+            member: member.or(holder.map(|held| held.member.id)),
             balances,
             ..Told::only(Verdict::Approved)
         }))

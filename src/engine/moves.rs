@@ -10,7 +10,7 @@ use crate::ledger::{
     PurseKey, Reason, Verdict,
 };
 use crate::rules::card::{Grant, Owes, Pocket};
-use crate::rules::{Card, Club, Purse, dies};
+use crate::rules::{Card, Purse, dies, judge};
 use crate::terms::person::Identity;
 use crate::terms::{Day, Moment, Rials, RuleId, ShopId, UnitId, Zone};
 
@@ -95,6 +95,17 @@ impl Engine {
                 introducer: None,
                 tier: None,
             }),
+        }
+    }
+}
+
+impl<'h> Holder<'h> {
+    /// One who is there.
+    pub fn known(card: &'h Card, member: &'h Member) -> Holder<'h> {
+        Holder {
+            card,
+            member: Cow::Borrowed(member),
+            new: None,
         }
     }
 }
@@ -226,8 +237,8 @@ impl<'z> Moves<'z> {
     }
 
     /// What he can spend of each purse after all of it.
-    pub fn balances(&self, member: &Member, club: &Club) -> Vec<ToldBalance> {
-        let told = club.purses.iter().map(|purse| {
+    pub fn balances(&self, member: &Member, card: &Card) -> Vec<ToldBalance> {
+        let told = card.club.purses.iter().map(|purse| {
             let key = PurseKey {
                 member: member.id,
                 purse: purse.id,
@@ -248,7 +259,7 @@ impl<'z> Moves<'z> {
             ToldBalance {
                 purse: purse.id,
                 shop: None,
-                amount: purse.shown(after),
+                amount: judge::Holder { card, member }.shown(purse, after),
             }
         });
         told.collect()

@@ -3,15 +3,16 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::engine::matching::{amounts, is_approved};
+use crate::engine::moves::Holder;
 use crate::engine::{
     Decided, Engine, Hand, How, Limits, Missing, RIAL, category, may_refuse, terminal_time,
 };
 use crate::ledger::{
-    Account, Asked, Effects, Entry, Exception, Function, Input, Item, Member, MemberChange, Mode,
-    Posting, Reason, Redeem, Told, Verdict,
+    Account, Asked, CardState, Effects, Entry, Exception, Function, Input, Item, Member,
+    MemberChange, Mode, Posting, Reason, Redeem, Told, Verdict,
 };
 use crate::rules::trace::{Deaf, Trace};
-use crate::rules::{Case, Club, NotJudged, Shop, judge_aloud};
+use crate::rules::{Card, Case, Club, NotJudged, Shop, judge, judge_aloud};
 use crate::terms::person::Identity;
 use crate::terms::{Local, Rials, UnitId};
 
@@ -128,16 +129,28 @@ impl Engine {
         let found = self.club(hand, shop);
         let guest = self.guest(hand, shop, found);
         // Who judges: the club of the shop, or, where that knows nothing of a guest, the club of his card.
-        let judge = match guest {
+        let judged_by = match guest {
             None => found,
             Some(guest) if guest.judged_there => Some((guest.at, guest.there)),
             Some(guest) => Some((guest.home, Some(guest.member))),
         };
-        let enrolled = match judge {
+        let enrolled = match judged_by {
             Some((club, None)) => self.on_first_purchase(hand, club),
             _ => None,
         };
-        let member = match (judge, &enrolled, guest) {
+        let card = self.card_holder(hand, enrolled.is_some());
+        let holder = card.as_ref().map(|held| judge::Holder {
+            card: held.card,
+            member: &held.member,
+        });
+        if let Some(verdict) = card.as_ref().and_then(|held| stopped(&held.member))
+            && may_refuse(asked)
+        {
+            let mut decided = Decided::only(verdict);
+            decided.effects.shop = Some(shop.id);
+            return decided;
+        }
+        let member = match (judged_by, &enrolled, guest) {
             (Some((club, Some(id))), ..) => self.book.member(id).map(|member| (club, member)),
             (Some((club, None)), Some((member, _)), _) => Some((club, member)),
             (_, None, Some(guest)) => {
@@ -146,7 +159,10 @@ impl Engine {
             }
             _ => None,
         };
-        let Some((club, member)) = member else {
+        // Where no club knows him, the product of his card judges; to redeem he has to be a club's member.
+        let by_card = holder.map(|holder| (&holder.card.club, holder.member));
+        let by_card = by_card.filter(|_| !(wishes_money && may_refuse(asked)));
+        let Some((club, member)) = member.or(by_card) else {
             return if wishes_money && may_refuse(asked) {
                 Decided::only(Verdict::MemberUnknown)
             } else {
@@ -164,6 +180,7 @@ impl Engine {
             world: &hand.rules.world,
             club,
             member,
+            holder,
             introducer: member.introducer().and_then(|id| self.book.member(id)),
             book: &self.book,
             shop,
@@ -193,6 +210,7 @@ impl Engine {
                     member,
                     introducer: member.introducer().and_then(|id| self.book.member(id)),
                     abroad: Some(guest.abroad),
+                    holder: None,
                     ..case
                 };
                 case.other = Some(&beside);
@@ -202,16 +220,18 @@ impl Engine {
         let judged = catch_unwind(AssertUnwindSafe(|| judge_aloud(&case, trace)));
         match judged {
             Ok(Ok(mut effects)) => {
-                if let Some((_, change)) = enrolled {
-                    // Before what the purchase says of him: he has to be there.
-                    effects.members.insert(0, change);
-                    // Asked what he would get, he is no member yet and has no number.
-                    if asked.function == Function::Quote
-                        && let Some(told) = &mut effects.told
-                    {
-                        told.member = None;
-                    }
+                let new = enrolled.map(|(_, change)| change).into_iter();
+                let new: Vec<_> = new.chain(card.and_then(|held| held.new)).collect();
+                // Asked what he would get, he is no member yet and has no number.
+                let is_new = new.iter().any(|new| Some(new.member()) == effects.member);
+                if is_new
+                    && asked.function == Function::Quote
+                    && let Some(told) = &mut effects.told
+                {
+                    told.member = None;
                 }
+                // Before what the purchase says of them: they have to be there.
+                effects.members.splice(0..0, new);
                 Decided::new(effects)
             }
             Ok(Err(NotJudged::Refused(verdict))) => {
@@ -261,6 +281,32 @@ impl Engine {
             });
         }
         Decided::new(effects)
+    }
+
+    /// The holder of the card that came with it, where that is of a card product. `beside`: the club makes a member of him too, and
+    /// has taken the next number.
+    pub(super) fn card_holder<'h>(
+        &'h self,
+        hand: &'h Hand<'_>,
+        beside: bool,
+    ) -> Option<Holder<'h>> {
+        let card = self.product_of(hand)?;
+        let identity = Identity::Card(hand.request.card?);
+        let mut holder = self.holder_of(card, identity, hand.business_day);
+        if beside && let Some(MemberChange::Enrolled { member, .. }) = &mut holder.new {
+            member.0 += 1;
+            holder.member.to_mut().id = *member;
+        }
+        Some(holder)
+    }
+
+    /// The product of the card that came with a message. A card stays its holder's also where its range is told no more.
+    pub(super) fn product_of<'h>(&self, hand: &'h Hand<'_>) -> Option<&'h Card> {
+        let token = hand.request.card?;
+        let bin = hand.request.asked.facts.bin;
+        let known = |card: &&Card| self.book.who(card.club.id, Identity::Card(token)).is_some();
+        let product = hand.rules.card_of(Some(token), bin);
+        product.or_else(|| hand.rules.cards.iter().find(known))
     }
 
     /// Where the club makes a member of whoever buys with a card: the member he becomes.
@@ -331,6 +377,15 @@ impl Engine {
             && before.key.kind != hand.key.kind
             && (same_time || same_reference)
             && entry.effects.original.is_none()
+    }
+}
+
+/// Why nothing can be bought with a card: only an issued one may spend.
+fn stopped(holder: &Member) -> Option<Verdict> {
+    match holder.card {
+        CardState::Issued => None,
+        CardState::Suspended => Some(Verdict::CardSuspended),
+        CardState::Inactive | CardState::Terminated | CardState::Void => Some(Verdict::NotAllowed),
     }
 }
 

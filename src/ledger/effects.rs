@@ -116,7 +116,7 @@ pub struct Visit {
     pub spent: Rials,
     /// What purses paid of it.
     pub redeemed: Rials,
-    /// The discount on it. Entries of formats 1 and 2 did not tell it: of theirs the whole bill counts as spent.
+    /// The discount on it, and what money paid of it that was given for it. Entries of formats 1 and 2 did not tell it: of theirs the whole bill counts as spent.
     pub discount: Rials,
 }
 

@@ -1,6 +1,7 @@
 //! The judgement of a purchase: discount, redeem, accrue, split, fee, in this order (S3), each from what the one before left.
 
 mod foreign;
+mod pockets;
 
 use std::hint::black_box;
 use std::mem::discriminant;
@@ -27,6 +28,7 @@ use crate::terms::{
 };
 
 pub use foreign::Abroad;
+pub use pockets::Holder;
 
 /// A purchase before the rules of a club.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +39,9 @@ pub struct Case<'a> {
     pub club: &'a Club,
     /// The member it is for, as he stood before it.
     pub member: &'a Member,
+    /// Who holds the card it came with, where that is of a card product; where no club knows him, he is the member too, and the
+    /// product is the club.
+    pub holder: Option<Holder<'a>>,
     /// The member who brought him.
     pub introducer: Option<&'a Member>,
     /// What was counted before it.
@@ -76,6 +81,12 @@ pub struct Case<'a> {
 }
 
 impl<'a> Case<'a> {
+    /// Whether no club judges it, but the product of the card alone.
+    pub fn is_by_card(&self) -> bool {
+        let product = self.holder.map(|holder| holder.card.club.id);
+        product == Some(self.club.id)
+    }
+
     /// What conditions look at, of a purchase that nothing has lowered.
     pub fn before(&'a self) -> Circumstances<'a> {
         self.seen(
@@ -141,6 +152,7 @@ pub fn judge_aloud<T: Trace>(case: &Case<'_>, trace: &T) -> Result<Effects, NotJ
     };
     let (discounts, accruals) = work.candidates();
     work.discount(&discounts)?;
+    work.discount_of_card()?;
     match &mut other {
         Some(other) if other.case.abroad.is_some_and(|abroad| abroad.spends) => {
             other.discount = work.discount;
@@ -150,12 +162,14 @@ pub fn judge_aloud<T: Trace>(case: &Case<'_>, trace: &T) -> Result<Effects, NotJ
         }
         _ => work.redeem()?,
     }
+    work.pockets()?;
     work.card_pays();
     trace.pays(case, &work.seen);
     work.accrue(&accruals)?;
     if let Some(other) = &mut other {
         other.discount = work.discount;
         other.pays = work.pays;
+        other.paid = work.paid;
         other.seen.spends = work.pays;
         let (_, accruals) = other.candidates();
         other.accrue(&accruals)?;
@@ -205,7 +219,14 @@ struct Work<'a, T> {
     bill: Rials,
     discount: Rials,
     redeemed: Rials,
+    /// What pockets of the card paid.
+    by_pockets: Rials,
+    /// What of that was given to the holder: it earns nothing (S4).
+    granted: Rials,
+    /// What the bank card pays.
     pays: Rials,
+    /// What counts as paid: that, and what was the holder's own in pockets.
+    paid: Rials,
     /// What the shop is owed for this purchase, before anything is taken from it.
     owed: Rials,
     /// What of it pays for credit that the shop funds.
@@ -242,7 +263,10 @@ impl<'a, T: Trace> Work<'a, T> {
             bill,
             discount: Rials::ZERO,
             redeemed: Rials::ZERO,
+            by_pockets: Rials::ZERO,
+            granted: Rials::ZERO,
             pays: bill,
+            paid: bill,
             owed: Rials::ZERO,
             funded: Rials::ZERO,
             rebates: SmallVec::new(),
@@ -250,6 +274,10 @@ impl<'a, T: Trace> Work<'a, T> {
                 club: Some(case.club.id),
                 shop: Some(case.shop.id),
                 member: Some(member.id),
+                holder: case
+                    .holder
+                    .map(|holder| holder.member.id)
+                    .filter(|holder| *holder != member.id),
                 // A usual purchase has between five and eight.
                 postings: Vec::with_capacity(8),
                 ..Effects::none()
@@ -307,8 +335,8 @@ impl<'a, T: Trace> Work<'a, T> {
             self.discount = self.case.wishes.discount_told.unwrap_or_default();
             return Ok(());
         }
-        if self.case.abroad.is_some() {
-            // The shop has promised nothing to members of other clubs.
+        if self.case.abroad.is_some() || self.case.is_by_card() {
+            // The shop has promised nothing to members of other clubs; and of a card the product gives by itself.
             return Ok(());
         }
         let club = self.case.club;
@@ -322,8 +350,9 @@ impl<'a, T: Trace> Work<'a, T> {
                     self.trace.hear(|| Fact::DeadAtOnce(rule.id));
                     continue;
                 }
-                let amount = self.worth_of(rule)?;
-                let amount = Rials(self.under_caps((rule.id, UnitId::RIAL), &rule.caps, amount.0));
+                let amount = self.worth_of(rule, self.bill)?;
+                let counts = (rule.id, UnitId::RIAL);
+                let amount = Rials(self.under_caps(counts, &rule.caps, amount.0, self.case.member));
                 let amount = amount.down_to_step(rule.step);
                 if !amount.is_zero() {
                     given.push((rule, amount));
@@ -346,40 +375,54 @@ impl<'a, T: Trace> Work<'a, T> {
             }
             left = left.less(amount)?;
             let rebate = rule.rebate.and_then(|purse| club.purse(purse));
-            match rebate {
-                Some(purse) => self.rebates.push((rule, purse, amount)),
-                None => self.discount = self.discount.plus(amount)?,
-            }
-            self.told.rules.push(rule.id);
-            self.told
-                .says
-                .extend(rule.say.as_deref().map(str::to_owned));
-            self.trace.hear(|| Fact::Gives {
-                rule: rule.id,
-                amount: amount.0,
-            });
-            self.count((rule.id, UnitId::RIAL), &rule.caps, amount.0);
-            let club_part = club_part(rule, amount)?;
-            self.trace.hear(|| Fact::ClubPart {
-                rule: rule.id,
-                amount: club_part,
-            });
-            // The club pays its part of a rebate when it is spent.
-            if rebate.is_none() {
-                self.owe_shop(Account::Club(club.id), club_part, Reason::ClubDiscount);
-            }
+            self.give_discount(rule, amount, Account::Club(club.id), rebate)?;
+            let counts = (rule.id, UnitId::RIAL);
+            self.count(counts, &rule.caps, amount.0, self.case.member);
         }
         Ok(())
     }
 
-    fn worth_of(&self, rule: &Discount) -> Result<Rials, Overflow> {
+    /// `payer`: who pays what its file calls the club's part. `rebate`: the purse that it goes into, in place of off the bill.
+    fn give_discount(
+        &mut self,
+        rule: &'a Discount,
+        amount: Rials,
+        payer: Account,
+        rebate: Option<&'a Purse>,
+    ) -> Result<(), NotJudged> {
+        match rebate {
+            Some(purse) => self.rebates.push((rule, purse, amount)),
+            None => self.discount = self.discount.plus(amount)?,
+        }
+        self.told.rules.push(rule.id);
+        self.told
+            .says
+            .extend(rule.say.as_deref().map(str::to_owned));
+        self.trace.hear(|| Fact::Gives {
+            rule: rule.id,
+            amount: amount.0,
+        });
+        let club_part = club_part(rule, amount)?;
+        self.trace.hear(|| Fact::ClubPart {
+            rule: rule.id,
+            amount: club_part,
+        });
+        // The club pays its part of a rebate when it is spent.
+        if rebate.is_none() {
+            self.owe_shop(payer, club_part, Reason::ClubDiscount);
+        }
+        Ok(())
+    }
+
+    /// What a discount is worth of an amount, before its caps.
+    fn worth_of(&self, rule: &Discount, of: Rials) -> Result<Rials, Overflow> {
         let exact = match &rule.give {
-            Give::Percent(percent) => share(*percent, self.bill, Times::ONCE)?,
+            Give::Percent(percent) => share(*percent, of, Times::ONCE)?,
             Give::Fixed(amount) => Exact::of(amount.0, (1, 1), (1, 1))?,
-            Give::Bands(bands) => by_bands(bands, self.bill, Times::ONCE)?,
+            Give::Bands(bands) => by_bands(bands, of, Times::ONCE)?,
         };
         let amount = Rials(exact.down()?);
-        let amount = amount.min(rule.max.unwrap_or(amount)).min(self.bill);
+        let amount = amount.min(rule.max.unwrap_or(amount)).min(of);
         let amount = amount.down_to_step(rule.step);
         self.trace.hear(|| Fact::Worth {
             rule: rule.id,
@@ -528,21 +571,24 @@ impl<'a, T: Trace> Work<'a, T> {
     }
 
     fn net(&self, purse: PurseId, shop: Option<ShopId>) -> i64 {
+        self.net_of(self.key(purse, shop))
+    }
+
+    fn net_of(&self, key: PurseKey) -> i64 {
         let (at, today) = (self.case.at, self.case.local.day);
-        let key = self.key(purse, shop);
-        let before = self.case.member.usable(purse, shop, at, today);
+        let before = self.person(key).usable(key.purse, key.shop, at, today);
         let moves = self.effects.lots.iter();
         let moves = moves.filter(|moved| moved.key == key && moved.terms.allow(at, today));
         let moved: i64 = moves.map(|moved| moved.amount).sum();
         before + moved - self.debt(key)
     }
 
-    /// Whose purse it is: the member's, or his introducer's.
+    /// Whose purse it is: the member's, his introducer's, or the holder's of the card.
     fn person(&self, key: PurseKey) -> &'a Member {
-        let introducer = self.case.introducer;
-        introducer
-            .filter(|introducer| introducer.id == key.member)
-            .unwrap_or(self.case.member)
+        let holder = self.case.holder.map(|holder| holder.member);
+        let mut others = self.case.introducer.into_iter().chain(holder);
+        let other = others.find(|other| other.id == key.member);
+        other.unwrap_or(self.case.member)
     }
 
     fn debt(&self, key: PurseKey) -> i64 {
@@ -614,11 +660,15 @@ impl<'a, T: Trace> Work<'a, T> {
 
     /// What a purse holds by now, lot by lot.
     fn lots(&self, purse: PurseId, shop: Option<ShopId>) -> SmallVec<[Lot; 8]> {
-        let before = self.case.member.lots();
-        let of_purse = before.filter(|held| (held.purse, held.shop) == (purse, shop));
+        self.lots_of(self.key(purse, shop))
+    }
+
+    fn lots_of(&self, key: PurseKey) -> SmallVec<[Lot; 8]> {
+        let before = self.person(key).lots();
+        let of_purse = before.filter(|held| (held.purse, held.shop) == (key.purse, key.shop));
         let mut lots: SmallVec<[Lot; 8]> = of_purse.map(|held| held.lot).collect();
         for moved in &self.effects.lots {
-            if moved.key != self.key(purse, shop) {
+            if moved.key != key {
                 continue;
             }
             match lots.iter_mut().find(|lot| lot.id == moved.lot) {
@@ -691,23 +741,23 @@ impl<'a, T: Trace> Work<'a, T> {
         let Redeem::Exactly(told) = self.case.wishes.redeem else {
             return Ok(());
         };
-        let Some(terms) = &self.case.club.redeem else {
-            self.effects.exception = Some(Exception::RedeemedOverBalance);
-            self.redeemed = told;
-            return Ok(());
-        };
-        let there = told.min(self.redeemable(terms)?);
-        if !there.is_zero() {
-            self.within_cap(there)?;
-            self.take(there, terms)?;
+        let asked = self.asked_pocket();
+        let terms = self.case.club.redeem.as_ref();
+        if let Some(terms) = terms.filter(|_| asked.is_none()) {
+            let there = told.min(self.redeemable(terms)?);
+            if !there.is_zero() {
+                self.within_cap(there)?;
+                self.take(there, terms)?;
+            }
         }
-        let over = told.less(self.redeemed)?;
+        self.pockets_as_told(told.less(self.redeemed)?, asked)?;
+        let over = told.less(self.redeemed)?.less(self.by_pockets)?;
         if over.is_zero() {
             return Ok(());
         }
         self.effects.exception = Some(Exception::RedeemedOverBalance);
-        let owing = self
-            .purses(terms)
+        let purses = terms.map_or_else(Vec::new, |terms| self.purses(terms));
+        let owing = purses
             .into_iter()
             .find(|(purse, _)| purse.negative != Negative::Forbid);
         match owing {
@@ -725,7 +775,7 @@ impl<'a, T: Trace> Work<'a, T> {
                 self.spend(purse, shop, (charge, over), true)
             }
             None => {
-                self.redeemed = told;
+                self.redeemed = self.redeemed.plus(over)?;
                 Ok(())
             }
         }
@@ -734,8 +784,9 @@ impl<'a, T: Trace> Work<'a, T> {
     // ---------------------------------------------------------------------------------- bank card
 
     fn card_pays(&mut self) {
-        self.pays = Rials(self.bill.0 - self.discount.0 - self.redeemed.0);
-        self.seen.spends = self.pays;
+        self.pays = Rials(self.bill.0 - self.discount.0 - self.redeemed.0 - self.by_pockets.0);
+        self.paid = Rials(self.pays.0 + self.by_pockets.0 - self.granted.0);
+        self.seen.spends = self.paid;
         self.trace.hear(|| Fact::CardPays(self.pays));
         let pool = Account::Pool {
             acquirer: self.case.acquirer,
@@ -779,7 +830,8 @@ impl<'a, T: Trace> Work<'a, T> {
             }
             self.trace.hear(|| Fact::Applies(rule.id));
             let amount = self.earning(rule, purse)?;
-            let amount = self.under_caps((rule.id, purse.unit), &rule.caps, amount);
+            let counts = (rule.id, purse.unit);
+            let amount = self.under_caps(counts, &rule.caps, amount, self.case.member);
             let amount = amount - amount % purse.step.max(1);
             let stops = rule.stop && amount > 0;
             if amount > 0 {
@@ -867,7 +919,7 @@ impl<'a, T: Trace> Work<'a, T> {
         match base {
             Base::Gross => Ok(self.bill),
             Base::Net => self.bill.less(self.discount),
-            Base::Paid => Ok(self.pays),
+            Base::Paid => Ok(self.paid),
         }
     }
 
@@ -915,7 +967,8 @@ impl<'a, T: Trace> Work<'a, T> {
         self.told
             .says
             .extend(rule.say.as_deref().map(str::to_owned));
-        self.count((rule.id, purse.unit), &rule.caps, amount);
+        let counts = (rule.id, purse.unit);
+        self.count(counts, &rule.caps, amount, self.case.member);
         Ok(())
     }
 
@@ -955,7 +1008,8 @@ impl<'a, T: Trace> Work<'a, T> {
         self.told
             .says
             .extend(rule.say.as_deref().map(str::to_owned));
-        self.count((rule.id, purse.unit), &rule.caps, amount);
+        let counts = (rule.id, purse.unit);
+        self.count(counts, &rule.caps, amount, self.case.member);
         if rule.whose == For::Introducer {
             return Ok(());
         }
@@ -1136,10 +1190,10 @@ impl<'a, T: Trace> Work<'a, T> {
     // ---------------------------------------------------------------------------------------- caps
 
     /// What the caps of a rule, which gives in some unit, leave of what it would give.
-    fn under_caps(&self, rule: (RuleId, UnitId), caps: &Caps, amount: i64) -> i64 {
+    fn under_caps(&self, rule: (RuleId, UnitId), caps: &Caps, amount: i64, member: &Member) -> i64 {
         let mut left = amount;
         for cap in &caps.rows {
-            let Some(who) = self.who(cap.per) else {
+            let Some(who) = self.who(cap.per, member) else {
                 continue;
             };
             let day = self.case.local.day;
@@ -1174,7 +1228,7 @@ impl<'a, T: Trace> Work<'a, T> {
     }
 
     /// Keeps what counts toward the caps of a rule that has given: a row for each whom and window, however many maxima.
-    fn count(&mut self, (rule, unit): (RuleId, UnitId), caps: &Caps, amount: i64) {
+    fn count(&mut self, (rule, unit): (RuleId, UnitId), caps: &Caps, amount: i64, member: &Member) {
         for (at, cap) in caps.rows.iter().enumerate() {
             let same =
                 |other: &&Cap| (other.per, other.window.kind()) == (cap.per, cap.window.kind());
@@ -1183,7 +1237,7 @@ impl<'a, T: Trace> Work<'a, T> {
             }
             let windows = caps.rows.iter().filter(same).map(|other| other.window);
             let longest = windows.max_by_key(|window| window.days());
-            let (Some(who), Some(window)) = (self.who(cap.per), longest) else {
+            let (Some(who), Some(window)) = (self.who(cap.per, member), longest) else {
                 continue;
             };
             self.effects.counted.push(Counted {
@@ -1222,7 +1276,7 @@ impl<'a, T: Trace> Work<'a, T> {
         if let Some(after) =
             self.case
                 .club
-                .stands(member, reached, (self.pays.0, &self.told.earned))
+                .stands(member, reached, (self.paid.0, &self.told.earned))
         {
             self.effects.members.push(MemberChange::Standing {
                 member: member.id,
@@ -1231,8 +1285,7 @@ impl<'a, T: Trace> Work<'a, T> {
         }
     }
 
-    fn who(&self, per: Per) -> Option<Who> {
-        let member = self.case.member;
+    fn who(&self, per: Per, member: &Member) -> Option<Who> {
         match per {
             Per::Member => Some(Who::Member(member.id)),
             Per::Card => Some(Who::card(member.id, self.case.card)),
@@ -1389,10 +1442,12 @@ impl<'a, T: Trace> Work<'a, T> {
     fn finish(mut self) -> Effects {
         self.told.pays = Some(self.pays);
         self.told.discount = Some(self.discount);
-        self.told.balances = self
-            .case
-            .club
-            .purses
+        // Where the card's product judges, the purses of the club are its pockets.
+        let purses = match self.case.is_by_card() {
+            true => &[][..],
+            false => &self.case.club.purses,
+        };
+        self.told.balances = purses
             .iter()
             // What only rules count with is told to nobody (S36).
             .filter(|purse| purse.kind != PurseKind::Virtual)
@@ -1404,6 +1459,7 @@ impl<'a, T: Trace> Work<'a, T> {
                     amount: purse.shown(self.net(purse.id, shop)),
                 }
             })
+            .chain(self.pocket_balances())
             .collect();
         // What he buys in shops of others does not count in the windows of his own club.
         if self.case.abroad.is_none() {
@@ -1413,7 +1469,8 @@ impl<'a, T: Trace> Work<'a, T> {
                 day: self.case.local.day,
                 spent: self.bill,
                 redeemed: self.redeemed,
-                discount: self.discount,
+                // Money that was given for it lowers what he spent as a discount does.
+                discount: Rials(self.discount.0 + self.granted.0),
             });
             self.note_standing();
         }

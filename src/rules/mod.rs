@@ -16,7 +16,7 @@ pub use clearing::{
     Clearing, DatedRate, EarnsIn, ExchangeTerms, Federation, House, HouseFee, HouseMember, Position,
 };
 pub use index::{Candidate, Candidates, Index, Indexes, Known};
-pub use judge::{Abroad, Case, NotJudged, dies, judge, judge_aloud, judge_event};
+pub use judge::{Abroad, Case, Holder, NotJudged, dies, judge, judge_aloud, judge_event};
 
 pub use rulebook::{
     Accrue, Age, Available, Bands, Base, Cap, Caps, Club, Condition, Counter, Discount, Earn,

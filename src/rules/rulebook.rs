@@ -492,7 +492,7 @@ pub enum Base {
     Gross,
     /// The bill after discount.
     Net,
-    /// What the bank card pays.
+    /// What the bank card pays, and what pockets of the card do that the holder filled himself.
     Paid,
 }
 

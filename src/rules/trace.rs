@@ -7,7 +7,9 @@ use crate::ledger::{Account, LotTerms, Member, Mode, Obligation, Party, TierId, 
 use crate::rules::met::Asked;
 use crate::rules::when::Circumstances;
 use crate::rules::{Cap, Case};
-use crate::terms::{ClubId, Day, Local, MemberId, Overflow, PurseId, Rials, RuleId, ShopId, Times};
+use crate::terms::{
+    ClubId, Day, Local, MemberId, Overflow, PurseId, Rials, RuleId, ShopId, TimeOfDay, Times,
+};
 
 /// Who listens to a judgement.
 pub trait Trace {
@@ -180,6 +182,21 @@ pub enum Fact {
         /// The most it may owe.
         most: Rials,
     },
+    /// It was the turn of a pocket of the card.
+    Pocket {
+        /// Which.
+        purse: PurseId,
+        /// What can be spent of it.
+        holds: Rials,
+        /// What was left of the bill.
+        left: Rials,
+        /// What it paid of that.
+        pays: Rials,
+        /// Why nothing.
+        shut: Option<Shut>,
+    },
+    /// So much is left, and no bank pays it: the purchase is refused.
+    Unpaid(Rials),
     /// What the bank card pays.
     CardPays(Rials),
     /// An earning was booked.
@@ -257,6 +274,27 @@ pub enum Barred {
     When,
 }
 
+/// Why a pocket pays nothing.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Shut {
+    /// A PIN is needed, and none can be verified.
+    Pin,
+    /// It is not for this shop.
+    Shop,
+    /// Not at this time.
+    Hour(TimeOfDay),
+    /// It does not pay for this, which was bought.
+    Product(String),
+    /// It has paid so often today.
+    Times(u64),
+    /// It has paid so much today.
+    Day(Rials),
+    /// There is nothing in it.
+    Empty,
+    /// It could pay no more than this, and one pocket has to pay all.
+    TooLittle(Rials),
+}
+
 /// What was judged.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Judged {
@@ -328,6 +366,8 @@ pub struct Heard {
     pub judged: Option<Judged>,
     /// For every discount of the club, in file order: each condition with what it met.
     pub discounts: Vec<Vec<Asked>>,
+    /// The same for the discounts of the card's product.
+    pub of_card: Vec<Vec<Asked>>,
     /// The same for accruals.
     pub accruals: Vec<Vec<Asked>>,
     /// The same for splits.
@@ -367,7 +407,15 @@ impl Trace for Listener {
                 tier: seen.tier,
                 guest: Guest::of(case),
             }),
-            discounts: club.discounts.iter().map(|r| seen.ask(&r.when)).collect(),
+            discounts: match case.is_by_card() {
+                true => Vec::new(),
+                false => club.discounts.iter().map(|r| seen.ask(&r.when)).collect(),
+            },
+            of_card: case.holder.map_or_else(Vec::new, |holder| {
+                let seen = holder.seen(*seen);
+                let rules = holder.card.club.discounts.iter();
+                rules.map(|rule| seen.ask(&rule.when)).collect()
+            }),
             accruals: Vec::new(),
             splits: Vec::new(),
             redeem: match &club.redeem {

@@ -190,7 +190,7 @@ impl Row {
             (Some(told), false, _) => told.0,
             (Some(told), true, _) => -told.0,
             (None, true, Some(visit)) => {
-                let bill_less_discount = posted.card - visit.redeemed.0;
+                let bill_less_discount = posted.card - visit.redeemed.0 + by_pockets;
                 (-visit.spent.0 - bill_less_discount).min(posted.club_discount)
             }
             _ => posted.club_discount,

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use clubswitch::engine::{
-    Act, Answer, Brought, Decision, Engine, Found, Gift, Giving, Group, Happened, Limits, Opening,
-    OpeningLot, OpeningMember, Supposed,
+    Act, Answer, Brought, CardChange, CardOrder, Decision, Engine, Found, Gift, Giving, Group,
+    Happened, Limits, Opening, OpeningLot, OpeningMember, Supposed,
 };
 use clubswitch::explain::{tell, write};
 use clubswitch::ledger::{
-    Aim, Aimed, Asked, Book, By, Effects, EnrolWish, Entry, Facts, Function, Item, Key, Mode,
-    Names, OriginalRef, PurseKind, Redeem, Request, Wishes, finding, record,
+    Aim, Aimed, Asked, Book, By, CardState, Effects, EnrolWish, Entry, Facts, Function, Item, Key,
+    Mode, Names, OriginalRef, PurseKind, Redeem, Request, Wishes, finding, record,
 };
 use clubswitch::rulefile;
 use clubswitch::terms::money::pointed;
@@ -353,6 +353,17 @@ impl Town {
             "grants" => self.grants(),
             "give" => self.give(&words[1..]),
             "issue" => self.issue(&words[1..]),
+            "state" => {
+                let state = CardState::ALL.iter().find(|(_, n)| *n == words[3]);
+                self.order_card(&words, CardChange::State(state.unwrap().0))
+            }
+            "limit" => {
+                let (purse, limit) = words[3].split_once('=').unwrap();
+                let club = self.engine.names().club_id(club_of(&words)).unwrap();
+                let purse = self.engine.names().purse_id(club, purse).unwrap();
+                let limit = limit.replace('_', "").parse().unwrap();
+                self.order_card(&words, CardChange::Limit(purse, Some(Rials(limit))))
+            }
             "buy" | "quote" | "tell" | "load" | "convert" => {
                 let request = self.asked(line);
                 self.sent.insert(request.asked.key.stan, request.clone());
@@ -505,6 +516,21 @@ impl Town {
         };
         match self.engine.act(Act::Open(opening), self.now) {
             Ok(_) => "issued".to_owned(),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    /// `state CARD in=PRODUCT STATE`, `limit CARD in=PRODUCT PURSE=RIALS`.
+    fn order_card(&mut self, words: &[&str], change: CardChange) -> String {
+        let order = CardOrder {
+            club: self.engine.names().club_id(club_of(words)).unwrap(),
+            whose: Identity::Card(token(words[1])),
+            change,
+            by: By::switch("story"),
+            why: "a story".to_owned(),
+        };
+        match self.engine.act(Act::Card(order), self.now) {
+            Ok(_) => "done".to_owned(),
             Err(error) => error.to_string(),
         }
     }

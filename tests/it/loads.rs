@@ -219,7 +219,7 @@ fn b38_one_pocket_becomes_another_in_its_days() {
          convert 100 card S1 purse sport>lunch -> not-allowed
          at 1405/10/01 00:00
          buy 80 card S1
-         has S1 in=bpcard -> lunch 80, sport 200",
+         has S1 in=bpcard -> lunch 80, sport 120",
     );
 }
 

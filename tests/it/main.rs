@@ -30,6 +30,7 @@ mod links;
 mod loads;
 mod naive;
 mod past;
+mod pockets;
 mod powercut;
 mod random;
 mod reload;

@@ -921,6 +921,7 @@ impl Town {
             world: &self.rules.world,
             club: &self.rules.clubs[0],
             member: self.book.member(MemberId(now.member as u32 + 1)).unwrap(),
+            holder: None,
             introducer: None,
             terminal: &format!("T-{}", now.terminal),
             facts: &facts,

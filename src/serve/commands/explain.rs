@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::{lookup, past, rules};
 use crate::config::Listener;
+use crate::engine::again::{enrolled, holder_of};
 use crate::engine::guest::Between;
 use crate::engine::{Engine, Explained, Limits, Supposed, category, judged_at};
 use crate::exchange::{bind, receipt};
@@ -17,11 +18,11 @@ use crate::journal::snapshot;
 use crate::ledger;
 use crate::ledger::{
     Aim, Asked, Book, Effects, Entry, Function, Input, Key, Member, MemberChange, Mode, Names,
-    Pages, Redeem, Request, Told, Verdict, Who, Wishes,
+    Pages, Redeem, Request, Told, Verdict, Visit, Who, Wishes,
 };
 use crate::rulefile;
 use crate::rules::trace::{Heard, Listener as Ear};
-use crate::rules::{Case, Club, NotJudged, Rulebook, Shop, judge_aloud};
+use crate::rules::{Case, Club, Holder, NotJudged, Rulebook, Shop, judge_aloud};
 use crate::serve::office::{Office, OfficeError, step};
 use crate::serve::rules as sets;
 use crate::serve::{ahead, data};
@@ -513,9 +514,14 @@ impl Again<'_> {
         let (abroad, other) = between.map_or((None, None), |found| (found.abroad, found.other));
         // What he wished is not kept, but what came of it is. The first wish that comes to the same is as good as his own.
         let mut first = None;
+        let holder = holder_of(&self.entry.effects, self.pages, self.rules);
+        let holder = holder
+            .as_ref()
+            .map(|(card, member)| Holder { card, member });
         for wishes in self.wishes(club) {
             let ear = Ear::default();
             let mut case = self.case(shop, club, &member, &wishes);
+            case.holder = holder;
             case.abroad = abroad;
             let beside;
             if let Some((club, member, abroad)) = other {
@@ -554,21 +560,8 @@ impl Again<'_> {
     /// Who bought, as he stood before it.
     fn member(&self) -> Option<Member> {
         let effects = &self.entry.effects;
-        let enrolled = effects.members.iter().find_map(|change| match change {
-            MemberChange::Enrolled {
-                member,
-                club,
-                joined,
-                introducer,
-                ..
-            } => {
-                let mut new = Member::new(*member, *club, *joined);
-                new.set_introducer(*introducer);
-                Some(new)
-            }
-            _ => None,
-        });
-        enrolled.or_else(|| self.pages.member(effects.member?).cloned())
+        let id = effects.member?;
+        enrolled(effects, id).or_else(|| self.pages.member(id).cloned())
     }
 
     /// What he may have wished.
@@ -583,9 +576,11 @@ impl Again<'_> {
             return Vec::new();
         };
         if self.asked.mode == Mode::Advise {
-            let redeemed = effects
-                .visit
-                .map_or(told.redeemed_rials(), |visit| visit.redeemed);
+            // All that it told besides what the card was charged and the discount, pockets of the card among it.
+            let amount = self.asked.amount.unwrap_or_default().0;
+            let discount = told.discount.unwrap_or_default().0;
+            let by_visit = |visit: Visit| Rials((visit.spent.0 - amount - discount).max(0));
+            let redeemed = effects.visit.map_or(told.redeemed_rials(), by_visit);
             let redeem = match redeemed.is_zero() {
                 true => Redeem::Nothing,
                 false => Redeem::Exactly(redeemed),
@@ -598,7 +593,9 @@ impl Again<'_> {
         if !told.verdict.is_approved() {
             return vec![wish(Redeem::AsMuchAsAllowed, None)];
         }
-        let redeemed = told.redeemed_rials();
+        // Pockets pay unasked.
+        let visit = effects.visit;
+        let redeemed = visit.map_or(told.redeemed_rials(), |visit| visit.redeemed);
         if redeemed.is_zero() {
             return vec![
                 wish(Redeem::Nothing, None),
@@ -629,6 +626,7 @@ impl Again<'_> {
             world: &self.rules.world,
             club,
             member,
+            holder: None,
             introducer: member.introducer().and_then(|id| self.pages.member(id)),
             terminal: self.asked.key.terminal_code(),
             facts: &self.asked.facts,

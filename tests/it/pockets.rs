@@ -1,0 +1,313 @@
+//! The pockets of a card: which of them pay what is left of a bill, in what order, and who pays the shop for them.
+
+use crate::decisions::Town;
+
+const WORLD: &str = include_str!("../../fixtures/rules-whole/world/shared.toml");
+
+/// A club whose points and credit pay before any pocket, and that earns of what is paid.
+const CLUB: &str = r#"
+format = 1
+
+[club]
+id = "golestan"
+alias = "GOL"
+title = "Club"
+owner = { title = "Owner", iban = "IR460170000000112233445566" }
+merchants = ["golestan-branches"]
+identify_by = ["card"]
+enrol = { on_first_purchase = false }
+
+[purse.credit]
+kind = "club-credit"
+owed_by = "club"
+
+[purse.points]
+kind = "points"
+value = { rial = 10, per_points = 1 }
+
+[[discount]]
+name = "five"
+give = { percent = "5%" }
+paid_by = { merchant = "100%" }
+
+[redeem]
+from = ["credit"]
+pin = false
+at_most = "100%"
+
+[[accrue]]
+name = "base"
+earn = { to = "points", points = 1, per_rial = 1_000 }
+funded_by = "club"
+"#;
+
+/// A card with every kind of pocket; `head` and `more` are put in.
+fn card(head: &str, more: &str) -> String {
+    format!(
+        r#"
+format = 1
+
+[card]
+id = "bpcard"
+title = "Card"
+bins = ["99991234"]
+issuer = "parse"
+{head}
+
+[purse.lunch]
+kind = "bon"
+owed_by = "sponsor"
+sponsor = "ministry-a"
+grant = {{ rial = 1_000, every = "jalali-month", on_day = 1, to = ["staff"] }}
+spend_at = ["food-service"]
+hours = ["11:00-16:00"]
+per_day = {{ max_rial = 150_000, max_times = 1 }}
+
+[purse.sport]
+kind = "bon"
+owed_by = "sponsor"
+sponsor = "ministry-a"
+grant = {{ rial = 1_000, every = "jalali-month", on_day = 1, to = ["staff"] }}
+spend_at = ["sport"]
+
+[purse.gift]
+kind = "gift"
+owed_by = "club"
+load = {{ min_rial = 500 }}
+bonus = {{ percent = "10%", funded_by = "merchant", expiry = {{ after = "60 days" }} }}
+consume = "bonus-last"
+spend_at = ["golestan-branches"]
+not_products = ["tobacco", "gold"]
+
+[purse.wallet]
+kind = "prepaid"
+owed_by = "operator"
+load = {{ min_rial = 100 }}
+
+[purse.credit-line]
+kind = "credit-line"
+owed_by = "holder"
+limit = {{ from = "member-file", default_rial = 20_000, max_rial = 500_000 }}
+spend_at = ["supermarkets", "sport"]
+{more}
+"#
+    )
+}
+
+const HEAD: &str = r#"pay_order = ["lunch", "sport", "gift", "wallet", "credit-line", "bank"]"#;
+
+const STAFF: &str = "token\n53310000000000000000000000000000\n";
+
+fn town(head: &str, more: &str) -> Town {
+    let card = card(head, more);
+    let lists = [
+        ("cards/bpcard.toml", card.as_str()),
+        ("lists/staff.csv", STAFF),
+    ];
+    Town::with_lists(WORLD, &[CLUB], &lists)
+}
+
+fn check(story: &str) {
+    check_with(HEAD, "", story);
+}
+
+fn check_with(head: &str, more: &str, story: &str) {
+    town(head, more).check(story);
+}
+
+#[test]
+fn b1_b3_b24_pockets_pay_in_their_order_and_the_bank_what_is_left() {
+    check(
+        "open C1 in=bpcard gift=30000 wallet=25000 lunch=500000
+         buy 100_000 card C1 at m-1001 bin 99991234 stan 1 -> approved discount 0 redeemed 75000 -gift 30000 -wallet 25000 -credit-line 20000 pays 25000
+         has C1 in=bpcard -> credit-line 0 owes 20000, lunch 500000
+         owes pool -> -25000
+         owes shop -> 100000
+         owes operator -> -25000
+         owes organisation -> -50000
+         buy 9_000 card C1 at m-1001 bin 99991234 -> approved discount 0 pays 9000
+         reverse stan 1 -> approved
+         has C1 in=bpcard -> gift 30000, lunch 500000, wallet 25000
+         owes organisation ->
+         owes operator -> ",
+    );
+}
+
+#[test]
+fn b12_b25_b29_a_bon_pays_at_its_shops_and_hours_and_so_often_a_day() {
+    check(
+        "open C1 in=bpcard lunch=500000 sport=80000
+         at 1405/09/02 10:59
+         buy 100_000 card C1 at m-1002 mcc 5812 bin 99991234 -> approved discount 0 pays 100000
+         at 1405/09/02 11:00
+         buy 200_000 card C1 at m-1002 mcc 5812 bin 99991234 stan 2 -> approved discount 0 redeemed 150000 -lunch 150000 pays 50000
+         buy 10_000 card C1 at m-1002 mcc 5812 bin 99991234 -> approved discount 0 pays 10000
+         reverse stan 2 at m-1002 -> approved
+         buy 10_000 card C1 at m-1002 mcc 5812 bin 99991234 -> approved discount 0 redeemed 10000 -lunch 10000 pays 0
+         at 1405/09/02 16:00
+         buy 90_000 card C1 at m-1002 bin 99991234 -> approved discount 0 redeemed 90000 -sport 80000 -credit-line 10000 pays 0
+         at 1405/09/03 12:00
+         buy 10_000 card C1 at m-1002 mcc 5812 bin 99991234 -> approved discount 0 redeemed 10000 -lunch 10000 pays 0
+         has C1 in=bpcard -> credit-line 0 owes 10000, lunch 480000
+         owes organisation -> -100000 -10000",
+    );
+}
+
+#[test]
+fn m34_a_gift_pays_for_nothing_that_is_barred() {
+    check(
+        "open C1 in=bpcard gift=50000
+         buy 10_000 card C1 at m-1001 bin 99991234 product bread,gold -> approved discount 0 redeemed 10000 -credit-line 10000 pays 0
+         buy 10_000 card C1 at m-1001 bin 99991234 product bread -> approved discount 0 redeemed 10000 -gift 10000 pays 0",
+    );
+}
+
+#[test]
+fn own_money_is_consumed_before_what_was_added_to_it_and_only_it_earns() {
+    check(
+        "open C1
+         load 10_000 card B1 to C1 tobin 99991234 purse gift -> approved pays 10000 +gift 11000
+         buy 8_000 card C1 at m-1001 bin 99991234 -> approved discount 400 redeemed 7600 -gift 7600 pays 0 +points 7
+         buy 3_158 card C1 at m-1001 bin 99991234 stan 5 -> approved discount 157 redeemed 3001 -gift 3001 pays 0 +points 2
+         has C1 in=bpcard -> gift 399
+         reverse stan 5 -> approved
+         has C1 in=bpcard -> gift 3400
+         has C1 -> points 7",
+    );
+}
+
+#[test]
+fn what_the_purses_of_the_club_leave_goes_on_to_the_pockets() {
+    check(
+        "open C1 credit=30000
+         open C1 in=bpcard wallet=20000
+         buy 100_000 card C1 at m-1001 bin 99991234 redeem 30_000 stan 3 -> approved discount 5000 redeemed 70000 -credit 30000 -wallet 20000 -credit-line 20000 pays 25000 +points 65
+         owes club -> -30000
+         reverse stan 3 -> approved
+         has C1 -> credit 30000
+         has C1 in=bpcard -> wallet 20000",
+    );
+}
+
+#[test]
+fn one_pocket_pays_all_where_several_are_not_to_be_mixed() {
+    check_with(
+        &format!("{HEAD}\nmixed = false"),
+        "",
+        "open C1 in=bpcard gift=30000 wallet=60000
+         buy 50_000 card C1 at m-1001 bin 99991234 -> approved discount 0 redeemed 50000 -wallet 50000 pays 0
+         buy 20_000 card C1 at m-1001 bin 99991234 -> approved discount 0 redeemed 20000 -gift 20000 pays 0
+         buy 90_000 card C1 at m-1001 bin 99991234 -> approved discount 0 pays 90000",
+    );
+}
+
+#[test]
+fn without_a_bank_the_pockets_pay_all_or_nothing_is_bought() {
+    check_with(
+        r#"pay_order = ["gift", "wallet"]"#,
+        "",
+        "open C1 in=bpcard gift=30000 wallet=60000
+         buy 90_001 card C1 at m-1001 bin 99991234 -> not-enough
+         quote 90_001 card C1 at m-1001 bin 99991234 -> not-enough
+         buy 90_000 card C1 at m-1001 bin 99991234 -> approved discount 0 redeemed 90000 -gift 30000 -wallet 60000 pays 0
+         has C1 in=bpcard -> ",
+    );
+}
+
+#[test]
+fn where_a_pin_is_asked_for_no_pocket_pays() {
+    check_with(
+        &format!("{HEAD}\npin = true"),
+        "",
+        "open C1 in=bpcard wallet=60000
+         buy 50_000 card C1 at m-1001 bin 99991234 -> approved discount 0 pays 50000",
+    );
+    check_with(
+        "pay_order = [\"wallet\"]\npin = true",
+        "",
+        "open C1 in=bpcard wallet=60000
+         buy 50_000 card C1 at m-1001 bin 99991234 -> not-allowed",
+    );
+}
+
+#[test]
+fn b35_b37_a_credit_line_goes_down_to_its_limit_and_what_is_paid_back_is_there_again() {
+    check(
+        "buy 15_000 card C1 at m-1001 bin 99991234 stan 1 -> approved discount 0 redeemed 15000 -credit-line 15000 pays 0
+         has C1 in=bpcard -> credit-line 0 owes 15000
+         balance card C1 of credit-line -> approved credit-line 5000
+         buy 15_000 card C1 at m-1001 bin 99991234 -> approved discount 0 redeemed 5000 -credit-line 5000 pays 10000
+         limit C1 in=bpcard credit-line=30_000 -> done
+         buy 15_000 card C1 at m-1001 bin 99991234 -> approved discount 0 redeemed 10000 -credit-line 10000 pays 5000
+         limit C1 in=bpcard credit-line=900_000 -> the limit of a pocket \"credit-line\" is at most 500,000 rials
+         limit C1 in=bpcard wallet=9 -> the pocket \"wallet\" is no credit line
+         reverse stan 1 -> approved
+         has C1 in=bpcard -> credit-line 0 owes 15000
+         owes organisation -> -15000",
+    );
+}
+
+#[test]
+fn b79_only_an_issued_card_may_spend() {
+    check(
+        "open C1 in=bpcard wallet=50000
+         state C1 in=bpcard suspended -> done
+         buy 10_000 card C1 at m-1001 bin 99991234 -> card-suspended
+         quote 10_000 card C1 at m-1001 bin 99991234 -> card-suspended
+         tell 10_000 card C1 at m-1001 bin 99991234 redeem 4_000 -> approved discount 0 redeemed 4000 -wallet 4000 pays 10000
+         state C1 in=bpcard terminated -> done
+         buy 10_000 card C1 at m-1001 bin 99991234 -> not-allowed
+         state C1 in=bpcard issued -> done
+         buy 10_000 card C1 at m-1001 bin 99991234 -> approved discount 0 redeemed 10000 -wallet 10000 pays 0",
+    );
+}
+
+#[test]
+fn an_advice_takes_from_the_pocket_that_it_names_and_else_what_is_there() {
+    check(
+        "open C1 credit=3000
+         open C1 in=bpcard wallet=5000 gift=2000
+         tell 10_000 card C1 at m-1001 bin 99991234 redeem 4_000 purse gift stan 7 -> approved discount 0 redeemed 4000 -gift 2000 -gift 2000 pays 10000 +points 14
+         has C1 in=bpcard -> gift 0 owes 2000, wallet 5000
+         reverse stan 7 advised -> approved
+         has C1 in=bpcard -> gift 2000, wallet 5000
+         tell 10_000 card C1 at m-1001 bin 99991234 redeem 9_000 -> approved discount 0 redeemed 9000 -credit 3000 -gift 2000 -wallet 4000 pays 10000 +points 16
+         has C1 -> points 16",
+    );
+}
+
+#[test]
+fn b39_the_discounts_of_the_product_come_off_what_the_club_leaves() {
+    let discount = r#"
+[[discount]]
+name = "ten"
+when = { visits = { in = "30 days", max = 2 } }
+give = { percent = "10%" }
+paid_by = { merchant = "40%", club = "rest" }
+"#;
+    check_with(
+        "pay_order = [\"bank\"]",
+        discount,
+        "open C1
+         buy 10_000 card C1 at m-1001 bin 99991234 -> approved discount 1450 pays 8550 +points 8
+         owes organisation -> -570
+         owes shop -> 9120
+         buy 10_000 card C1 at m-1002 bin 99991234 stan 2 -> approved discount 1000 pays 9000
+         buy 10_000 card C1 at m-1002 bin 99991234 -> approved discount 0 pays 10000
+         reverse stan 2 at m-1002 -> approved
+         buy 10_000 card C1 at m-1001 bin 99991234 -> approved discount 500 pays 9500 +points 9",
+    );
+}
+
+#[test]
+fn b27_a_card_becomes_a_holders_with_its_first_purchase_and_a_quote_makes_none() {
+    check(
+        "quote 10_000 card C1 at m-2001 bin 99991234 -> approved discount 0 pays 10000
+         balance card C1 of bon -> member-unknown
+         buy 10_000 card C1 at m-2001 bin 99991234 -> approved discount 0 pays 10000
+         has C1 in=bpcard ->
+         balance card C1 -> approved lunch 0 sport 0 gift 0 wallet 0 credit-line 20000
+         buy 10_000 card C2 at m-2001 bin 88881234 -> approved
+         buy 10_000 card C1 at m-1001 bin 99991234 redeem 1_000 -> member-unknown",
+    );
+}
