@@ -89,7 +89,7 @@ impl Engine {
             redeemed: vec![told(from, amount.0)],
             earned: vec![told(to, got)],
             rules: vec![convert.rule],
-            balances: moves.balances(member, card),
+            balances: moves.balances_of_card(member, card),
             ..Told::only(Verdict::Approved)
         };
         let mut effects = moves.effects;

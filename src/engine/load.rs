@@ -132,7 +132,7 @@ impl Engine {
                 unit: UnitId::RIAL,
                 amount: amount.0,
             }));
-        answer.balances = moves.balances(member, holder.card);
+        answer.balances = moves.balances_of_card(member, holder.card);
         let mut effects = moves.effects;
         effects.shop = Some(shop.id);
         effects.told = Some(answer);
@@ -231,7 +231,7 @@ impl Engine {
             pays: Some(Rials::ZERO),
             earned: vec![told(purse, asked)],
             rules: vec![terms.rule],
-            balances: moves.balances(member, card),
+            balances: moves.balances_of_card(member, card),
             ..Told::only(Verdict::Approved)
         };
         let mut effects = moves.effects;

@@ -10,7 +10,7 @@ use crate::ledger::{
     PurseKey, Reason, Verdict,
 };
 use crate::rules::card::{Grant, Owes, Pocket};
-use crate::rules::{Card, Purse, dies, judge};
+use crate::rules::{Card, Club, Purse, dies, judge};
 use crate::terms::person::Identity;
 use crate::terms::{Day, Moment, Rials, RuleId, ShopId, UnitId, Zone};
 
@@ -236,9 +236,24 @@ impl<'z> Moves<'z> {
         }
     }
 
-    /// What he can spend of each purse after all of it.
-    pub fn balances(&self, member: &Member, card: &Card) -> Vec<ToldBalance> {
-        let told = card.club.purses.iter().map(|purse| {
+    /// What the holder of a card can spend of each pocket after all of it.
+    pub fn balances_of_card(&self, member: &Member, card: &Card) -> Vec<ToldBalance> {
+        let holder = judge::Holder { card, member };
+        self.told(member, &card.club, |purse, net| holder.shown(purse, net))
+    }
+
+    /// The same of a club.
+    pub fn balances(&self, member: &Member, club: &Club) -> Vec<ToldBalance> {
+        self.told(member, club, Purse::shown)
+    }
+
+    fn told(
+        &self,
+        member: &Member,
+        club: &Club,
+        shown: impl Fn(&Purse, i64) -> i64,
+    ) -> Vec<ToldBalance> {
+        let told = club.purses.iter().map(|purse| {
             let key = PurseKey {
                 member: member.id,
                 purse: purse.id,
@@ -259,7 +274,7 @@ impl<'z> Moves<'z> {
             ToldBalance {
                 purse: purse.id,
                 shop: None,
-                amount: judge::Holder { card, member }.shown(purse, after),
+                amount: shown(purse, after),
             }
         });
         told.collect()
