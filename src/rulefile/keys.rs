@@ -638,8 +638,8 @@ pub static FEDERATION: Shape = shape("a federation", "فراباشگاه", &[
 
 /// `share` of a federation.
 pub static SHARED: Shape = shape("what clubs share", "داشته‌های مشترک", &[
-    may("members", Boolean, "true: members of one are served by all", "true: عضو هر باشگاه را همه می‌پذیرند"),
-    may("merchants", Boolean, "true: shops of one serve the members of all", "true: پذیرندهٔ هر باشگاه عضو همه را می‌پذیرد"),
+    may("members", Boolean, "true: members of one are known in the shops of all", "true: عضو هر باشگاه نزد پذیرنده‌های همه شناخته می‌شود"),
+    may("merchants", Boolean, "true: points of all pay in the shops of each", "true: امتیاز همه نزد پذیرندهٔ هر باشگاه خرج می‌شود"),
 ], &[]);
 
 /// `[clearing]`.
