@@ -125,6 +125,8 @@ enum Act {
         #[arg(long)]
         dry_run: bool,
     },
+    /// Give a member a card more, which shares all that he has
+    AddCard(AddCardArgs),
     /// Bring archived entries back into the journal; the switch must not run
     Restore {
         /// From this entry on
@@ -199,6 +201,24 @@ struct EventArgs {
     club: Option<String>,
     /// Why; it stands in the entry
     #[arg(long, value_name = "WORDS", default_value = "")]
+    reason: String,
+}
+
+#[derive(Debug, clap::Args)]
+struct AddCardArgs {
+    /// The new card
+    #[arg(long, value_name = "DIGITS")]
+    new_card: Hidden,
+    /// The member with this club number
+    #[arg(long, value_name = "N", group = "whose")]
+    member: Option<u32>,
+    #[command(flatten)]
+    person: Person,
+    /// The club, where he is in several
+    #[arg(long, value_name = "NAME")]
+    club: Option<String>,
+    /// Why; it stands in the entry
+    #[arg(long, value_name = "WORDS")]
     reason: String,
 }
 
@@ -285,6 +305,12 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
             let words = event.words()?;
             let done = desk::carry_out(&config, "ledger-event", &words)?;
             show(args.json, &done, event_in_words);
+            Ok(())
+        }
+        Act::AddCard(add) => {
+            let words = add.words()?;
+            let done = desk::carry_out(&config, "ledger-add-card", &words)?;
+            show(args.json, &done, added_in_words);
             Ok(())
         }
         Act::Grant(grant) => {
@@ -445,6 +471,20 @@ fn read(file: &Path) -> Result<String, Failure> {
     })
 }
 
+impl AddCardArgs {
+    fn words(&self) -> Result<Value, Failure> {
+        let new_card = self.new_card.card()?;
+        let mut words = json!({
+            "new_card": String::from_utf8_lossy(new_card.digits()),
+            "member": self.member,
+            "club": self.club,
+            "reason": self.reason,
+        });
+        self.person.put(&mut words)?;
+        Ok(words)
+    }
+}
+
 impl GrantArgs {
     fn words(&self) -> Result<Value, Failure> {
         let text = self.list.as_deref().map(read).transpose()?;
@@ -529,6 +569,16 @@ fn tokens_in_words(found: &Value) -> String {
     format!("token\n{}", lines.collect::<String>())
 }
 
+fn added_in_words(done: &Value) -> String {
+    format!(
+        "member {} of {} has {} cards now, entry {}\n",
+        done["member"],
+        plain(&done["club"]),
+        done["cards"],
+        done["entry"]
+    )
+}
+
 fn given_in_words(done: &Value) -> String {
     let (what, total) = (plain(&done["each_in"]), plain(&done["total"]));
     if done["dry_run"] == json!(true) {
@@ -564,8 +614,9 @@ fn event_in_words(done: &Value) -> String {
     let mut out = String::new();
     for member in done["members"].as_array().into_iter().flatten() {
         let whose = format!("member {} of {}", member["member"], plain(&member["club"]));
-        let released = member["released"].as_array().map_or(&[][..], Vec::as_slice);
-        if released.is_empty() {
+        let of = |key: &str| member[key].as_array().map_or(&[][..], Vec::as_slice);
+        let released = [of("released"), of("earned")].concat();
+        if member["entry"].is_null() {
             out.push_str(&format!(
                 "{whose}: nothing waits for {}\n",
                 plain(&done["event"])

@@ -34,6 +34,7 @@ const ZONE: &str = "Asia/Tehran";
 #[command(after_help = "Examples:
   clubswitch pos echo
   clubswitch pos enrol --card 9999120000001234 --mobile 09120000001
+  clubswitch pos add-card --mobile 09120000001 --new-card 9999120000005678
   clubswitch pos purchase --card 9999120000001234 --amount 2_755_555 --redeem max
   clubswitch pos balance --card 9999120000001234 --lang fa
   clubswitch pos load --card 9999120000001234 --to 9999123400001001 --purse gift --amount 1_000_000
@@ -138,6 +139,8 @@ enum Act {
     Reverse(ReverseArgs),
     /// Make somebody a member
     Enrol(EnrolArgs),
+    /// Give a member a card more
+    AddCard(AddCardArgs),
     /// Is the switch there?
     Echo(Own),
     /// Begin on this connection
@@ -307,6 +310,20 @@ struct EnrolArgs {
     own: Own,
 }
 
+#[derive(Debug, clap::Args)]
+struct AddCardArgs {
+    #[command(flatten)]
+    who: WhoArgs,
+    /// The card that he gets
+    #[arg(long, value_name = "DIGITS")]
+    new_card: Hidden,
+    /// The club, where there are several
+    #[arg(long, value_name = "NAME")]
+    club: Option<String>,
+    #[command(flatten)]
+    own: Own,
+}
+
 /// A number that no help, fault or debug line shows.
 #[derive(Clone)]
 pub(super) struct Hidden(String);
@@ -442,6 +459,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
             own.stan
         }
         Act::Enrol(enrol) => enrol.own.stan,
+        Act::AddCard(add) => add.own.stan,
         Act::Load(load) => load.own.stan,
         Act::Convert(convert) => convert.own.stan,
         Act::Reverse(_) => None,
@@ -526,6 +544,10 @@ fn ask(act: &Act, terminal: &mut Terminal, now: Moment) -> Result<Sent, Failure>
             },
             now,
         ),
+        Act::AddCard(add) => {
+            let (who, card) = (add.who.who()?, add.new_card.card()?);
+            terminal.add_card(&who, &card, add.club.as_deref(), now)
+        }
         Act::Load(load) => terminal.load(&load.movement()?, now),
         Act::Convert(convert) => {
             let asked = Movement {

@@ -1,9 +1,37 @@
 //! Enrolment at the point of sale.
 
-use crate::engine::{Decided, Engine, Hand};
-use crate::ledger::{Effects, Member, MemberChange, Told, Verdict};
+use crate::engine::{ActError, Decided, Engine, Hand};
+use crate::ledger::{By, Effects, Input, Member, MemberChange, Told, Verdict};
 use crate::rules::Club;
-use crate::terms::{MemberId, PersonId};
+use crate::terms::person::Identity;
+use crate::terms::{MemberId, Moment, PersonId, Sequence};
+
+/// A card that an operator gives a member.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CardAdded {
+    /// Whom.
+    pub member: MemberId,
+    /// The card.
+    pub card: Identity,
+    /// Who does it.
+    pub by: By,
+    /// Why; it stands in the entry.
+    pub reason: String,
+}
+
+/// Why a card is not added.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum NoCard {
+    /// It is a member's already.
+    #[error("this card is known already: it is that of member {0}")]
+    Known(MemberId),
+    /// He has as many as he may have.
+    #[error("he has as many cards as his club allows, {0} (cards_per_member)")]
+    Most(u8),
+    /// The club knows nobody by a card.
+    #[error("his club knows nobody by a card (identify_by)")]
+    NotByCard,
+}
 
 /// The event that happens by itself, when a terminal enrols a member.
 const ENROLLED: &str = "enrolled";
@@ -63,6 +91,94 @@ impl Engine {
         }
         self.welcome(&mut effects, hand, (marketer, introducer));
         Decided::new(effects)
+    }
+
+    /// One card more for a member, who shares all he has among his cards.
+    pub(super) fn add_card(&self, hand: &Hand<'_>) -> Decided {
+        let request = hand.request;
+        if !request.terminal_allowed {
+            return Decided::only(Verdict::TerminalNotAllowed);
+        }
+        let Some(shop) = hand.shop() else {
+            return Decided::only(Verdict::MerchantUnknown);
+        };
+        let Some((club, member)) = self.club(hand, shop) else {
+            return Decided::only(Verdict::NotAllowed);
+        };
+        if !club.enrol.at_pos {
+            return Decided::only(Verdict::NotAllowed);
+        }
+        let (Some(member), Some(card)) = (member, request.aim.to) else {
+            return Decided::only(Verdict::MemberUnknown);
+        };
+        let mut told = Told {
+            member: Some(member),
+            ..Told::only(Verdict::Approved)
+        };
+        match self.may_add(club, member, card.identity) {
+            Ok(()) => {}
+            Err(NoCard::Known(whose)) => {
+                told.verdict = Verdict::AlreadyThere;
+                // Whose else it is, is told to nobody.
+                told.member = Some(whose).filter(|whose| *whose == member);
+                return Decided::new(Effects::told(told));
+            }
+            Err(NoCard::Most(_)) => return Decided::only(Verdict::OverTimesLimit),
+            Err(NoCard::NotByCard) => return Decided::only(Verdict::NotAllowed),
+        }
+        let mut effects = Effects::told(told);
+        effects.club = Some(club.id);
+        effects.shop = Some(shop.id);
+        effects.member = Some(member);
+        effects.members.push(MemberChange::KnownBy {
+            member,
+            identity: card.identity,
+        });
+        Decided::new(effects)
+    }
+
+    /// Whether a member may have this card too.
+    fn may_add(&self, club: &Club, member: MemberId, card: Identity) -> Result<(), NoCard> {
+        if !club.identify.card || !card.is_card() {
+            return Err(NoCard::NotByCard);
+        }
+        if let Some(whose) = self.book.who(club.id, card) {
+            return Err(NoCard::Known(whose));
+        }
+        let has = self.book.member(member).map_or(0, |member| member.cards);
+        match has < club.cards_max {
+            true => Ok(()),
+            false => Err(NoCard::Most(club.cards_max)),
+        }
+    }
+
+    /// The same by an operator's word.
+    pub(super) fn add_card_by_hand(
+        &mut self,
+        added: CardAdded,
+        now: Moment,
+    ) -> Result<Sequence, ActError> {
+        let member = self.book.member(added.member);
+        let club = member.map(|member| member.club);
+        let club = club.ok_or(ActError::NoMember(added.member))?;
+        let rules = self.rules.club(club).ok_or(NoCard::NotByCard)?;
+        self.may_add(rules, added.member, added.card)?;
+        let mut effects = Effects {
+            club: Some(club),
+            member: Some(added.member),
+            ..Effects::none()
+        };
+        effects.members.push(MemberChange::KnownBy {
+            member: added.member,
+            identity: added.card,
+        });
+        let input = Input::Holder {
+            by: added.by,
+            why: added.reason,
+        };
+        let day = self.day_by_clock(now);
+        self.enter(input, effects, None, day, now, self.rules.number);
+        Ok(self.book.sequence())
     }
 
     /// What rules give at the event of this name, which happens to whoever is enrolled here.

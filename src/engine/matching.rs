@@ -78,7 +78,7 @@ impl Engine {
                 }
             }
             Function::Reversal => items.push(original_item(hand)),
-            Function::Quote | Function::Balance | Function::Enrol => {}
+            Function::Quote | Function::Balance | Function::Enrol | Function::AddCard => {}
         }
         items
     }

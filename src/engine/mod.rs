@@ -33,6 +33,7 @@ use crate::terms::{
     AcquirerId, Day, Local, MemberId, Moment, Sequence, SetNumber, ShopId, TimeOfDay,
 };
 
+pub use enrol::{CardAdded, NoCard};
 pub use event::Happened;
 pub use explain::{Explained, Supposed};
 use grant::Round;
@@ -162,6 +163,8 @@ pub enum Act {
     Give(Giving),
     /// An operator changes how the holder of a card stands.
     Card(CardOrder),
+    /// A member gets a card more.
+    AddCard(CardAdded),
 }
 
 /// Why an act was not done. Nothing moved.
@@ -207,6 +210,9 @@ pub enum ActError {
     /// What is to be given by hand is wrong.
     #[error(transparent)]
     Giving(#[from] GivingError),
+    /// The card cannot be added.
+    #[error(transparent)]
+    Card(#[from] NoCard),
     /// The opening file is wrong.
     #[error(transparent)]
     Opening(#[from] OpeningError),
@@ -386,6 +392,7 @@ impl Engine {
             Function::Enrol => Ok(self.enrol(&hand)),
             Function::Load => self.load_purse(&hand),
             Function::Transfer => self.transfer(&hand),
+            Function::AddCard => Ok(self.add_card(&hand)),
         }))
         .unwrap_or_else(|_| Ok(Decided::only(Verdict::CannotServe)));
         match decided {
@@ -413,6 +420,7 @@ impl Engine {
             Act::Event(happened) => self.event(happened, now),
             Act::Give(giving) => self.give(&giving, now),
             Act::Card(order) => Ok(self.change_card(order, now)?),
+            Act::AddCard(added) => self.add_card_by_hand(added, now),
         }
     }
 

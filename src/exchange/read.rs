@@ -230,10 +230,22 @@ impl<'a, T: Fn(TokenKind, &[u8]) -> Token> Reader<'a, T> {
         };
         let tags = &self.dialect.tags;
         let named = self.identity(tagged.member.as_deref(), &tags.member)?;
-        let aim = match function {
-            Function::Load | Function::Transfer => self.aim(&tagged)?,
+        let mut aim = match function {
+            Function::Load | Function::Transfer | Function::AddCard => self.aim(&tagged)?,
             _ => Aim::default(),
         };
+        let mut card = card;
+        if function == Function::AddCard {
+            // The card that is read at the till may be the new one, where the member is named otherwise.
+            if aim.to.is_none() && named.is_some() {
+                let identity = card.take().map(Identity::Card);
+                aim.to = identity.map(|identity| Aimed { identity, bin });
+            }
+            if !aim.to.is_some_and(|aimed| aimed.identity.is_card()) {
+                let target = self.dialect.more.target.as_ref();
+                return Err(target.map_or(bad(at.pan), |tag| self.bad_tag(tag)));
+            }
+        }
         // A load may be for somebody who is named as its target alone, a transfer from one who is named as its source.
         let named = named.or(match function {
             Function::Load => aim.to.map(|aimed| aimed.identity),
@@ -280,7 +292,10 @@ impl<'a, T: Fn(TokenKind, &[u8]) -> Token> Reader<'a, T> {
         }
         let who = card.map(Identity::Card).or(named);
         let purse = self.word(tagged.purse_asked.as_deref(), &tags.purse_asked)?;
-        let moves = matches!(function, Function::Load | Function::Transfer);
+        let moves = matches!(
+            function,
+            Function::Load | Function::Transfer | Function::AddCard
+        );
         let moved = moves.then(|| (&aim, purse.as_deref().unwrap_or_default()));
         let digest = digest(who, processing, amount, currency, moved);
         Ok(Request {
@@ -356,7 +371,7 @@ impl<'a, T: Fn(TokenKind, &[u8]) -> Token> Reader<'a, T> {
             Function::Purchase | Function::Quote | Function::Load | Function::Transfer => {
                 &purchase[..]
             }
-            Function::Reversal | Function::Enrol => &other[..],
+            Function::Reversal | Function::Enrol | Function::AddCard => &other[..],
             Function::Balance => &other[..1],
         };
         match needed.iter().find(|n| !self.message.has(**n)) {
@@ -1304,6 +1319,22 @@ mod tests {
         );
         assert_eq!(wish.staff.as_deref(), Some("ali"));
         assert_eq!(wish.born.unwrap().to_string(), "1370/01/01");
+    }
+
+    #[test]
+    fn a_card_is_added_to_whom_the_message_names() {
+        let card = |digits: &[u8]| Identity::Card(token(TokenKind::Card, digits));
+        let (first, second) = (card(b"9999120000001234"), card(b"9999120000005678"));
+        // His own card is read and the new one is told; or the new one is read and he is told.
+        let told = ask(&changed("0600 3=911000 48.11=C9999120000005678"));
+        assert_eq!(told.asked.function, Function::AddCard);
+        assert_eq!(told.identity(), Some(first));
+        assert_eq!(told.aim.to.unwrap().identity, second);
+        let read = ask(&changed("0600 3=911000 48.10=M+989120000007"));
+        let mobile = token(TokenKind::Mobile, b"+989120000007");
+        assert_eq!(read.identity(), Some(Identity::Mobile(mobile)));
+        assert_eq!(read.aim.to.unwrap().identity, first);
+        assert_ne!(told.asked.digest, read.asked.digest);
     }
 
     #[test]

@@ -339,6 +339,27 @@ impl Terminal {
         self.write(draft, &tags, |_| ())
     }
 
+    /// Adds a card to a member.
+    ///
+    /// # Errors
+    /// See [`Terminal::purchase`].
+    pub fn add_card(
+        &mut self,
+        who: &Who,
+        card: &Pan,
+        club: Option<&str>,
+        now: Moment,
+    ) -> Result<Sent, EncodeError> {
+        let mut draft = self.draft("add-card", false, now);
+        draft.sent.card = who.card();
+        let mut tags = who.tag(&self.dialect.tags.member);
+        let club = club.map(|club| (self.dialect.tags.club.clone(), club.to_owned()));
+        tags.extend(club);
+        let target = self.dialect.more.target.as_ref();
+        tags.extend(target.map(|tag| (tag.clone(), Who::Card(card.clone()).named())));
+        self.write(draft, &tags, |_| ())
+    }
+
     /// Says something about the link.
     ///
     /// # Errors

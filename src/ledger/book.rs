@@ -540,6 +540,8 @@ impl Pages {
                 new.tier = *tier;
                 new.set_marketer(*marketer);
                 new.set_introducer(*introducer);
+                let cards = identities.iter().filter(|identity| identity.is_card());
+                new.cards = u8::try_from(cards.count()).unwrap_or(u8::MAX);
                 self.members.push(new);
                 for token in identities.iter().filter_map(|identity| identity.token()) {
                     self.known.insert((*club, token), *member);
@@ -549,6 +551,10 @@ impl Pages {
                 let club = self.member_mut(*member).club;
                 if let Some(token) = identity.token() {
                     self.known.insert((club, token), *member);
+                }
+                if identity.is_card() {
+                    let known = self.member_mut(*member);
+                    known.cards = known.cards.saturating_add(1);
                 }
             }
             MemberChange::Tier { member, tier } => self.member_mut(*member).tier = *tier,

@@ -22,11 +22,13 @@ pub enum Function {
     Load,
     /// Make of one purse's content another's.
     Transfer,
+    /// Add a card to a member.
+    AddCard,
 }
 
 impl Function {
     /// Every function, with its name in dialect files and metrics.
-    pub const ALL: [(Function, &'static str); 7] = [
+    pub const ALL: [(Function, &'static str); 8] = [
         (Function::Purchase, "purchase"),
         (Function::Quote, "quote"),
         (Function::Balance, "balance"),
@@ -34,6 +36,7 @@ impl Function {
         (Function::Enrol, "enrol"),
         (Function::Load, "load"),
         (Function::Transfer, "transfer"),
+        (Function::AddCard, "add-card"),
     ];
 
     /// The name.
@@ -59,7 +62,10 @@ impl Function {
 
     /// Whether a dialect may do without it.
     pub fn is_optional(self) -> bool {
-        matches!(self, Function::Load | Function::Transfer)
+        matches!(
+            self,
+            Function::Load | Function::Transfer | Function::AddCard
+        )
     }
 }
 
@@ -316,7 +322,8 @@ pub enum Input {
         /// How many there are.
         of: u32,
     },
-    /// An operator changed how the holder of a card stands: the state of his card, the limit of a credit line.
+    /// An operator changed how the holder of a card stands: the state of his card, the limit of a credit line; or what a member is
+    /// known by.
     Holder {
         /// Who did it.
         by: By,

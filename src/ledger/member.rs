@@ -251,6 +251,8 @@ pub struct Member {
     born: i32,
     /// How his card stands, where he is the holder of one.
     pub card: CardState,
+    /// How many cards he is known by.
+    pub cards: u8,
     lots: SmallVec<[Packed; LOTS_INLINE]>,
     /// Few have any of it: eight bytes in all others.
     seldom: Option<Box<Seldom>>,
@@ -280,6 +282,7 @@ impl Member {
             next_lot: LotId(0),
             purchases: Purchases::default(),
             card: CardState::Issued,
+            cards: 0,
             lots: SmallVec::new(),
             seldom: None,
         }
@@ -605,6 +608,7 @@ impl Recorded for Member {
         self.standing().put(out);
         self.born().put(out);
         self.card.put(out);
+        self.cards.put(out);
         self.limits().to_vec().put(out);
     }
     fn take(from: &mut &[u8]) -> Result<Member, BadRecord> {
@@ -631,6 +635,7 @@ impl Recorded for Member {
         member.set_standing(Recorded::take(from)?);
         member.set_born(Recorded::take(from)?);
         member.card = Recorded::take(from)?;
+        member.cards = Recorded::take(from)?;
         let limits = Vec::<(PurseId, Rials)>::take(from)?;
         if !debts.is_empty() || !limits.is_empty() {
             member.seldom = Some(Box::new(Seldom { debts, limits }));

@@ -578,6 +578,7 @@ recorded_enums! {
         5 => Enrol,
         6 => Load,
         7 => Transfer,
+        8 => AddCard,
     }
     Identity ("an identity") {
         1 => Card(token),

@@ -243,6 +243,7 @@ fn compiled<'f>(
                 national_code: false,
                 number: false,
             },
+            cards_max: 1,
             enrol: Enrol {
                 at_pos: false,
                 on_first_purchase: true,

@@ -156,6 +156,7 @@ pub(super) fn read<'f>(
         places: head.places,
         identify: head.identify,
         enrol: head.enrol,
+        cards_max: head.cards_max,
         purses: purses.meanings().flatten().cloned().collect(),
         purse_names,
         tiers,
@@ -190,6 +191,7 @@ struct Head {
     places: Places,
     identify: Identify,
     enrol: Enrol,
+    cards_max: u8,
 }
 
 fn head<'f>(
@@ -234,13 +236,7 @@ fn head<'f>(
     table.optional("on_engine_failure", |value| {
         value.one_of(&[("pay-without-club", ())], &[])
     });
-    if table
-        .optional("cards_per_member", |value| value.integer(1, 100))
-        .is_some()
-    {
-        let why = "a member has one card in this version";
-        not_yet(&table, "cards_per_member", why);
-    }
+    let cards_max = table.optional("cards_per_member", |value| value.integer(1, 100));
     table.optional("sub_of", Value::name);
     let parent = table.optional("parent", |value| {
         let name = value.name()?;
@@ -256,6 +252,9 @@ fn head<'f>(
     Some(Head {
         two_persons: two_persons.unwrap_or(false),
         id: ids.club(name, title?, alias?, iban?),
+        cards_max: cards_max
+            .and_then(|most| u8::try_from(most).ok())
+            .unwrap_or(1),
         name: name.to_owned(),
         places: places?,
         identify: identify.unwrap_or(Identify {

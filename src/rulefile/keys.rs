@@ -160,7 +160,7 @@ pub static CLUB: Shape = shape("a club", "باشگاه", &[
     may("enrol", Table(&ENROL), "how somebody becomes a member", "عضو شدن چگونه است"),
     may("approve", OneOf(&["one-person", "two-persons"], &[]), "who puts changed rules in force: whoever loads them, or one loads and another approves", "چه کسی قانون‌های تازه را به کار می‌اندازد: همان که بارگذاری می‌کند، یا یکی بارگذاری و دیگری تأیید می‌کند"),
     may("on_engine_failure", OneOf(&["pay-without-club"], &[]), "pay-without-club: a purchase never fails because of the club", "pay-without-club: خرید هیچ‌گاه به سبب باشگاه رد نمی‌شود"),
-    may("cards_per_member", Integer(1, 100), "cards of one member", "شمار کارت‌های یک عضو"),
+    may("cards_per_member", Integer(1, 100), "how many cards a member may be known by, who share what he has; left out, 1", "عضو با چند کارت می‌تواند شناخته شود که همه در دارایی او شریک‌اند؛ اگر نیاید ۱"),
     may("sub_of", Ref("club"), "the club it is a part of: what this file lacks it takes from that club's, rules and purses by name; members and balances are its own", "باشگاهی که زیرمجموعهٔ آن است: آنچه این پرونده ندارد از پروندهٔ آن باشگاه گرفته می‌شود، قاعده‌ها و کیف‌ها به نام؛ عضوها و مانده‌ها از آنِ خودش است"),
     may("parent", Name, "the federation it belongs to", "فراباشگاهی که به آن تعلق دارد"),
 ], &[]);

@@ -799,6 +799,8 @@ pub struct Club {
     pub identify: Identify,
     /// How somebody becomes a member.
     pub enrol: Enrol,
+    /// How many cards a member may be known by.
+    pub cards_max: u8,
     /// Its purses.
     pub purses: Vec<Purse>,
     /// What messages call them (tag 20).

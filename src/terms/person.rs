@@ -88,6 +88,11 @@ pub enum Identity {
 }
 
 impl Identity {
+    /// Whether it is a card.
+    pub fn is_card(self) -> bool {
+        matches!(self, Identity::Card(_))
+    }
+
     /// The token, where he is named by one. Kinds do not collide: the kind is part of what the token is made of.
     pub fn token(self) -> Option<Token> {
         match self {

@@ -28,13 +28,14 @@ const EARNED: Label = Label("Earned", "دریافت");
 const BALANCE: Label = Label("Balance", "مانده");
 
 /// What is printed for each kind of message, by the name of its function.
-const TITLES: [(&str, &str, &str); 11] = [
+const TITLES: [(&str, &str, &str); 12] = [
     ("purchase", "Purchase", "خرید"),
     ("advice", "Purchase (told later)", "خرید (اعلام بعدی)"),
     ("quote", "Price enquiry", "استعلام خرید"),
     ("balance", "Balance", "مانده حساب"),
     ("reversal", "Reversal", "برگشت خرید"),
     ("enrol", "New member", "عضویت"),
+    ("add-card", "New card", "کارت تازه"),
     ("load", "Load", "شارژ"),
     ("transfer", "Conversion", "تبدیل"),
     ("sign-on", "Sign-on", "برقراری ارتباط"),

@@ -175,7 +175,7 @@ impl Town {
         let kind = match (function, mode) {
             (Function::Reversal, Mode::Ask) => 40,
             (Function::Reversal, Mode::Advise) => 42,
-            (Function::Enrol, _) => 60,
+            (Function::Enrol | Function::AddCard, _) => 60,
             (Function::Quote | Function::Balance, _) => 10,
             (Function::Purchase | Function::Load | Function::Transfer, Mode::Ask) => 20,
             (Function::Purchase | Function::Load | Function::Transfer, Mode::Advise) => 22,
@@ -425,6 +425,25 @@ impl Town {
                 });
                 request.introducer = after("by").map(|name| Identity::Card(token(name)));
                 request.card = after("card").map(token);
+                let answer = self.decide(&request);
+                let mut text = self.told(&answer);
+                if let Some(member) = answer.told.member {
+                    text += &format!(" member {member}");
+                }
+                text
+            }
+            // `add CARD to WHO`: by the first letter, M is a mobile.
+            "add" => {
+                let mut request = self.request(Function::AddCard, Mode::Ask, None);
+                let who = after("to").unwrap();
+                match who.starts_with('M') {
+                    true => request.named = Some(Identity::Mobile(token(who))),
+                    false => request.card = Some(token(who)),
+                }
+                request.aim.to = Some(Aimed {
+                    identity: Identity::Card(token(words[1])),
+                    bin: None,
+                });
                 let answer = self.decide(&request);
                 let mut text = self.told(&answer);
                 if let Some(member) = answer.told.member {

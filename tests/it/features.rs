@@ -866,3 +866,50 @@ features! {
          at 1405/12/02 10:00
          buy 100 card C1 -> approved discount 0 pays 100 +points 1.00";
 }
+
+/// Several bank cards on one member, who share what he has; a cap may still count each of them.
+#[test]
+fn m24_several_cards_on_one_member() {
+    let rules = format!(
+        "{CREDIT_PAYS}[[discount]]
+         name = \"tenth\"
+         give = {{ percent = \"10%\" }}
+         paid_by = {{ merchant = \"100%\" }}
+         cap = [ {{ per = \"card\", window = \"day\", max_times = 1 }} ]"
+    );
+    check(
+        &club(&rules).replacen(
+            "enrol =",
+            "cards_per_member = 2\nidentify_by = [\"card\", \"mobile\"]\nenrol =",
+            1,
+        ),
+        "enrol card C1 mobile M1 -> approved member 1
+         add C2 to M1 -> approved member 1
+         add C2 to M1 -> already-there member 1
+         add C3 to M1 -> over-times-limit
+         add C3 to M9 -> member-unknown
+         enrol card C4 mobile M4 -> approved member 2
+         add C4 to M1 -> already-there
+         buy 1000 card C1 -> approved discount 100 pays 900
+         buy 1000 card C1 -> approved discount 0 pays 1000
+         buy 1000 card C2 -> approved discount 100 pays 900",
+    );
+    check(
+        &club(&rules),
+        "enrol card C1 -> approved member 1
+         add C2 to C1 -> over-times-limit",
+    );
+}
+
+/// Cards of one member spend the same credit.
+#[test]
+fn m24_group_credit() {
+    check(
+        &club(CREDIT_PAYS).replacen("enrol =", "cards_per_member = 3\nenrol =", 1),
+        "open C1 credit=500
+         add C2 to C1 -> approved member 1
+         buy 1000 card C2 redeem 300 -> approved discount 0 redeemed 300 -credit 300 pays 700
+         has C1 -> credit 200
+         has C2 -> credit 200",
+    );
+}

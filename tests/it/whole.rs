@@ -158,6 +158,16 @@ fn a_member_brings_another_and_both_are_undone_with_the_purchase() {
         "he called",
     ];
     house.office_json(&happened);
+    // He gets a card at the till, and one from the office: both are his.
+    let (second, third) = ("9999120000000045", "9999120000000052");
+    house.pos_json(&["add-card", "--card", first, "--new-card", second], 0);
+    house.pos_json(&["add-card", "--card", first, "--new-card", second], 1);
+    let add = ["ledger", "add-card", "--member", "1", "--new-card", third];
+    let added = house.office_json(&[&add[..], &["--reason", "a lost one"]].concat());
+    check(&added, &[("/member", json!(1)), ("/cards", json!(3))]);
+    for card in [second, third] {
+        assert_eq!(points(&house, card), points(&house, first));
+    }
     let settled = house.office_json(&["settle", "--day", "today"]);
     check(&settled, &[("/manifest/totals/purchases", json!(2))]);
     house.pos_json(&["reverse", "--rrn", sold["rrn"].as_str().unwrap()], 0);

@@ -4,13 +4,13 @@ use serde_json::{Value, json};
 
 use super::lookup::{amount, terms};
 use super::past::{Known, known};
-use crate::engine::{Act, Engine, Happened};
+use crate::engine::{Act, ActError, Engine, Happened};
 use crate::ledger::{HeldLot, Member};
 use crate::serve::office::{Office, OfficeError, text};
 use crate::terms::{MemberId, Moment};
 
 /// `{"event": "profile-confirmed", "card" | "mobile" | "national_code" | "member": …, "club": …, "reason": …}` → by member what
-/// was released, and the entry it stands in; none where nothing waited.
+/// was released and what rules gave for it, and the last entry of it; none where nothing waited and no rule gave.
 pub(super) fn event(
     office: &mut Office,
     words: &Value,
@@ -71,17 +71,31 @@ fn happen(
     };
     let mut released = lots(engine);
     released.retain(waits);
-    let mut entry = None;
-    if !released.is_empty() {
-        let happened = Happened {
-            member: id,
-            event,
-            reason: reason.to_owned(),
-        };
-        let done = engine.act(Act::Event(happened), now);
-        entry = Some(done.map_err(|error| error.to_string())?.0);
-    }
+    let before = lots(engine);
+    let happened = Happened {
+        member: id,
+        event,
+        reason: reason.to_owned(),
+    };
+    let entry = match engine.act(Act::Event(happened), now) {
+        Ok(entry) => Some(entry.0),
+        Err(ActError::NothingWaits) => None,
+        Err(error) => return Err(error.to_string()),
+    };
     let after = lots(engine);
+    // What rules gave for it: more in a lot than was there, waiting or not.
+    let more = after.iter().filter_map(|held| {
+        let was = before.iter().find(|other| other.lot.id == held.lot.id);
+        let more = held.lot.amount - was.map_or(0, |was| was.lot.amount);
+        (more > 0).then(|| {
+            let mut line = terms(held.lot.terms, &names, &zone);
+            line["lot"] = json!(held.lot.id.0);
+            line["purse"] = json!(names.purse(held.purse));
+            line["amount"] = amount(&names, names.purse_unit(held.purse), more);
+            line
+        })
+    });
+    let earned: Vec<Value> = more.collect();
     let lines = released.iter().map(|held| {
         // What paid a debt with all it had is there no more.
         let there = after.iter().find(|other| other.lot.id == held.lot.id);
@@ -96,6 +110,7 @@ fn happen(
         "member": id.0,
         "club": names.club(club),
         "released": lines.collect::<Vec<_>>(),
+        "earned": earned,
         "entry": entry,
     })))
 }

@@ -1,5 +1,6 @@
 //! The commands of the office, a row each. What they give is what `--json` prints.
 
+mod add_card;
 mod archive;
 pub mod backup;
 pub mod clearing;
@@ -32,6 +33,7 @@ pub const COMMANDS: &[(&str, Command)] = &[
     ("ledger-event", event::event),
     ("ledger-position", clearing::position),
     ("ledger-obligations", clearing::obligations),
+    ("ledger-add-card", add_card::add_card),
     ("ledger-grant", give::grant),
     ("ledger-vouchers", give::vouchers),
     ("ledger-tokens", give::tokens),
