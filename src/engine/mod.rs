@@ -212,7 +212,7 @@ pub enum ActError {
     Giving(#[from] GivingError),
     /// The card cannot be added.
     #[error(transparent)]
-    Card(#[from] NoCard),
+    NoCard(#[from] NoCard),
     /// The opening file is wrong.
     #[error(transparent)]
     Opening(#[from] OpeningError),
