@@ -2,7 +2,7 @@
 //! apply to it and not by those that exist.
 //!
 //! A rule is filed under one condition of its `when`, the one that the fewest purchases meet out of those that are known before
-//! the rule is looked at: shop, group, category, terminal, card range, days, weekday, hour, tier. Rules with the same condition share one **gate**; a shop,
+//! the rule is looked at: shop, group, category, terminal, card range, member or card on a list, days, weekday, hour, tier. Rules with the same condition share one **gate**; a shop,
 //! a category, ... knows the gates it opens. `any` is looked through where each of its branches has such a condition; `not` never.
 //! A gate that few keys open has its rows beside each of them, so that one look finds all; where many rows of a gate are of a few
 //! weeks only, they are filed under the month too.
@@ -20,7 +20,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::ledger::TierId;
 use crate::rules::when::Circumstances;
 use crate::rules::{Accrue, Condition, Discount, Places, Split};
-use crate::terms::{Bin, Day, Map, ShopId, TimeOfDay};
+use crate::terms::{Bin, Day, Map, MemberId, ShopId, TimeOfDay};
 
 /// The rules of a stage that can apply to one purchase, in the order of the file.
 pub type Candidates = SmallVec<[Candidate; 64]>;
@@ -134,6 +134,8 @@ pub struct Known {
     places: u64,
     bin: Option<Bin>,
     terminal: u64,
+    member: MemberId,
+    card: Option<u64>,
 }
 
 impl Known {
@@ -162,6 +164,8 @@ impl Known {
             places: place_bit(Key::Shop(shop)) | place_bit(Key::Mcc(mcc)),
             bin: seen.facts.bin,
             terminal: xxh3_64(terminal.as_bytes()),
+            member: seen.member.id,
+            card: seen.card.map(|card| xxh3_64(&card.0)),
         }
     }
 }
@@ -333,6 +337,10 @@ enum Key {
     ShopIn(ShopId, Month),
     /// A category in a month.
     MccIn(u16, Month),
+    /// A member on a list.
+    Member(MemberId),
+    /// A card on a list, by a hash of its token.
+    Card(u64),
 }
 
 /// Four weeks.
@@ -358,6 +366,8 @@ impl Key {
             Key::Terminal(_) => 64,
             Key::ShopIn(..) => 128,
             Key::MccIn(..) => 256,
+            Key::Member(_) => 512,
+            Key::Card(_) => 1_024,
         }
     }
 
@@ -414,6 +424,10 @@ const OF_DAYS: u64 = 500_000;
 const OF_BIN: u64 = 50_000;
 /// Of a million purchases, those of one terminal.
 const OF_TERMINAL: u64 = 1_000;
+/// Of a million purchases, those of one member or card.
+const OF_ONE: u64 = 10;
+/// Longer lists are looked into only when a rule is asked.
+const LISTED_MOST: usize = 4_096;
 /// Of a million purchases, those of one tier.
 const OF_TIER: u64 = 300_000;
 
@@ -554,6 +568,8 @@ impl Index {
             Some(Key::Terminal(known.terminal)),
             Some(Key::ShopIn(known.shop, month)),
             Some(Key::MccIn(known.mcc, month)),
+            Some(Key::Member(known.member)),
+            known.card.map(Key::Card),
         ];
         let ranges = known.bin.into_iter().flat_map(Bin::ranges).map(Key::Bin);
         let keys = keys.into_iter().flatten().chain(ranges);
@@ -654,6 +670,13 @@ fn gates(condition: &Condition, shops: usize) -> Option<Vec<Guess>> {
             OF_BIN * bins.len() as u64,
             bins.iter().map(|bin| Key::Bin(*bin)).collect(),
         ),
+        Condition::Roster(roster) => {
+            let count = roster.members.len() + roster.cards.len();
+            let members = roster.members.iter().map(|member| Key::Member(*member));
+            let cards = roster.cards.iter().map(|card| Key::Card(xxh3_64(&card.0)));
+            let keys = (count <= LISTED_MOST).then(|| members.chain(cards).collect());
+            by_keys(OF_ONE * count as u64, keys?)
+        }
         Condition::Terminals(terminals) => {
             let hashes = terminals.iter().map(|number| xxh3_64(number.as_bytes()));
             let keys: Vec<Key> = hashes.map(Key::Terminal).collect();
@@ -787,6 +810,7 @@ impl Days {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rules::Roster;
 
     #[test]
     fn a_day_finds_just_the_spans_it_is_in() {
@@ -865,6 +889,8 @@ mod tests {
                     places: u64::MAX,
                     bin: None,
                     terminal: 0,
+                    member: MemberId(1),
+                    card: None,
                 };
                 let found = index.candidates(&known);
                 assert!(found.iter().all(|at| index.rest(*at).is_empty()));
@@ -943,7 +969,20 @@ mod tests {
             &[Condition::Any(both)],
             Some(vec![key(Key::Mcc(5411)), key(Key::Shop(ShopId(7)))]),
         );
-        let open = vec![vec![shop].into(), vec![Condition::BusinessDay(true)].into()];
+        let open = vec![
+            vec![shop.clone()].into(),
+            vec![Condition::BusinessDay(true)].into(),
+        ];
         check(&[Condition::Any(open)], None);
+        let listed = |count: u32| {
+            let roster = Roster {
+                members: (0..count).map(MemberId).collect(),
+                cards: Vec::new(),
+            };
+            Condition::Roster(roster.into())
+        };
+        let members = Gate::Keys(vec![Key::Member(MemberId(0)), Key::Member(MemberId(1))]);
+        check(&[shop.clone(), listed(2)], Some(vec![members]));
+        check(&[listed(1 << 20)], None);
     }
 }
