@@ -6,7 +6,7 @@
 //! | line | |
 //! |---|---|
 //! | `link WORD...` | what the link lays down, first of all; see `Conversation::link` |
-//! | `rules shipped` | the engine decides, by the rules of `conf/rules` |
+//! | `rules shipped` | the engine decides, by the rules of `conf/rules`; with `whole` by those of `fixtures/rules-whole` |
 //! | `member CLUB card=...`, `lot PURSE AMOUNT booked=DAY` | opened before the first message |
 //! | `at DAY TIME`, `@ +5s` | the clock is set, or goes on |
 //! | `> 0200 3=000000 ...` | this comes in; `> text:...` as it stands, `> again` and `> repeat` the last message once more; with `~from~to` the bytes are bent |
@@ -109,7 +109,7 @@ impl Conversation {
         let (first, rest) = line.split_once(' ').unwrap_or((line, ""));
         let words: Vec<&str> = rest.split_whitespace().collect();
         match first {
-            "rules" => self.rules(),
+            "rules" => self.rules(rest),
             "member" => self.member(&words),
             "lot" => self.lot(&words),
             "at" => {
@@ -144,8 +144,12 @@ impl Conversation {
         }
     }
 
-    fn rules(&mut self) {
-        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("conf/rules");
+    fn rules(&mut self, which: &str) {
+        let folder = match which {
+            "whole" => "fixtures/rules-whole",
+            _ => "conf/rules",
+        };
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
         let book = Book::new(1 << 16);
         let loaded = clubswitch::rulefile::load(&dir, book.names()).unwrap();
         let rules = Arc::new(loaded.rulebook);
