@@ -1,6 +1,7 @@
 //! The story as it is told: names for ids, whole amounts, days as people write them. It is what `--json` prints, and what the
 //! writers of text read.
 
+use super::card::OfCard;
 use serde::{Deserialize, Serialize};
 
 use crate::explain::word::Word;
@@ -18,6 +19,9 @@ pub struct Story {
     pub no_club: Option<NoClub>,
     /// The discount stage; none where no club judged.
     pub discount: Option<Discount>,
+    /// What the card itself did; none where it is of no card product.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub of_card: Option<OfCard>,
     /// Spending from purses; none where nothing was asked for.
     pub redeem: Option<Redeem>,
     /// What the bank card pays.

@@ -71,7 +71,11 @@ pub fn tell(facts: Facts<'_>) -> Story {
     };
     story.discount = Some(teller.discount());
     story.redeem = teller.redeem();
-    story.rules_asked = heard.discounts.len() + heard.accruals.len() + teller.asked_beside();
+    let card = heard.holder.and_then(|(product, _)| rules.card(product));
+    let after = story.discount.as_ref().map_or(0, |told| told.bill_after);
+    story.of_card = card.map(|card| teller.of_card(card, after));
+    story.rules_asked =
+        heard.discounts.len() + heard.of_card.len() + heard.accruals.len() + teller.asked_beside();
     story.clearing = teller.clearing();
     let refused = effects
         .told
@@ -245,18 +249,18 @@ impl Facts<'_> {
 }
 
 /// The story of a purchase that a club judged.
-struct Teller<'a> {
-    facts: Facts<'a>,
+pub(super) struct Teller<'a> {
+    pub(super) facts: Facts<'a>,
     judged: &'a Judged,
     club: &'a Club,
 }
 
 impl<'a> Teller<'a> {
-    fn heard(&self) -> impl Iterator<Item = &'a Fact> {
+    pub(super) fn heard(&self) -> impl Iterator<Item = &'a Fact> {
         self.facts.heard.facts.iter()
     }
 
-    fn conditions(&self, when: &When, asked: &[Asked]) -> Vec<Condition> {
+    pub(super) fn conditions(&self, when: &When, asked: &[Asked]) -> Vec<Condition> {
         let told = when.told().zip(asked);
         told.map(|((condition, said), asked)| {
             let lists: Vec<&When> = match condition {
@@ -403,42 +407,19 @@ impl<'a> Teller<'a> {
         let asked = asked.take(if away { 0 } else { usize::MAX });
         let told = self.judged.mode == Mode::Advise;
         let rules = club.discounts.iter().zip(asked).map(|(rule, asked)| {
-            let reckoned = self.heard().find_map(|fact| match fact {
-                Fact::Worth {
-                    rule: id,
-                    exact,
-                    amount,
-                } if *id == rule.id => Some((*exact, *amount)),
-                _ => None,
-            });
-            let reckoned = reckoned.map(|(exact, amount)| {
-                let (exact, goes_on) = written(exact, 0);
-                Reckoned {
-                    base: "gross".to_owned(),
-                    of: self.judged.bill.0,
-                    how: match &rule.give {
-                        Give::Percent(percent) => How::Percent(percent.to_string()),
-                        Give::Fixed(amount) => How::Fixed(rials(amount.0)),
-                        Give::Bands(bands) => how_bands(bands, self.judged.bill),
-                    },
-                    times: None,
-                    exact,
-                    goes_on,
-                    amount: rials(amount.0),
-                    most: rule.max.map(|max| max.0),
-                    step: (rule.step.0 > 1).then_some(rule.step.0),
-                }
-            });
             let conditions = self.conditions(&rule.when, asked);
             DiscountRule {
-                rule: self.rule(rule.id, UnitId::RIAL, conditions, reckoned),
+                rule: self.discount_rule(rule, conditions),
                 rebate: rule
                     .rebate
                     .map(|purse| self.facts.names.purse(purse).to_owned()),
                 paid_by: self.paid_by(rule),
             }
         });
+        // Where the product of a card judges, its discounts are told by themselves.
+        let by_card = self.facts.rules.card(club.id).is_some();
         let total = match told {
+            _ if by_card && !told => 0,
             true => self.judged.wishes.discount_told.unwrap_or_default().0,
             false => self.given(|id| {
                 let mut rules = club.discounts.iter();
@@ -454,8 +435,40 @@ impl<'a> Teller<'a> {
         }
     }
 
+    /// What is told of a discount.
+    pub(super) fn discount_rule(&self, rule: &rules::Discount, conditions: Vec<Condition>) -> Rule {
+        let reckoned = self.heard().find_map(|fact| match fact {
+            Fact::Worth {
+                rule: id,
+                of,
+                exact,
+                amount,
+            } if *id == rule.id => Some((*of, *exact, *amount)),
+            _ => None,
+        });
+        let reckoned = reckoned.map(|(of, exact, amount)| {
+            let (exact, goes_on) = written(exact, 0);
+            Reckoned {
+                base: "gross".to_owned(),
+                of: of.0,
+                how: match &rule.give {
+                    Give::Percent(percent) => How::Percent(percent.to_string()),
+                    Give::Fixed(amount) => How::Fixed(rials(amount.0)),
+                    Give::Bands(bands) => how_bands(bands, of),
+                },
+                times: None,
+                exact,
+                goes_on,
+                amount: rials(amount.0),
+                most: rule.max.map(|max| max.0),
+                step: (rule.step.0 > 1).then_some(rule.step.0),
+            }
+        });
+        self.rule(rule.id, UnitId::RIAL, conditions, reckoned)
+    }
+
     /// What some rules gave, all together.
-    fn given(&self, counts: impl Fn(RuleId) -> bool) -> i64 {
+    pub(super) fn given(&self, counts: impl Fn(RuleId) -> bool) -> i64 {
         let given = self.heard().filter_map(|fact| match fact {
             Fact::Gives { rule, amount } if counts(*rule) => Some(*amount),
             _ => None,
@@ -463,7 +476,7 @@ impl<'a> Teller<'a> {
         given.sum()
     }
 
-    fn paid_by(&self, rule: &rules::Discount) -> Vec<Payment> {
+    pub(super) fn paid_by(&self, rule: &rules::Discount) -> Vec<Payment> {
         let club = self.heard().find_map(|fact| match fact {
             Fact::ClubPart { rule: id, amount } if *id == rule.id => Some(amount.0),
             _ => None,
@@ -880,7 +893,18 @@ impl<'a> Teller<'a> {
                 told.owed_from.push(owed_by(name, rials));
             }
         }
-        let discount = self.discount().total;
+        let card = self.facts.heard.holder;
+        let card = card.and_then(|(product, _)| self.facts.rules.card(product));
+        for fact in self.heard() {
+            if let Fact::Pocket { purse, pays, .. } = fact {
+                let name = self.facts.names.purse(*purse);
+                told.owed_from.push(owed_by(name, pays.0));
+            }
+        }
+        let of_card = card.map_or(0, |card| {
+            self.given(|id| card.club.discounts.iter().any(|rule| rule.id == id))
+        });
+        let discount = self.discount().total + of_card;
         let own = discount - to_shop(Reason::ClubDiscount);
         told.own.insert(0, owed_by("discount", own));
         told.own.retain(|own| own.rials != 0);
@@ -1057,7 +1081,7 @@ fn base_name(base: Base) -> &'static str {
     }
 }
 
-fn payer(payer: Payer) -> &'static str {
+pub(super) fn payer(payer: Payer) -> &'static str {
     match payer {
         Payer::Merchant => "merchant",
         Payer::Club => "club",

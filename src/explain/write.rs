@@ -4,8 +4,8 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::explain::NoClub;
 use crate::explain::story::{
-    Accrue, AccrueRule, Answer, Cap, Clearing, Condition, Discount, Earner, Fee, How, Money,
-    Outcome, Part, Posted, Reckoned, Redeem, Rule, Side, Spent, Split, Stack, Story, Sum,
+    Accrue, AccrueRule, Answer, Cap, Clearing, Condition, Discount, DiscountRule, Earner, Fee, How,
+    Money, Outcome, Part, Posted, Reckoned, Redeem, Rule, Side, Spent, Split, Stack, Story, Sum,
 };
 use crate::explain::word::Word;
 use crate::words::Language;
@@ -14,9 +14,9 @@ use crate::words::number::{digits, for_people};
 use crate::words::outcome::outcome;
 
 /// Where details of a stage begin.
-const INDENT: usize = 2;
+pub(super) const INDENT: usize = 2;
 /// Where what belongs to a rule begins.
-const DEEP: usize = 6;
+pub(super) const DEEP: usize = 6;
 /// How wide the name of a rule is at least.
 const NAME: usize = 14;
 /// The column that amounts end in.
@@ -44,10 +44,15 @@ pub fn write(story: &Story, language: Language) -> String {
     }
     if let Some(discount) = &story.discount {
         page.discount(discount);
+        story
+            .of_card
+            .iter()
+            .for_each(|card| page.discounts_of_card(card));
         match &story.redeem {
             Some(redeem) => page.redeem(redeem),
             None => page.stage(say::REDEEM, &page.say(say::NOT_ASKED, &[])),
         }
+        story.of_card.iter().for_each(|card| page.pockets(card));
         if let Some(pays) = story.pays {
             let pays = page.number(pays);
             page.sum(INDENT, &page.say(say::CARD_PAYS, &[]), &pays);
@@ -71,7 +76,7 @@ pub fn write(story: &Story, language: Language) -> String {
     page.out
 }
 
-struct Page {
+pub(super) struct Page {
     out: String,
     language: Language,
 }
@@ -79,20 +84,20 @@ struct Page {
 impl Page {
     // --------------------------------------------------------------------------------------- lines
 
-    fn row(&mut self, indent: usize, text: &str) {
+    pub(super) fn row(&mut self, indent: usize, text: &str) {
         self.out.push_str(&" ".repeat(indent));
         self.out.push_str(text);
         self.out.push('\n');
     }
 
     /// A line with an amount on the right.
-    fn sum(&mut self, indent: usize, text: &str, amount: &str) {
+    pub(super) fn sum(&mut self, indent: usize, text: &str, amount: &str) {
         let used = indent + text.width() + amount.width();
         let gap = AMOUNT_ENDS.saturating_sub(used).max(2);
         self.row(indent, &format!("{text}{:gap$}{amount}", ""));
     }
 
-    fn stage(&mut self, name: Phrase, text: &str) {
+    pub(super) fn stage(&mut self, name: Phrase, text: &str) {
         let name = self.say(name, &[]);
         let gap = 11usize.saturating_sub(name.width()).max(2);
         self.row(0, &format!("{name}{:gap$}{text}", ""));
@@ -118,15 +123,15 @@ impl Page {
 
     // --------------------------------------------------------------------------------------- words
 
-    fn say(&self, phrase: Phrase, parts: &[&str]) -> String {
+    pub(super) fn say(&self, phrase: Phrase, parts: &[&str]) -> String {
         phrase.say(self.language, parts)
     }
 
-    fn number(&self, rials: i64) -> String {
+    pub(super) fn number(&self, rials: i64) -> String {
         for_people(&rials.to_string(), self.language)
     }
 
-    fn digits(&self, text: &str) -> String {
+    pub(super) fn digits(&self, text: &str) -> String {
         digits(text, self.language)
     }
 
@@ -137,7 +142,7 @@ impl Page {
         }
     }
 
-    fn name(&self, name: &str) -> String {
+    pub(super) fn name(&self, name: &str) -> String {
         called(&NAMES, name, self.language)
     }
 
@@ -458,10 +463,23 @@ impl Page {
             self.stack(discount.stack)
         };
         self.stage(say::DISCOUNT, &how);
-        for rule in &discount.rules {
+        self.discount_rules(&discount.rules);
+        if discount.total == 0 {
+            self.row(INDENT, &self.say(say::NO_DISCOUNT, &[]));
+        } else if discount.told {
+            let total = self.number(discount.total);
+            self.sum(INDENT, &self.say(say::DISCOUNT, &[]), &total);
+        }
+        let after = self.number(discount.bill_after);
+        self.sum(INDENT, &self.say(say::AFTER_DISCOUNT, &[]), &after);
+    }
+
+    /// Rules of a discount stage, and what each gave.
+    pub(super) fn discount_rules(&mut self, rules: &[DiscountRule]) {
+        for rule in rules {
             self.rule(&rule.rule, None, Vec::new());
         }
-        for rule in &discount.rules {
+        for rule in rules {
             let Some(gave) = &rule.rule.gave else {
                 continue;
             };
@@ -481,14 +499,6 @@ impl Page {
             let pays: Vec<String> = pays.collect();
             self.list(DEEP, &pays);
         }
-        if discount.total == 0 {
-            self.row(INDENT, &self.say(say::NO_DISCOUNT, &[]));
-        } else if discount.told {
-            let total = self.number(discount.total);
-            self.sum(INDENT, &self.say(say::DISCOUNT, &[]), &total);
-        }
-        let after = self.number(discount.bill_after);
-        self.sum(INDENT, &self.say(say::AFTER_DISCOUNT, &[]), &after);
     }
 
     fn redeem(&mut self, redeem: &Redeem) {
@@ -818,7 +828,14 @@ impl Page {
         }
         if let (Some(discount), Some(pays)) = (&story.discount, story.pays) {
             let redeemed = story.redeem.as_ref().map_or(0, |redeem| redeem.total);
-            let parts = [story.purchase.bill, discount.total, redeemed, pays];
+            let card = story.of_card.as_ref();
+            let (less, paid) = card.map_or((0, 0), |card| (card.discount, card.paid));
+            let parts = [
+                story.purchase.bill,
+                discount.total + less,
+                redeemed + paid,
+                pays,
+            ];
             let parts = parts.map(|rials| self.number(rials));
             let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
             self.row(INDENT, &self.say(say::CHECK, &parts));

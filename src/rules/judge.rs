@@ -426,6 +426,7 @@ impl<'a, T: Trace> Work<'a, T> {
         let amount = amount.down_to_step(rule.step);
         self.trace.hear(|| Fact::Worth {
             rule: rule.id,
+            of,
             exact,
             amount,
         });

@@ -80,6 +80,8 @@ pub enum Fact {
     Worth {
         /// Which rule.
         rule: RuleId,
+        /// Of what.
+        of: Rials,
         /// Before it was rounded and held against its most.
         exact: Exact,
         /// After that.
@@ -366,6 +368,8 @@ pub struct Heard {
     pub judged: Option<Judged>,
     /// For every discount of the club, in file order: each condition with what it met.
     pub discounts: Vec<Vec<Asked>>,
+    /// Who holds the card, where it is of a card product: the product and his number.
+    pub holder: Option<(ClubId, MemberId)>,
     /// The same for the discounts of the card's product.
     pub of_card: Vec<Vec<Asked>>,
     /// The same for accruals.
@@ -411,6 +415,9 @@ impl Trace for Listener {
                 true => Vec::new(),
                 false => club.discounts.iter().map(|r| seen.ask(&r.when)).collect(),
             },
+            holder: case
+                .holder
+                .map(|holder| (holder.card.club.id, holder.member.id)),
             of_card: case.holder.map_or_else(Vec::new, |holder| {
                 let seen = holder.seen(*seen);
                 let rules = holder.card.club.discounts.iter();

@@ -71,7 +71,8 @@ pub const CONDITIONS: [Word; 36] = [
 ];
 
 /// Who gets, gives and pays; windows; what caps count for; units; stages of stacking; why nothing is redeemed.
-pub const NAMES: [Word; 69] = [
+pub const NAMES: [Word; 70] = [
+    ("organisation", "organisation", "سازمان"),
     ("merchant", "merchant", "پذیرنده"),
     ("shop", "shop", "پذیرنده"),
     ("club", "club", "باشگاه"),
@@ -528,6 +529,37 @@ mod phrases {
     pub const POSITION: Phrase = Phrase(
         "{0} owes {1} of at most {2} after it",
         "بدهی {0} پس از آن {1} از حداکثر {2}",
+    );
+
+    pub const OF_CARD: Phrase = Phrase("card", "کارت");
+    pub const POCKETS: Phrase = Phrase("pockets", "جیب‌ها");
+    pub const HOLDER: Phrase = Phrase("of {0}, holder {1}", "{0}، دارنده {1}");
+    pub const NEW_HOLDER: Phrase = Phrase("of {0}", "{0}");
+    pub const POCKET: Phrase = Phrase("{0}  holds {1}", "{0}  موجودی {1}");
+    pub const SHUT_PIN: Phrase = Phrase(
+        "needs a verified PIN, and none can be verified",
+        "رمز وارسی‌شده می‌خواهد و رمزی وارسی نمی‌شود",
+    );
+    pub const SHUT_SHOP: Phrase =
+        Phrase("does not pay in this shop", "در این پذیرنده پرداخت نمی‌کند");
+    pub const SHUT_HOUR: Phrase = Phrase("does not pay at {0}", "در ساعت {0} پرداخت نمی‌کند");
+    pub const SHUT_PRODUCT: Phrase = Phrase("does not pay for {0}", "برای {0} پرداخت نمی‌کند");
+    pub const SHUT_TIMES: Phrase = Phrase(
+        "has paid {0} times today, and may no more",
+        "امروز {0} بار پرداخته است و بیش از آن نمی‌تواند",
+    );
+    pub const SHUT_DAY: Phrase = Phrase(
+        "has paid the most of a day, {0}",
+        "سقف یک روز، {0}، را پرداخته است",
+    );
+    pub const SHUT_EMPTY: Phrase = Phrase("there is nothing in it", "چیزی در آن نیست");
+    pub const SHUT_TOO_LITTLE: Phrase = Phrase(
+        "could pay {0}, and one pocket has to pay all",
+        "{0} می‌تواند بپردازد و یک جیب باید همه را بپردازد",
+    );
+    pub const UNPAID: Phrase = Phrase(
+        "{0} is left, and no bank pays it: nothing is bought",
+        "{0} می‌ماند و بانکی آن را نمی‌پردازد: خریدی نیست",
     );
 
     pub const FEE: Phrase = Phrase("fee", "کارمزد");

@@ -300,6 +300,11 @@ impl Town {
 
     /// What is explained of such a line, in English.
     pub(crate) fn why(&mut self, line: &str) -> String {
+        self.why_in(line, Language::English)
+    }
+
+    /// The same in a language.
+    pub(crate) fn why_in(&mut self, line: &str, language: Language) -> String {
         let request = self.asked(line);
         let supposed = Supposed {
             request: request.clone(),
@@ -316,7 +321,7 @@ impl Town {
             amount: request.asked.amount.unwrap(),
             local: self.local(),
         });
-        write(&story, Language::English)
+        write(&story, language)
     }
 
     /// One line of a story; gives what is told.

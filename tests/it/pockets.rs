@@ -1,5 +1,7 @@
 //! The pockets of a card: which of them pay what is left of a bill, in what order, and who pays the shop for them.
 
+use clubswitch::words::Language;
+
 use crate::decisions::Town;
 
 const WORLD: &str = include_str!("../../fixtures/rules-whole/world/shared.toml");
@@ -310,4 +312,45 @@ fn b27_a_card_becomes_a_holders_with_its_first_purchase_and_a_quote_makes_none()
          buy 10_000 card C2 at m-2001 bin 88881234 -> approved
          buy 10_000 card C1 at m-1001 bin 99991234 redeem 1_000 -> member-unknown",
     );
+}
+
+#[test]
+fn it_is_explained_which_pocket_pays_and_why_another_does_not() {
+    let discount = r#"
+[[discount]]
+name = "ten"
+give = { percent = "10%" }
+paid_by = { merchant = "40%", club = "rest" }
+"#;
+    let mut town = town(HEAD, discount);
+    town.check(
+        "open C1 credit=5000
+         open C1 in=bpcard gift=30000 wallet=1000",
+    );
+    let line = "buy 100_000 card C1 at m-1001 bin 99991234 product gold redeem 5_000";
+    let why = town.why(line);
+    for wanted in [
+        "10% of 95,000 = 9,500",
+        "issuer pays the rest = 5,700",
+        "bill after discount                                                         85,500",
+        "pockets    of bpcard, holder 2",
+        "lunch  holds 0",
+        "does not pay in this shop",
+        "gift  holds 30,000",
+        "does not pay for gold",
+        "wallet  holds 1,000                                                          1,000",
+        "credit-line  holds 20,000                                                   20,000",
+        "bank card pays                                                              59,500",
+        "organisation parse 25,700",
+        "check: bill 100,000 = discount 14,500 + purses 26,000 + bank card 59,500",
+    ] {
+        assert!(why.contains(wanted), "{wanted}\n{why}");
+    }
+    let why = town.why_in(line, Language::Persian);
+    for wanted in ["جیب‌ها", "برای gold پرداخت نمی‌کند", "bpcard، دارنده ۲"]
+    {
+        assert!(why.contains(wanted), "{wanted}\n{why}");
+    }
+    let why = town.why("buy 100_000 card C2 at m-1002 mcc 5812 bin 99991234");
+    assert!(why.contains("does not pay at 10:15"), "{why}");
 }
