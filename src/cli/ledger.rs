@@ -810,6 +810,16 @@ fn obligations_in_words(found: &Value) -> String {
             amount(&row["fee"]),
             plain(&row["fee_payer"]),
         ));
+        if let Some(purse) = row["made"]["purse"].as_str() {
+            let rate = &row["made"]["rate"];
+            out.push_str(&format!(
+                "             became {} {purse} at {} rial for {} since {}\n",
+                amount(&row["made"]["points"]),
+                amount(&rate["rial"]),
+                amount(&rate["points"]),
+                plain(&row["made"]["rate_from"]),
+            ));
+        }
     }
     for club in found["clubs"].as_array().into_iter().flatten() {
         out.push_str(&format!(

@@ -380,6 +380,13 @@ fn name_of(value: &Plain) -> Option<String> {
         return None;
     };
     let at = |key: &str| self::value(table, key).map(text);
+    // Rates of a clearing house, and its members: by their club.
+    if let (Some(club), Some(purse), Some(from)) = (at("club"), at("purse"), at("from")) {
+        return Some(format!("{club} {purse} {from}"));
+    }
+    if let (Some(club), Some(_)) = (at("club"), at("account")) {
+        return Some(club);
+    }
     let known = ["name", "to", "date", "from_rial"].into_iter().find_map(at);
     known.or_else(|| Some(format!("{} {}", at("per")?, at("window")?)))
 }
@@ -558,6 +565,27 @@ parts = [{ to = "club-owner", percent = "0.60%" }, { to = "merchant", percent = 
             .filter(|line| !line.is_empty())
             .collect();
         assert_eq!(found, wanted);
+    }
+
+    #[test]
+    fn rates_and_members_of_a_house_are_told_by_their_club() {
+        let old = include_str!("../../fixtures/rules-clearing/clearing/shetak.toml");
+        let new = old
+            .replacen("sell = { rial = 150", "sell = { rial = 155", 1)
+            .replacen("cap_rial = 800_000_000", "cap_rial = 700_000_000", 1);
+        let found = diff(&[("clearing/a.toml", old)], &[("clearing/a.toml", &new)]);
+        let words = |language| -> Vec<String> {
+            let words = found.iter().map(|one| one.in_words(language));
+            words.collect()
+        };
+        assert_eq!(
+            words(Language::English),
+            [
+                "rate golestan points 1405/07/01: sell rial 150 -> 155",
+                "member of the house pars: net_debit_cap_rial 800,000,000 -> 700,000,000",
+            ]
+        );
+        assert!(words(Language::Persian)[0].starts_with("نرخ golestan points"));
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub const ALSO: Phrase = Phrase("(also {0})", "({0} نیز)");
 pub const SAME: Phrase = Phrase("no difference", "فرقی نیست");
 
 /// What the tables of rule files are called: key, English, Persian.
-pub const THINGS: [(&str, &str, &str); 17] = [
+pub const THINGS: [(&str, &str, &str); 20] = [
     ("discount", "rule", "قاعده"),
     ("accrue", "rule", "قاعده"),
     ("split", "split", "تسهیم"),
@@ -55,4 +55,7 @@ pub const THINGS: [(&str, &str, &str); 17] = [
     ("merchant", "merchant", "پذیرنده"),
     ("merchant_group", "merchant group", "گروه پذیرنده"),
     ("person", "person", "شخص"),
+    ("rate", "rate", "نرخ"),
+    ("member", "member of the house", "عضو اتاق پایاپای"),
+    ("federation", "federation", "فراباشگاه"),
 ];

@@ -4,6 +4,8 @@
 use std::collections::hash_map::RandomState;
 use std::fs;
 use std::hash::{BuildHasher, Hasher};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use clubswitch::ledger::told::PurseAmount;
 use clubswitch::ledger::{Account, Book, Effects, Function, Mode, record};
@@ -926,4 +928,45 @@ fn a8_a11_an_exchange_over_the_wire() {
     house.stop();
     let verified = house.office_json(&["ledger", "verify"]);
     says(&verified, &[("/whole", json!(true))]);
+}
+
+/// A22 over the wire: the club is warned, and over its cap refused, while its own shops go on.
+#[test]
+fn a22_who_comes_near_his_cap_is_warned_and_over_it_refused() {
+    let mut house = house(&[(
+        "net_debit_cap_rial = 1_500_000_000",
+        "net_debit_cap_rial = 40_000",
+    )]);
+    let sale = |shop: &str, status: i32| {
+        let words = ["purchase", "--card", CARD, "--amount", "200000"];
+        let more = [
+            "--redeem",
+            "35000",
+            "--club",
+            "golestan",
+            "--acceptor",
+            shop,
+        ];
+        house.pos_json(&[&words[..], &more].concat(), status)["code"].clone()
+    };
+    assert_eq!(sale("m-2001", 0), "00");
+    assert_eq!(sale("m-2001", 1), "57");
+    assert_eq!(sale("m-1001", 0), "00");
+    let position = house.office_json(&["ledger", "position", "--club", "golestan"]);
+    says(
+        &position,
+        &[
+            ("/houses/0/members/0/used_percent", json!("87.93")),
+            ("/houses/0/members/0/room", json!(4_825)),
+            ("/houses/0/members/0/warned", json!(true)),
+        ],
+    );
+    let line = "the club golestan owes the clearing house 35175 of at most 40000 rial";
+    let end = Instant::now() + Duration::from_secs(30);
+    let log = house.dir.path().join("log");
+    while !fs::read_to_string(&log).unwrap().contains(line) {
+        assert!(Instant::now() < end, "{line}");
+        thread::sleep(Duration::from_millis(50));
+    }
+    house.stop();
 }
