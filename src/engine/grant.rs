@@ -13,7 +13,7 @@ use crate::ledger::{
 use crate::rules::card::Grant;
 use crate::rules::{Card, Rulebook};
 use crate::terms::person::Identity;
-use crate::terms::{ClubId, Day, Moment, PurseId, Sequence, ShopId, UnitId};
+use crate::terms::{ClubId, Day, Moment, PurseId, Sequence, ShopId, Token, UnitId};
 
 /// For so many days after its month it is known that a grant was given: till after the next one is due.
 const KNOWN_DAYS: u16 = 62;
@@ -141,7 +141,9 @@ impl Engine {
                 },
                 _ => return false,
             },
-            card_of => self.holder_of(card, card_of, day),
+            // A list may have cards of other products too. What is told by its range alone is taken for one of this.
+            Identity::Card(token) if !may_be(rules, card, token) => return false,
+            known => self.holder_of(card, known, day),
         };
         // A card that is gone for good gets nothing any more; one that is stopped for a while goes on.
         if matches!(holder.member.card, CardState::Terminated | CardState::Void) {
@@ -304,6 +306,16 @@ fn listed(grant: &Grant, place: usize) -> Option<Identity> {
             member.copied().map(Identity::Number)
         }
     }
+}
+
+/// Whether a card can be one of a product, as far as its token tells.
+fn may_be(rules: &Rulebook, card: &Card, token: Token) -> bool {
+    let listed = |card: &Card| card.has(Some(token), None);
+    let mut others = rules
+        .cards
+        .iter()
+        .filter(|other| other.club.id != card.club.id);
+    listed(card) || (!card.bins.is_empty() && !others.any(listed))
 }
 
 fn effects(holder: &Holder<'_>) -> Effects {

@@ -260,6 +260,31 @@ fn b4_b21_a_grant_comes_each_month_and_lapses_with_the_next() {
 }
 
 #[test]
+fn a_list_may_have_cards_of_other_products_too() {
+    let first = card("");
+    let other = first
+        .replace("id = \"bpcard\"", "id = \"other\"")
+        .replace("bins = [\"99991234\"]\n", "")
+        .replace("lists/staff.csv", "lists/others.csv");
+    let own = first.replace("cards_from = \"lists/staff.csv\"\n", "");
+    // S1 is one of the other product's, S2 is told by its range.
+    let lists = [
+        ("cards/bpcard.toml", own.as_str()),
+        ("cards/other.toml", other.as_str()),
+        ("lists/staff.csv", STAFF),
+        (
+            "lists/others.csv",
+            "token\n53310000000000000000000000000000\n",
+        ),
+    ];
+    Town::with_lists(WORLD, &[], &lists).check(
+        "grants -> 4 given
+         has S1 in=other -> lunch 1000, sport 200
+         has S2 in=bpcard -> lunch 1000, sport 200",
+    );
+}
+
+#[test]
 fn a15_m32_a_grant_by_hand_is_given_once_and_goes_wherever_something_is_kept() {
     check(
         "give S1 in=bpcard lunch=500 first -> given
