@@ -215,6 +215,29 @@ impl Pages {
         self.balance(Account::OwesHouse(club)) + self.balance(Account::DueFromHouse(club))
     }
 
+    /// By how much the books of clubs and clearing house do not go together: what the house has of its own beside its income, and
+    /// what a club's books say of it otherwise than its own. Must be zero. Looks through all accounts.
+    pub fn clearing_imbalance(&self) -> i64 {
+        let mut house = 0;
+        let mut differs: Map<(bool, ClubId), i64> = Map::default();
+        for (account, balance) in self.accounts.iter() {
+            let owed = match account {
+                Account::OwesHouse(club) | Account::HouseDue(club) => Some((true, club)),
+                Account::DueFromHouse(club) | Account::HouseOwes(club) => Some((false, club)),
+                _ => None,
+            };
+            if let Some(owed) = owed {
+                *differs.entry(owed).or_default() += balance;
+            }
+            if let Account::HouseDue(_) | Account::HouseOwes(_) | Account::HouseIncome(_) = account
+            {
+                house += balance;
+            }
+        }
+        let differs = differs.values().map(|differs: &i64| differs.abs());
+        house.abs() + differs.sum::<i64>()
+    }
+
     /// The accounts that belong to no member, in their order, with what each is counted in.
     pub fn accounts(&self) -> Vec<(Account, UnitId, i64)> {
         let mut all: Vec<_> = self

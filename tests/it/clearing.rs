@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use clubswitch::ledger::told::PurseAmount;
-use clubswitch::ledger::{Account, Book, Effects, Function, Mode, record};
+use clubswitch::ledger::{Account, Book, Effects, Entry, Function, Mode, record};
 use clubswitch::settle::reread;
 use clubswitch::terms::{ClubId, Rials, UnitId};
 use serde_json::{Value, json};
@@ -77,6 +77,7 @@ fn closes(book: &Book, effects: &Effects, nets: [i64; 2]) {
         house, 0,
         "the house stands between, with nothing of its own"
     );
+    assert_eq!(book.clearing_imbalance(), 0, "as verify has it");
     // What a club's own books moved for another's points adds up in them, entry by entry.
     for club in clubs {
         let is_house = |account| {
@@ -969,4 +970,37 @@ fn a22_who_comes_near_his_cap_is_warned_and_over_it_refused() {
         thread::sleep(Duration::from_millis(50));
     }
     house.stop();
+}
+
+/// What `verify` looks for is there when one of the books lacks a line.
+#[test]
+fn a_book_that_lacks_a_line_is_seen() {
+    let mut there = town(&[]);
+    there.check(
+        "open C1 points=830.50
+         buy 200000 card C1 at m-2001 redeem 35000 -> approved discount 0 redeemed 35000 -points 233.34 pays 165000",
+    );
+    there.replay();
+    let entries = there
+        .journal
+        .iter()
+        .flat_map(|group| record::split(&group.bytes));
+    let entries: Vec<Entry> = entries
+        .map(|bytes| record::decode(bytes.unwrap()).unwrap())
+        .collect();
+    let lines = entries.last().unwrap().effects.postings.len();
+    let mut seen = 0;
+    for lost in 0..lines {
+        let mut book = Book::new(64);
+        for (at, entry) in entries.iter().enumerate() {
+            let mut entry = entry.clone();
+            if at + 1 == entries.len() {
+                entry.effects.postings.remove(lost);
+            }
+            book.apply(&entry);
+        }
+        seen += usize::from(book.clearing_imbalance() != 0);
+    }
+    // Owed to the house, taken over by it, owed by it; of the fee the club's line and the house's.
+    assert_eq!(seen, 5);
 }

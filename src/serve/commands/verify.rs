@@ -301,6 +301,12 @@ impl Replay {
                 ));
             }
         }
+        let clearing = self.book.clearing_imbalance();
+        if clearing != 0 {
+            self.problems.add(format!(
+                "the books of clubs and clearing house differ by {clearing} rial"
+            ));
+        }
     }
 }
 
