@@ -97,7 +97,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     );
     anstream::println!("{}", args.lang.say(&told));
     if let Some(costs) = &costs {
-        anstream::print!("{}", cost::in_words(costs));
+        anstream::print!("{}", cost::in_words(costs, args.lang.language()));
     }
     Ok(())
 }

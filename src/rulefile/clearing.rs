@@ -72,7 +72,8 @@ pub(super) fn open<'f>(
             federations.add_entry(&entry, ());
         }
     }
-    let any = !files.is_empty();
+    // Of one that is no TOML nothing is said.
+    let any = !files.is_empty() || !complete;
     (tables, any.then_some(federations))
 }
 

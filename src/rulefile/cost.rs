@@ -11,8 +11,8 @@ use super::effect::written as written_rials;
 use super::keys::{ACCRUE, DISCOUNT, SPLIT};
 use crate::ledger::{Names, Party, PurseKind, TierId};
 use crate::rules::{
-    Accrue, Bands, Base, Caps, Card, Club, Condition, Discount, Earn, Give, Most, PaidBy, Part,
-    Payer, Per, Purse, Rulebook, Share, Split, Stack,
+    Accrue, Bands, Base, Caps, Card, Club, Condition, Discount, Earn, Give, Measure, Most, PaidBy,
+    Part, Payer, Per, Purse, Rulebook, Share, Split, Stack,
 };
 use crate::source::{Shape, Value};
 use crate::terms::{Day, Rials, ShopId, TimeOfDay, Times, UnitId};
@@ -33,6 +33,10 @@ pub struct ClubCost {
     pub club: String,
     /// Stage by stage: discount, accrue, split.
     pub stages: Vec<StageCost>,
+    /// Earnings that are counted of each member from the load on: into which purse, for how many days.
+    pub counted: Vec<(String, u16)>,
+    /// What lifts members through the tiers, into which purse where it is earned, and in how many days.
+    pub tiers: Option<(&'static str, Option<String>, u16)>,
 }
 
 /// What the rules of a stage can cost.
@@ -94,6 +98,19 @@ pub fn of(rulebook: &Rulebook, names: &Names) -> Vec<ClubCost> {
                 StageCost::new("accrue", club.accrue_stack, accruals.collect()),
                 StageCost::new("split", Stack::First, splits.collect()),
             ],
+            counted: club
+                .counters
+                .iter()
+                .map(|counter| (names.purse(counter.purse).to_owned(), counter.window.days()))
+                .collect(),
+            tiers: club.tiering.as_ref().map(|tiering| {
+                let days = tiering.window.days();
+                match tiering.measure {
+                    Measure::Spent => ("spent", None, days),
+                    Measure::Visits => ("visits", None, days),
+                    Measure::Earned(purse) => ("earned", Some(names.purse(purse).to_owned()), days),
+                }
+            }),
         }
     };
     let clubs = rulebook.clubs.iter().map(of_club);
@@ -142,6 +159,8 @@ fn of_card(card: &Card, names: &Names) -> ClubCost {
             StageCost::new("load", Stack::All, loads.collect()),
             StageCost::new("grant", Stack::All, grants.collect()),
         ],
+        counted: Vec::new(),
+        tiers: None,
     }
 }
 

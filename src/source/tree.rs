@@ -360,7 +360,9 @@ fn not_toml(source: Arc<Source>, error: &TomlError, language: &Language) -> Faul
         .unwrap_or_default()
         .trim_end();
     let latin: String = value.chars().map(latin_digit).collect();
-    let is_value = before.ends_with(['=', '[', ',']) && !before.ends_with("[[");
+    // A bracket that begins a line begins a table.
+    let is_head = matches!(before.rsplit('\n').next(), Some("[" | "[["));
+    let is_value = before.ends_with(['=', '[', ',']) && !before.ends_with("[[") && !is_head;
     let word = |c: char| c.is_alphanumeric() || "-_/:.% ".contains(c);
     let curly = |c: &char| "\u{201c}\u{201d}\u{201e}\u{ab}\u{bb}\u{2018}\u{2019}".contains(*c);
     let place = |span| Place {

@@ -6,6 +6,7 @@ pub mod number;
 pub mod outcome;
 pub mod phrases;
 pub mod receipt;
+pub mod sets;
 
 pub use receipt::Slip;
 

@@ -141,6 +141,40 @@ fn another_percent_differs_by_what_it_comes_to() {
         words.lines().last().unwrap().contains("purchases/s"),
         "{words}"
     );
+    let said = |words: &[&str]| {
+        let output = house.office(&[words, &["--lang", "fa"]].concat());
+        String::from_utf8(output.stdout).unwrap()
+    };
+    for (command, wanted) in [
+        (
+            &["rules", "replay", "--with", "six"][..],
+            &[
+                "۵ خرید دوباره سنجیده شد، ۴ تا فرق می‌کرد",
+                "چنان‌که بود",
+                "۹۷,۰۰۰",
+            ][..],
+        ),
+        (&["rules", "list"], &["در کار", "مجموعه", "بارگذاری"]),
+        (&["rules", "show"], &["مجموعهٔ ۱ از"]),
+        (&["rules", "load"], &["مجموعهٔ"]),
+        (
+            &["rules", "check", "--cost"],
+            &[
+                "بیشترین چیزی که قاعده‌هایش می‌توانند بدهند",
+                "همهٔ آنها که برقرارند",
+                "مبلغ خرید",
+            ],
+        ),
+    ] {
+        let said = said(command);
+        for text in wanted {
+            let text = text.replace("۹۷,۰۰۰", "۹۷٬۰۰۰");
+            assert!(said.contains(&text), "{command:?}: {text} in\n{said}");
+        }
+        let latin = |c: char| c.is_ascii_alphabetic();
+        let first = said.trim_start_matches('\u{2067}').chars().next();
+        assert!(!first.is_some_and(latin), "{command:?}\n{said}");
+    }
     assert_eq!(
         house.office_json(&["ledger", "verify"])["book"]["sequence"],
         entries,

@@ -521,3 +521,28 @@ fn no_slip_of_the_hand_ends_the_program() {
         }
     }
 }
+
+#[test]
+fn what_is_counted_and_what_lifts_is_told_beside_the_cost() {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, text) in texts(&root().join("fixtures/rules-good")) {
+        let by_points = "[tiers]\nmeasure = { earned = \"points\", in = \"30 days\" }";
+        let text = text.replace("[tiers]", by_points);
+        let text = text.replace("by_hand = true", "from_points = 100");
+        let path = dir.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_clubswitch"))
+        .args(["rules", "check", "--cost", "--lang", "en"])
+        .arg(dir.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    for wanted in [
+        "counted of each member from the load on: earned into points, 430 days",
+        "tiers: by earned points in 30 days",
+    ] {
+        assert!(said.contains(wanted), "{wanted} in\n{said}");
+    }
+}

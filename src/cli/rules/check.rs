@@ -98,7 +98,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         let told = format!("no fault: rules of {clubs} club{s}");
         anstream::println!("{}", args.lang.say(&told));
         if let Some(costs) = &costs {
-            anstream::print!("{}", cost::in_words(costs));
+            anstream::print!("{}", cost::in_words(costs, args.lang.language()));
         }
     }
     match notes > 0 && args.strict {

@@ -1,11 +1,15 @@
 //! What rules can cost, rule by rule, in words or for other programs: `check --cost`.
 
 use serde_json::{Value, json};
+use unicode_width::UnicodeWidthStr;
 
 use crate::ledger::Names;
 use crate::rulefile::Loaded;
 use crate::rulefile::cost::{self, Bound, ClubCost, RuleCost, StageCost};
 use crate::terms::Rials;
+use crate::words::Language;
+use crate::words::number::digits;
+use crate::words::sets::{self as say, word};
 
 /// What the rules of a set can cost.
 pub(in crate::cli) fn of(loaded: &Loaded) -> Vec<ClubCost> {
@@ -17,68 +21,91 @@ pub(in crate::cli) fn of(loaded: &Loaded) -> Vec<ClubCost> {
 }
 
 /// A table a club.
-pub(in crate::cli) fn in_words(clubs: &[ClubCost]) -> String {
+pub(in crate::cli) fn in_words(clubs: &[ClubCost], language: Language) -> String {
     let mut out = String::new();
     for club in clubs {
-        out.push_str(&format!(
-            "club {}: the most that its rules can give away\n",
-            club.club
-        ));
+        out.push_str(&format!("{}\n", say::MOST.say(language, &[&club.club])));
         for stage in club.stages.iter().filter(|stage| !stage.rules.is_empty()) {
             let mode = match stage.mode {
                 "all" => "all that apply",
                 "first" => "the first that applies",
                 _ => "the best for the member",
             };
-            out.push_str(&format!("  {}: {mode}\n", stage.stage));
-            let width = stage.rules.iter().map(|rule| rule.rule.len()).max();
-            let width = width.unwrap_or(0).max("together".len());
+            let parts = [word(stage.stage, language), word(mode, language)];
+            out.push_str(&format!("  {}\n", say::STAGE.say(language, &parts)));
+            let together = say::TOGETHER.say(language, &[]);
+            let mut rows: Vec<(&str, String)> = Vec::new();
             for rule in &stage.rules {
-                let each = each(rule);
-                out.push_str(&format!(
-                    "    {:width$}  {}{each}\n",
-                    rule.rule,
-                    bound(&rule.gives, stage.stage)
-                ));
+                let gives = bound(&rule.gives, stage.stage, language);
+                rows.push((&rule.rule, gives + &each(rule, language)));
             }
             if stage.rules.len() > 1 {
-                out.push_str(&format!(
-                    "    {:width$}  {}\n",
-                    "together",
-                    bound(&stage.together, stage.stage)
-                ));
+                rows.push((&together, bound(&stage.together, stage.stage, language)));
             }
+            let widest = rows.iter().map(|(name, _)| name.width()).max();
+            let widest = widest.unwrap_or(0).max("together".len());
+            for (name, text) in rows {
+                let gap = " ".repeat(widest - name.width());
+                out.push_str(&format!("    {name}{gap}  {text}\n"));
+            }
+        }
+        for (purse, days) in &club.counted {
+            let days = digits(&days.to_string(), language);
+            out.push_str(&format!(
+                "  {}\n",
+                say::COUNTED.say(language, &[purse, &days])
+            ));
+        }
+        if let Some((measure, purse, days)) = &club.tiers {
+            let measure = word(measure, language);
+            let measure = match purse {
+                Some(purse) => format!("{measure} {purse}"),
+                None => measure.to_owned(),
+            };
+            let days = digits(&days.to_string(), language);
+            out.push_str(&format!(
+                "  {}\n",
+                say::TIERS.say(language, &[&measure, &days])
+            ));
         }
     }
     out
 }
 
-fn bound(bound: &Bound, stage: &str) -> String {
+fn bound(bound: &Bound, stage: &str, language: Language) -> String {
     // Of what it is a share, and what it is given for.
     let (whole, one) = match stage {
         "load" => ("load", "load"),
         "grant" => ("grant", "card and month"),
         _ => ("bill", "purchase"),
     };
-    let share = bound
-        .share
-        .map(|share| format!("{} of the {whole}", percent(share)));
+    let (whole, one) = (word(whole, language), word(one, language));
+    let rials = |amount: Rials| digits(&amount.to_string(), language);
+    let share = bound.share.map(|share| digits(&percent(share), language));
     let purchase = match (&share, bound.purchase) {
-        (Some(share), Some(most)) => format!("{share}, at most {most} rial a {one}"),
-        (Some(share), None) => format!("{share}, of a {one} without bound"),
-        (None, Some(most)) => format!("{most} rial a {one}"),
-        (None, None) => "without bound".to_owned(),
+        (Some(share), Some(most)) => {
+            say::SHARE_AT_MOST.say(language, &[share, whole, &rials(most), one])
+        }
+        (Some(share), None) => say::SHARE_UNBOUND.say(language, &[share, whole, "", one]),
+        (None, Some(most)) => say::AMOUNT.say(language, &[&rials(most), one]),
+        (None, None) => say::UNBOUND.say(language, &[]),
     };
     match bound.day {
-        Some(day) => format!("{purchase}; at most {day} rial a day"),
-        None => format!("{purchase}; no bound a day"),
+        Some(day) => say::DAY.say(language, &[&purchase, &rials(day)]),
+        None => say::NO_DAY.say(language, &[&purchase]),
     }
 }
 
-fn each(rule: &RuleCost) -> String {
-    let each = rule.each.iter().map(|(who, days, most)| match days {
-        1 => format!("; at most {most} rial a {who} and day"),
-        _ => format!("; at most {most} rial a {who} in {days} days"),
+fn each(rule: &RuleCost, language: Language) -> String {
+    let each = rule.each.iter().map(|(who, days, most)| {
+        let (who, most) = (word(who, language), digits(&most.to_string(), language));
+        match days {
+            1 => say::EACH_DAY.say(language, &[&most, who]),
+            days => {
+                let days = digits(&days.to_string(), language);
+                say::EACH_DAYS.say(language, &[&most, who, &days])
+            }
+        }
     });
     each.collect()
 }
@@ -122,6 +149,15 @@ pub(in crate::cli) fn in_json(clubs: &[ClubCost]) -> Value {
         json!({
             "club": club.club,
             "stages": club.stages.iter().map(stage).collect::<Vec<_>>(),
+            "counted": club
+                .counted
+                .iter()
+                .map(|(purse, days)| json!({ "earned_into": purse, "days": days }))
+                .collect::<Vec<_>>(),
+            "tiers": club
+                .tiers
+                .as_ref()
+                .map(|(by, purse, days)| json!({ "by": by, "purse": purse, "days": days })),
         })
     };
     json!(clubs.iter().map(club).collect::<Vec<_>>())

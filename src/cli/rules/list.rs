@@ -5,8 +5,12 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use super::{aligned, short, state, who};
+use crate::cli::lang::Lang;
 use crate::cli::{Failure, desk};
 use crate::config::Config;
+use crate::words::Language;
+use crate::words::number::digits;
+use crate::words::sets::word;
 
 /// List the rule sets: in force, before, waiting, taken back.
 #[derive(Debug, clap::Args)]
@@ -19,6 +23,8 @@ pub(super) struct Args {
     /// As JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    lang: Lang,
     /// The configuration file; conf/clubswitch.toml where it is there, else the one built in
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -30,21 +36,21 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     if args.json {
         anstream::println!("{told:#}");
     } else {
-        anstream::print!("{}", table(&told));
+        anstream::print!("{}", table(&told, args.lang.language()));
     }
     Ok(())
 }
 
-fn table(told: &Value) -> String {
+fn table(told: &Value, language: Language) -> String {
     let heads = [
         "set", "state", "since", "until", "sha", "clubs", "rules", "who",
     ];
-    let mut rows = vec![heads.map(str::to_owned).to_vec()];
+    let mut rows = vec![heads.map(|head| word(head, language).to_owned()).to_vec()];
     for set in told["sets"].as_array().into_iter().flatten() {
         let text = |key: &str| match &set[key] {
             Value::Null => "-".to_owned(),
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
+            Value::String(text) => digits(text, language),
+            other => digits(&other.to_string(), language),
         };
         let since = match set["state"].as_str() {
             Some("waits-for-its-hour" | "waits-for-approval") => text("planned"),
@@ -52,13 +58,13 @@ fn table(told: &Value) -> String {
         };
         rows.push(vec![
             text("number"),
-            state(set).to_owned(),
+            word(state(set), language).to_owned(),
             since,
             text("until"),
             short(set),
             text("clubs"),
             text("rules"),
-            who(set),
+            who(set, language),
         ]);
     }
     aligned(&rows, &[])

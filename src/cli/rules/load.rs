@@ -12,6 +12,8 @@ use crate::ledger::Names;
 use crate::rulefile;
 use crate::serve::commands::rules::fault;
 use crate::words::Language;
+use crate::words::number::digits;
+use crate::words::sets::MORE_NOTES;
 
 /// Put rule files in force.
 ///
@@ -83,8 +85,10 @@ pub(super) fn told(done: &Value, json: bool, lang: Lang) -> Result<(), Failure> 
         anstream::eprintln!("{}", note[key].as_str().unwrap_or_default());
     }
     if let Some(unsaid) = done["notes_unsaid"].as_u64().filter(|unsaid| *unsaid > 0) {
-        anstream::eprintln!("and {unsaid} notes more; `clubswitch rules check DIR` tells all\n");
+        let unsaid = digits(&unsaid.to_string(), lang.language());
+        let more = MORE_NOTES.say(lang.language(), &[&unsaid]);
+        anstream::eprintln!("{more}\n");
     }
-    anstream::println!("{}", in_words(done));
+    anstream::println!("{}", in_words(done, lang.language()));
     Ok(())
 }

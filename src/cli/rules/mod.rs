@@ -19,6 +19,8 @@ use crate::cli::Failure;
 use crate::cli::lang::Lang;
 use crate::terms::money::grouped;
 use crate::words::Language;
+use crate::words::number::digits;
+use crate::words::sets as say;
 
 /// Work on rule files: check them, put them in force, see what was in force.
 #[derive(Debug, clap::Args)]
@@ -68,62 +70,57 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
 
 /// A load that was refused: the faults drawn, or as JSON. Always a failure.
 fn refused(told: &Value, json: bool, lang: Lang) -> Result<(), Failure> {
+    let language = lang.language();
     let faults = told["faults"].as_array().into_iter().flatten();
     let faults: Vec<&Value> = faults.collect();
     let errors = faults.iter().filter(|fault| fault["severity"] == "error");
-    let count = match errors.count() {
-        1 => "1 fault".to_owned(),
-        count => format!("{count} faults"),
+    let count = |language| match errors.clone().count() {
+        1 => say::FAULT.say(language, &[]),
+        count => say::FAULTS.say(language, &[&digits(&count.to_string(), language)]),
     };
     if json {
         anstream::println!("{told:#}");
-        return Err(Failure::Usage(format!("{count}: nothing was changed")));
+        return Err(Failure::Usage(count(Language::English)));
     }
-    let drawn = match lang.language() {
+    let drawn = match language {
         Language::English => "drawn",
         Language::Persian => "drawn_fa",
     };
     let drawn = faults.iter().filter_map(|fault| fault[drawn].as_str());
     let drawn: Vec<&str> = drawn.collect();
-    Err(Failure::Drawn(format!(
-        "{}\n{count}: nothing was changed",
-        drawn.join("\n")
-    )))
+    let count = count(language);
+    Err(Failure::Drawn(format!("{}\n{count}", drawn.join("\n"))))
 }
 
 /// A set and its state, in a line or two.
-fn in_words(set: &Value) -> String {
-    let text = |key: &str| set[key].as_str().unwrap_or_default();
-    let number = &set["number"];
-    let what = match text("state") {
-        "same" => format!(
-            "the files are those of rule set {number}, in force since {}: nothing to do",
-            text("since")
-        ),
-        "waits-already" => format!("rule set {number} with these files waits already"),
-        "in-force" => format!("rule set {number} is in force since {}", text("since")),
-        "was-in-force" => format!(
-            "rule set {number} was in force from {} to {}",
-            text("since"),
-            text("until")
-        ),
-        "taken-back" => format!("rule set {number} was taken back"),
+fn in_words(set: &Value, language: Language) -> String {
+    let text = |key: &str| digits(set[key].as_str().unwrap_or_default(), language);
+    let local = |value: &Value| digits(&value.to_string(), language);
+    let number = local(&set["number"]);
+    let (since, until) = (text("since"), text("until"));
+    let what = match set["state"].as_str().unwrap_or_default() {
+        "same" => say::SAME.say(language, &[&number, &since]),
+        "waits-already" => say::WAITS_ALREADY.say(language, &[&number]),
+        "in-force" => say::IN_FORCE.say(language, &[&number, &since]),
+        "was-in-force" => say::WAS_IN_FORCE.say(language, &[&number, &since, &until]),
+        "taken-back" => say::TAKEN_BACK.say(language, &[&number]),
         "waits-for-approval" => {
             let from = match set["planned"].as_str() {
-                Some(hour) => format!(", to come into force at {hour}"),
+                Some(hour) => say::FROM.say(language, &[&digits(hour, language)]),
                 None => String::new(),
             };
-            format!(
-                "rule set {number} waits for a second person{from}: clubswitch rules approve {number}"
-            )
+            // What is typed stays as it is typed.
+            let typed = set["number"].to_string();
+            say::FOR_APPROVAL.say(language, &[&number, &from, &typed])
         }
-        _ => format!("rule set {number} waits for {}", text("planned")),
+        _ => say::WAITS.say(language, &[&number, &text("planned")]),
     };
-    let counts = match (set["clubs"].as_u64(), set["rules"].as_u64()) {
-        (Some(clubs), Some(rules)) => format!("clubs {clubs}, rules {rules}, "),
+    let counts = match (set["clubs"].is_u64(), set["rules"].is_u64()) {
+        (true, true) => say::COUNTS.say(language, &[&local(&set["clubs"]), &local(&set["rules"])]),
         _ => String::new(),
     };
-    format!("{what}\n{counts}sha {}, {}", short(set), who(set))
+    let hash = say::HASH.say(language, &[&counts, &short(set), &who(set, language)]);
+    format!("{what}\n{hash}")
 }
 
 /// The state of a set, as `rules list` shows it.
@@ -144,7 +141,7 @@ fn short(set: &Value) -> String {
 }
 
 /// Who did what with it, and why.
-fn who(set: &Value) -> String {
+fn who(set: &Value, language: Language) -> String {
     let acts = [
         ("loaded", "loaded"),
         ("approved", "approved"),
@@ -157,9 +154,14 @@ fn who(set: &Value) -> String {
             "" => String::new(),
             why => format!(" ({why})"),
         };
-        Some(format!("{word} {} by {}{why}", text("at"), text("by")))
+        let at = digits(text("at"), language);
+        let parts = [say::word(word, language), &at, text("by"), &why];
+        Some(say::ACT.say(language, &parts))
     });
-    acts.collect::<Vec<_>>().join(", ")
+    acts.collect::<Vec<_>>().join(match language {
+        Language::English => ", ",
+        Language::Persian => "، ",
+    })
 }
 
 /// Rows under one another, two blanks between columns; those named stand to the right.

@@ -5,14 +5,18 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::{aligned, number};
+use super::aligned;
 use crate::cli::desk::Bar;
+use crate::cli::lang::Lang;
 use crate::cli::{Failure, chain};
 use crate::config::Config;
 use crate::ledger::Names;
 use crate::rulefile;
 use crate::serve::replay::{Changed, ReplayError, Wanted, run as replay};
 use crate::serve::rules;
+use crate::words::Language;
+use crate::words::number::digits;
+use crate::words::sets::{self as say, word};
 
 /// Judge the journal's purchases again by other rule files, and say what would differ.
 ///
@@ -41,6 +45,8 @@ pub(super) struct Args {
     /// As JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    lang: Lang,
     /// The configuration file; conf/clubswitch.toml where it is there, else the one built in
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -74,7 +80,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     );
     bar.finish();
     let told = done.map_err(|error| match error {
-        ReplayError::Rules(faults) => Failure::Faults(faults),
+        ReplayError::Rules(faults) => args.lang.failure(&faults),
         ReplayError::Data(error) if error.is_io() => Failure::Io(chain(&error)),
         error => Failure::Off(chain(&error)),
     })?;
@@ -87,7 +93,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     if args.json {
         anstream::println!("{told:#}");
     } else {
-        anstream::print!("{}", in_words(&told, args.top));
+        anstream::print!("{}", in_words(&told, args.top, args.lang.language()));
     }
     Ok(())
 }
@@ -177,7 +183,7 @@ impl Table {
             }
             out.flush().map_err(|error| io(&path, &error))
         };
-        write("sums.csv", sums(told))?;
+        write("sums.csv", sums(told, Language::English))?;
         write("shops.csv", shops(told))
     }
 }
@@ -205,13 +211,14 @@ const GROUPS: [(&str, &str); 4] = [
 ];
 
 /// Every sum as a row: what, as it was, as it would be, the difference, its unit.
-fn sums(told: &Value) -> Vec<Vec<String>> {
+fn sums(told: &Value, language: Language) -> Vec<Vec<String>> {
     let cell = |side: &Value, key: &str| match &side[key] {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
     let row = |name: String, side: &Value, unit: &str| {
-        let unit = side["unit"].as_str().unwrap_or(unit).to_owned();
+        let unit = side["unit"].as_str().unwrap_or(unit);
+        let unit = word(unit, language).to_owned();
         let keys = ["was", "would_be", "difference"].map(|key| cell(side, key));
         let [was, would, difference] = keys;
         vec![name, was, would, difference, unit]
@@ -222,11 +229,17 @@ fn sums(told: &Value) -> Vec<Vec<String>> {
             .to_vec(),
     ];
     for (key, label) in AMOUNTS {
-        rows.push(row(label.to_owned(), &told["sums"][key], "rial"));
+        rows.push(row(
+            word(label, language).to_owned(),
+            &told["sums"][key],
+            "rial",
+        ));
     }
     for (key, label) in GROUPS {
         let unit = if key == "rules" { "times" } else { "rial" };
         for (name, side) in told[key].as_object().into_iter().flatten() {
+            let label = word(label, language);
+            let name = word(name, language);
             rows.push(row(format!("{label} {name}"), side, unit));
         }
     }
@@ -253,20 +266,22 @@ fn shops(told: &Value) -> Vec<Vec<String>> {
 }
 
 /// What was found, for people.
-fn in_words(told: &Value, top: usize) -> String {
+fn in_words(told: &Value, top: usize, language: Language) -> String {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let mut out = format!(
-        "{} to {}: {} purchases judged again, {} would differ\n",
-        text(&told["from"]),
-        text(&told["to"]),
-        number(&told["purchases"]),
-        number(&told["changed"]),
-    );
+    let local = |text: &str| digits(text, language);
+    let number = |value: &Value| local(&super::number(value));
+    let head = |names: &[&str]| -> Vec<String> {
+        names
+            .iter()
+            .map(|name| word(name, language).to_owned())
+            .collect()
+    };
+    let (from, to) = (local(&text(&told["from"])), local(&text(&told["to"])));
+    let (all, differ) = (number(&told["purchases"]), number(&told["changed"]));
+    let mut out = say::AGAIN.say(language, &[&from, &to, &all, &differ]) + "\n";
     for (what, count) in told["instead"].as_object().into_iter().flatten() {
-        out.push_str(&format!(
-            "  {} would go another way: {what}\n",
-            number(count)
-        ));
+        let parts = [&number(count), word(what, language)];
+        out.push_str(&format!("  {}\n", say::OTHER_WAY.say(language, &parts)));
     }
     let left = [
         ("reversed_later", "undone later"),
@@ -277,21 +292,27 @@ fn in_words(told: &Value, top: usize) -> String {
     let left: Vec<String> = left
         .iter()
         .filter(|(key, _)| told["not_judged"][key].as_u64().unwrap_or(0) > 0)
-        .map(|(key, label)| format!("{} {label}", number(&told["not_judged"][key])))
+        .map(|(key, label)| {
+            let label = word(label, language);
+            format!("{} {label}", number(&told["not_judged"][key]))
+        })
         .collect();
     if !left.is_empty() {
-        out.push_str(&format!("  left out: {}\n", left.join(", ")));
+        let left = left.join(match language {
+            Language::English => ", ",
+            Language::Persian => "، ",
+        });
+        out.push_str(&format!("  {}\n", say::LEFT_OUT.say(language, &[&left])));
     }
     out.push('\n');
-    let mut rows: Vec<Vec<String>> = sums(told);
-    rows[0] = ["", "as it was", "by the other files", "difference", ""]
-        .map(str::to_owned)
-        .to_vec();
+    let mut rows: Vec<Vec<String>> = sums(told, language);
+    rows[0] = head(&["", "as it was", "by the other files", "difference", ""]);
     for row in &mut rows[1..] {
         for cell in &mut row[1..4] {
-            if let Ok(amount) = cell.parse::<i64>() {
-                *cell = crate::terms::money::grouped(amount, 0);
-            }
+            *cell = match cell.parse::<i64>() {
+                Ok(amount) => local(&crate::terms::money::grouped(amount, 0)),
+                Err(_) => local(cell),
+            };
         }
     }
     out.push_str(&aligned(&rows, &[1, 2, 3]));
@@ -302,7 +323,7 @@ fn in_words(told: &Value, top: usize) -> String {
         if rows.is_empty() {
             continue;
         }
-        let heads = [
+        let mut table = vec![head(&[
             what,
             "purchases",
             "differ",
@@ -310,8 +331,7 @@ fn in_words(told: &Value, top: usize) -> String {
             "earned, worth",
             "liability",
             "to shops",
-        ];
-        let mut table = vec![heads.map(str::to_owned).to_vec()];
+        ])];
         for row in rows.iter().take(top) {
             let mut cells = vec![
                 text(&row[what]),
@@ -324,11 +344,12 @@ fn in_words(told: &Value, top: usize) -> String {
             );
             table.push(cells);
         }
-        out.push_str(&format!("\nby {what}, the difference in rials\n"));
+        let by = say::BY.say(language, &[word(what, language)]);
+        out.push_str(&format!("\n{by}\n"));
         out.push_str(&aligned(&table, &[1, 2, 3, 4, 5, 6]));
     }
     let receipts = told["receipts"].as_array().into_iter().flatten();
-    let heads = [
+    let mut table = vec![head(&[
         "entry",
         "at",
         "shop",
@@ -340,8 +361,7 @@ fn in_words(told: &Value, top: usize) -> String {
         "",
         "gain",
         "",
-    ];
-    let mut table = vec![heads.map(str::to_owned).to_vec()];
+    ])];
     for row in receipts {
         let side = |key: &str| {
             [
@@ -350,36 +370,37 @@ fn in_words(told: &Value, top: usize) -> String {
             ]
         };
         let mut cells = vec![
-            row["entry"].to_string(),
-            text(&row["at"]),
+            local(&row["entry"].to_string()),
+            local(&text(&row["at"])),
             text(&row["shop"]),
-            row["member"].to_string(),
+            local(&row["member"].to_string()),
             number(&row["bill"]),
         ];
         cells.extend(side("discount"));
         cells.extend(side("earned_worth"));
         cells.push(number(&row["gain"]));
-        cells.push(text(&row["instead"]));
+        cells.push(word(&text(&row["instead"]), language).to_owned());
         table.push(cells);
     }
     if table.len() > 1 {
-        out.push_str("\nthe most changed receipts\n");
+        out.push_str(&format!("\n{}\n", say::RECEIPTS.say(language, &[])));
         out.push_str(&aligned(&table, &[0, 3, 4, 5, 6, 7, 8, 9]));
     }
     out.push('\n');
     for key in ["notes", "remarks"] {
         for remark in told[key].as_array().into_iter().flatten() {
-            out.push_str(&format!("note: {}\n", text(remark)));
+            let note = say::NOTE.say(language, &[&text(remark)]);
+            out.push_str(&format!("{note}\n"));
         }
     }
     let speed = &told["speed"];
-    out.push_str(&format!(
-        "{} purchases in {} ms: {} purchases/s; {} entries before them in {} ms\n",
-        number(&told["purchases"]),
+    let parts = [
+        all,
         number(&speed["judged_ms"]),
         number(&speed["purchases_per_second"]),
         number(&told["entries"]["before"]),
         number(&speed["before_ms"]),
-    ));
-    out
+    ];
+    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+    out + &say::SPEED.say(language, &parts) + "\n"
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use super::in_words;
+use crate::cli::lang::Lang;
 use crate::cli::{Failure, desk};
 use crate::config::Config;
 
@@ -29,6 +30,8 @@ pub(super) struct Args {
     /// As JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    lang: Lang,
     /// The configuration file; conf/clubswitch.toml where it is there, else the one built in
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -57,7 +60,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     if let Some(dir) = &args.to {
         return write(dir, &files);
     }
-    anstream::println!("{}", in_words(&told));
+    anstream::println!("{}", in_words(&told, args.lang.language()));
     for (name, text) in files {
         anstream::println!("\n# ---- {name}\n{}", text.trim_end());
     }
