@@ -913,3 +913,65 @@ fn m24_group_credit() {
          has C2 -> credit 200",
     );
 }
+
+/// Identifiers: a card, a mobile number; each only where the club knows members by it.
+#[test]
+fn m21_m22_members_are_known_by_card_and_mobile() {
+    let by =
+        |kinds: &str| club(BASE).replace("enrol =", &format!("identify_by = [{kinds}]\nenrol ="));
+    check(
+        &by("\"card\", \"mobile\""),
+        "enrol card C1 mobile M1 -> approved member 1
+         buy 1000 mobile M1 -> approved discount 0 pays 1000 +points 10.00
+         buy 1000 card C1 -> approved discount 0 pays 1000 +points 10.00
+         has C1 -> points 20.00",
+    );
+    check(
+        &by("\"card\""),
+        "enrol card C1 -> approved member 1
+         buy 1000 mobile M1 -> approved
+         buy 1000 card C1 -> approved discount 0 pays 1000 +points 10.00",
+    );
+}
+
+/// Exclusive programmes; each firm uses its base on its own: what one club gives and knows is nothing to another.
+#[test]
+fn a14_b50_clubs_know_nothing_of_one_another() {
+    let other = club(TENTH_OFF)
+        .replace("id = \"golestan\"", "id = \"pars\"")
+        .replace("alias = \"GOL\"", "alias = \"PRS\"");
+    town(&[&club(BASE), &other]).check(
+        "open C1
+         open C2 in=pars
+         buy 1000 card C1 -> approved discount 0 pays 1000 +points 10.00
+         buy 1000 card C2 -> approved discount 100 pays 900
+         buy 1000 card C1 club pars -> approved
+         has C1 -> points 10.00
+         has C2 in=pars ->",
+    );
+}
+
+/// Thousands of offers at the same time.
+#[test]
+fn l8_thousands_of_offers_at_once() {
+    let offers: String = (0..3_000)
+        .map(|n| {
+            let shop = ["m-1001", "m-1002"][n % 2];
+            let (min, max) = (1_000 + 10 * n, 1_009 + 10 * n);
+            format!(
+                "[[accrue]]\nname = \"offer-{n}\"\n\
+                 when = {{ merchants = [\"{shop}\"], amount_rial = {{ min = {min}, max = {max} }} }}\n\
+                 earn = {{ to = \"credit\", fixed_rial = {} }}\nfunded_by = \"club\"\n",
+                n + 1
+            )
+        })
+        .collect();
+    check(
+        &club(&offers),
+        "open C1
+         buy 1005 card C1 -> approved discount 0 pays 1005 +credit 1
+         buy 1015 card C1 -> approved discount 0 pays 1015
+         buy 1015 card C1 at m-1002 -> approved discount 0 pays 1015 +credit 2
+         buy 30990 card C1 at m-1002 -> approved discount 0 pays 30990 +credit 3000",
+    );
+}
