@@ -33,6 +33,9 @@ use crate::terms::money::grouped;
   clubswitch ledger vouchers sold.csv --card-product bpcard --reason 'series 12'
   clubswitch ledger position --club golestan
   clubswitch ledger obligations --from 1405/09/01 --to 1405/09/30 --json
+  clubswitch ledger card --card 9999123400001234
+  clubswitch ledger card --card 9999123400001234 --set suspended --reason 'lost, call of 1405/08/30'
+  clubswitch ledger card --member 17 --limit credit-line=5000000 --reason 'letter 12'
   clubswitch ledger tokens cards.txt > rules/lists/staff.csv
   clubswitch ledger archive --dry-run
   clubswitch ledger archive --before 1405/08/01
@@ -125,6 +128,8 @@ enum Act {
         #[arg(long)]
         dry_run: bool,
     },
+    /// How a card with pockets stands; suspend it, let it go on, or set the limit of a credit line
+    Card(CardArgs),
     /// Give a member a card more, which shares all that he has
     AddCard(AddCardArgs),
     /// Bring archived entries back into the journal; the switch must not run
@@ -199,6 +204,33 @@ struct EventArgs {
     /// In this club only
     #[arg(long, value_name = "NAME")]
     club: Option<String>,
+    /// Why; it stands in the entry
+    #[arg(long, value_name = "WORDS", default_value = "")]
+    reason: String,
+}
+
+#[derive(Debug, clap::Args)]
+struct CardArgs {
+    /// The card
+    #[arg(
+        long,
+        value_name = "DIGITS",
+        group = "whose",
+        required_unless_present = "member"
+    )]
+    card: Option<Hidden>,
+    /// The number of its holder
+    #[arg(long, value_name = "N", group = "whose")]
+    member: Option<u32>,
+    /// The card product, where its range does not tell
+    #[arg(long, value_name = "NAME")]
+    card_product: Option<String>,
+    /// Let it stand so: issued, suspended, inactive, terminated or void; only an issued card may spend
+    #[arg(long, value_name = "STATE")]
+    set: Option<String>,
+    /// How far a credit line goes below zero; without the rials: as the card file says
+    #[arg(long, value_name = "POCKET=RIALS")]
+    limit: Option<String>,
     /// Why; it stands in the entry
     #[arg(long, value_name = "WORDS", default_value = "")]
     reason: String,
@@ -305,6 +337,12 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
             let words = event.words()?;
             let done = desk::carry_out(&config, "ledger-event", &words)?;
             show(args.json, &done, event_in_words);
+            Ok(())
+        }
+        Act::Card(card) => {
+            let words = card.words()?;
+            let done = desk::carry_out(&config, "ledger-card", &words)?;
+            show(args.json, &done, card_in_words);
             Ok(())
         }
         Act::AddCard(add) => {
@@ -471,6 +509,32 @@ fn read(file: &Path) -> Result<String, Failure> {
     })
 }
 
+impl CardArgs {
+    fn words(&self) -> Result<Value, Failure> {
+        let card = self.card.as_ref().map(Hidden::card).transpose()?;
+        let limit = self.limit.as_deref().map(|text| {
+            let (pocket, rials) = text.split_once('=').unwrap_or((text, ""));
+            let wanted = || {
+                let wanted = "--limit: POCKET=RIALS wanted, as credit-line=5000000";
+                Failure::Usage(format!("{wanted}; {text:?} found"))
+            };
+            let rials = match rials.replace(['_', ','], "") {
+                none if none.is_empty() => None,
+                some => Some(some.parse::<i64>().map_err(|_| wanted())?),
+            };
+            Ok::<Value, Failure>(json!({ "pocket": pocket, "rials": rials }))
+        });
+        Ok(json!({
+            "card": card.map(|pan| String::from_utf8_lossy(pan.digits()).into_owned()),
+            "member": self.member,
+            "card_product": self.card_product,
+            "set": self.set,
+            "limit": limit.transpose()?,
+            "reason": self.reason,
+        }))
+    }
+}
+
 impl AddCardArgs {
     fn words(&self) -> Result<Value, Failure> {
         let new_card = self.new_card.card()?;
@@ -608,6 +672,36 @@ fn taken_in_words(done: &Value) -> String {
         "{} of {} vouchers of {product} were taken in, {total} rials in all, ending {ends}\n",
         done["taken"], done["of"]
     )
+}
+
+fn card_in_words(done: &Value) -> String {
+    let holder = match done["holder"].as_u64() {
+        Some(holder) => format!("holder {holder}"),
+        None => "nothing has happened to it yet".to_owned(),
+    };
+    let mut text = format!(
+        "card of {}: {}; {holder}\n",
+        plain(&done["card_product"]),
+        plain(&done["state"])
+    );
+    for pocket in done["pockets"].as_array().into_iter().flatten() {
+        let rials = |key: &str| grouped(pocket[key].as_i64().unwrap_or_default(), 0);
+        let limit = match pocket["limit"].is_null() {
+            true => String::new(),
+            false => format!(", limit {}", rials("limit")),
+        };
+        text += &format!(
+            "  {:14} {:12} {} rials, {} can be spent{limit}\n",
+            plain(&pocket["pocket"]),
+            plain(&pocket["kind"]),
+            rials("holds"),
+            rials("can_spend")
+        );
+    }
+    if let Some(entry) = done["entry"].as_u64() {
+        text += &format!("entry {entry}\n");
+    }
+    text
 }
 
 fn event_in_words(done: &Value) -> String {

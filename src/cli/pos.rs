@@ -125,7 +125,7 @@ enum Act {
     Balance {
         #[command(flatten)]
         who: WhoArgs,
-        /// Only the purses of this kind: points, club-credit, merchant-credit
+        /// Only the purses of this kind: points, club-credit, merchant-credit, special, bon, gift, prepaid, credit-line
         #[arg(long, value_name = "KIND", value_parser = kind)]
         kind: Option<PurseKind>,
         #[command(flatten)]

@@ -3,7 +3,7 @@
 
 use super::circle::{Circle, Edge, gain};
 use super::clearing::{Clubs, purse_of};
-use super::club::{expiry, stays_as_it_was};
+use super::club::{expiry, not_yet, stays_as_it_was};
 use super::effect::{Scope, discount, give, positive, whole_units, written};
 use super::keys::{
     BILL, BONUS, CARD, CARD_FILE, CONVERSION, CONVERT, CONVERT_DAYS, GRANT, GUEST_CARD,
@@ -141,6 +141,26 @@ pub(super) fn open<'f>(
         }
     });
     (drafts.collect(), products)
+}
+
+/// Says of card files without a fault what of them changes nothing.
+pub(super) fn note<'f>(files: &[&'f File], log: &'f FaultLog) {
+    let tables = files.iter();
+    for table in tables.filter_map(|file| file.root(log).table(&CARD_FILE)) {
+        let why = "no guest card can be registered in this version";
+        not_yet(&table, "guest_card", why);
+        let pockets = table.get("purse").and_then(Value::entries);
+        let pockets = pockets.into_iter().flatten();
+        for pocket in pockets.filter_map(|entry| entry.value.table(&POCKET)) {
+            for key in ["bill", "installments"] {
+                let why = "what a credit line paid is asked back outside of this version";
+                not_yet(&pocket, key, why);
+            }
+            if pocket.get("cash_out").is_some_and(|value| value.is_true()) {
+                not_yet(&pocket, "cash_out", "nothing is paid out in this version");
+            }
+        }
+    }
 }
 
 /// Reads the rest of what was opened, and compiles it. What is wrong with a product is in the log; it is left out.

@@ -417,7 +417,7 @@ fn usual_unit(kind: PurseKind) -> &'static str {
 }
 
 /// Says that a key is well formed and changes nothing yet.
-fn not_yet(table: &Table<'_>, key: &'static str, why: &str) {
+pub(super) fn not_yet(table: &Table<'_>, key: &'static str, why: &str) {
     if let Some(value) = table.get(key) {
         let note = Fault::note("R02", value.place(), format!("`{key}` changes nothing"));
         value.report(note.label(why));

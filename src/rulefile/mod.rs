@@ -218,6 +218,7 @@ fn rulebook(
     if !log.has_errors() {
         between = house::compile(&clearing_files, &clubs, &mut ids);
         house::count_elsewhere(&between, &mut clubs, &mut ids);
+        card::note(&of("cards"), log);
         clearing::note(&clearing_files);
     }
     if let Some(kind) = ids.full {

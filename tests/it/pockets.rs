@@ -1,7 +1,11 @@
 //! The pockets of a card: which of them pay what is left of a bill, in what order, and who pays the shop for them.
 
-use clubswitch::words::Language;
+use std::fs;
 
+use clubswitch::words::Language;
+use serde_json::{Value, json};
+
+use crate::cli::House;
 use crate::decisions::Town;
 
 const WORLD: &str = include_str!("../../fixtures/rules-whole/world/shared.toml");
@@ -353,4 +357,109 @@ paid_by = { merchant = "40%", club = "rest" }
     }
     let why = town.why("buy 100_000 card C2 at m-1002 mcc 5812 bin 99991234");
     assert!(why.contains("does not pay at 10:15"), "{why}");
+}
+
+/// Card, spent from pockets, paid by the bank: through the daemon, settled, undone, and over a kill.
+#[test]
+fn pockets_pay_through_the_daemon_and_their_debtors_stand_in_the_settlement() {
+    let holder = "9999123400001001";
+    let mut house = House::new();
+    let put = |name: &str, text: &str| {
+        let path = house.dir.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+    };
+    put("rules/world/shared.toml", WORLD);
+    put("rules/clubs/golestan.toml", CLUB);
+    put("rules/cards/bpcard.toml", &card(HEAD, ""));
+    put("rules/lists/staff.csv", "token\n# nobody\n");
+    house.configure("rules = \"rules\"\n");
+    house.start();
+    let told = house.office_json(&["ledger", "card", "--card", holder]);
+    assert_eq!(
+        (&told["holder"], &told["state"]),
+        (&Value::Null, &json!("issued"))
+    );
+    let load = |purse: &str, amount: &str| {
+        let words = [
+            "load",
+            "--card",
+            "9999990000000007",
+            "--to",
+            holder,
+            "--purse",
+            purse,
+        ];
+        house.pos_json(&[&words[..], &["--amount", amount]].concat(), 0)
+    };
+    load("gift", "10_000");
+    load("wallet", "5_000");
+    let buy = |house: &House, status| {
+        let words = ["purchase", "--card", holder, "--amount", "50_000"];
+        house.pos_json(&words, status)
+    };
+    let sold = buy(&house, 0);
+    let paid = json!({ "gift": "11000", "wallet": "5000", "credit-line": "20000" });
+    assert_eq!((&sold["redeemed"], &sold["pays"]), (&paid, &json!(14_000)));
+    let balance = house.pos_json(&["balance", "--card", holder, "--kind", "credit-line"], 0);
+    assert_eq!(balance["balances"]["credit-line"], "0", "{balance:#}");
+    house.kill();
+    house.start();
+    let told = house.office_json(&["ledger", "card", "--card", holder]);
+    let line = &told["pockets"][4];
+    let wanted = json!({
+        "pocket": "credit-line", "kind": "credit-line", "holds": -20_000, "can_spend": 0,
+        "limit": 20_000, "own_limit": false,
+    });
+    assert_eq!(line, &wanted);
+    let settled = house.office_json(&["settle", "--day", "today"]);
+    let totals = &settled["manifest"]["totals"];
+    let by_pockets = json!({ "gift": 11_000, "prepaid": 5_000, "credit-line": 20_000 });
+    assert_eq!(totals["redeemed"], by_pockets, "{settled:#}");
+    let explained = house.office(&["explain", sold["rrn"].as_str().unwrap()]);
+    let explained = String::from_utf8(explained.stdout).unwrap();
+    for line in [
+        "pockets    of bpcard, holder 1",
+        "wallet  holds 5,000",
+        "does not pay in this shop",
+    ] {
+        assert!(explained.contains(line), "{line:?} in\n{explained}");
+    }
+    assert!(!explained.contains("judged otherwise"), "{explained}");
+    let stop = [
+        "ledger",
+        "card",
+        "--card",
+        holder,
+        "--set",
+        "suspended",
+        "--reason",
+        "lost",
+    ];
+    let stopped = house.office_json(&stop);
+    assert_eq!(stopped["state"], "suspended");
+    let entry = house.office_json(&["ledger", "entry", &stopped["entry"].to_string()]);
+    assert_eq!(entry["input"]["reason"], "lost", "{entry:#}");
+    assert_eq!(buy(&house, 1)["outcome"], "card-suspended");
+    let limit = [
+        "ledger",
+        "card",
+        "--member",
+        "1",
+        "--limit",
+        "credit-line=30_000",
+        "--reason",
+        "letter 12",
+    ];
+    assert_eq!(house.office_json(&limit)["pockets"][4]["can_spend"], 10_000);
+    house.pos_json(&["reverse", "--rrn", sold["rrn"].as_str().unwrap()], 0);
+    let told = house.office_json(&["ledger", "card", "--card", holder]);
+    let can_spend: Vec<&Value> = (2..5).map(|at| &told["pockets"][at]["can_spend"]).collect();
+    assert_eq!(can_spend, [&json!(11_000), &json!(5_000), &json!(30_000)]);
+    house.stop();
+    assert_eq!(house.office_json(&["ledger", "verify"])["whole"], true);
+    house.start();
+    let settled = house.office_json(&["settle", "--day", "today", "--close"]);
+    let nothing = json!({ "gift": 0, "prepaid": 0, "credit-line": 0 });
+    assert_eq!(settled["manifest"]["totals"]["redeemed"], nothing);
 }

@@ -269,10 +269,7 @@ fn the_example_of_the_language_loads_as_it_is() {
         let notes = loaded.notes.0.iter();
         let of = notes.filter(|note| note.place.source.name == name);
         let told: Vec<&str> = of.map(|note| note.title.as_str()).collect();
-        let [title] = told[..] else {
-            panic!("{name}: {told:?}")
-        };
-        assert!(title.contains(says), "{title}");
+        assert!(told.iter().any(|title| title.contains(says)), "{told:?}");
     }
     assert_eq!(loaded.rulebook.clubs.len(), 2);
 }

@@ -3,6 +3,7 @@
 mod add_card;
 mod archive;
 pub mod backup;
+mod card;
 pub mod clearing;
 mod event;
 mod explain;
@@ -34,6 +35,7 @@ pub const COMMANDS: &[(&str, Command)] = &[
     ("ledger-position", clearing::position),
     ("ledger-obligations", clearing::obligations),
     ("ledger-add-card", add_card::add_card),
+    ("ledger-card", card::card),
     ("ledger-grant", give::grant),
     ("ledger-vouchers", give::vouchers),
     ("ledger-tokens", give::tokens),
