@@ -1004,3 +1004,54 @@ fn a_book_that_lacks_a_line_is_seen() {
     // Owed to the house, taken over by it, owed by it; of the fee the club's line and the house's.
     assert_eq!(seen, 5);
 }
+
+const PRODUCT: &str = r#"
+format = 1
+
+[card]
+id = "bpcard"
+title = "Card"
+bins = ["99991234"]
+issuer = "parse"
+pay_order = ["wallet", "bank"]
+
+[purse.wallet]
+kind = "prepaid"
+owed_by = "operator"
+load = { min_rial = 100 }
+"#;
+
+/// Points of the one club, a pocket of the card, the bank: all in a shop of the other; undone, nothing is left.
+#[test]
+fn points_of_another_club_and_a_pocket_pay_one_bill() {
+    let world = format!(
+        "{WORLD}\n[organisation.parse]\ntitle = \"Issuer\"\niban = \"IR740560000000000900000003\"\n"
+    );
+    let files = [
+        ("clearing/shetak.toml", SHETAK),
+        ("cards/bpcard.toml", PRODUCT),
+    ];
+    let mut there = Town::with_lists(&world, &[GOLESTAN, PARS], &files);
+    there.check(
+        "open C1 points=830.50
+         open C1 in=bpcard wallet=25000
+         buy 200000 card C1 at m-2001 bin 99991234 redeem 35000 stan 1 -> approved discount 0 redeemed 60000 -points 233.34 -wallet 25000 pays 140000
+         owes shop -> 200000
+         owes oweshouse -> 35175
+         owes operator -> -25000
+         reverse stan 1 at m-2001 -> approved
+         has C1 -> points 830.50
+         has C1 in=bpcard -> wallet 25000
+         owes shop ->
+         owes oweshouse ->
+         owes operator ->
+         open C1 in=pars
+         buy 200000 card C1 at m-2001 bin 99991234 redeem 35000 club golestan stan 2 -> approved discount 0 redeemed 60000 -wallet 25000 -points 233.34 pays 140000 +stars 8.25
+         owes shop -> 199000
+         reverse stan 2 at m-2001 -> approved
+         has C1 -> points 830.50
+         has C1 in=pars ->
+         owes shop ->",
+    );
+    proof(&mut there);
+}
