@@ -235,7 +235,8 @@ impl Engine {
             let club = self.rules.club(gift.club);
             let purse = club.and_then(|club| club.purse(gift.purse));
             let fits = purse.is_some_and(|purse| {
-                let given = !matches!(purse.kind, PurseKind::Virtual | PurseKind::CreditLine);
+                // Of a credit line it is what the holder pays back.
+                let given = purse.kind != PurseKind::Virtual;
                 let of_shop = purse.kind == PurseKind::MerchantCredit;
                 gift.amount > 0 && given && of_shop == gift.shop.is_some()
             });

@@ -254,6 +254,21 @@ fn b35_b37_a_credit_line_goes_down_to_its_limit_and_what_is_paid_back_is_there_a
 }
 
 #[test]
+fn b36_what_is_paid_back_of_a_credit_line_can_be_spent_again() {
+    check(
+        "buy 15_000 card C1 at m-1001 bin 99991234 stan 1 -> approved discount 0 redeemed 15000 -credit-line 15000 pays 0
+         give C1 in=bpcard credit-line=12000 row 1 -> given
+         has C1 in=bpcard -> credit-line 0 owes 3000
+         buy 30_000 card C1 at m-1001 bin 99991234 -> approved discount 0 redeemed 17000 -credit-line 17000 pays 13000
+         give C1 in=bpcard credit-line=21000 row 2 -> given
+         has C1 in=bpcard -> credit-line 1000
+         balance card C1 of credit-line -> approved credit-line 21000
+         reverse stan 1 -> approved
+         balance card C1 of credit-line -> approved credit-line 36000",
+    );
+}
+
+#[test]
 fn b79_only_an_issued_card_may_spend() {
     check(
         "open C1 in=bpcard wallet=50000
