@@ -41,7 +41,7 @@ pub struct PocketTold {
     pub left: i64,
     /// What it paid.
     pub pays: i64,
-    /// Why it paid nothing: `pin`, `shop`, `hour`, `product`, `times`, `day`, `empty`, `too-little`.
+    /// Why it paid nothing: `pin`, `shop`, `hour`, `product`, `no-lines`, `times`, `day`, `empty`, `too-little`.
     pub shut: Option<String>,
     /// What that is about: the time, the product, how often, how much.
     pub about: Option<String>,
@@ -114,6 +114,7 @@ fn why(shut: Option<&Shut>) -> (Option<String>, Option<String>) {
         Shut::Shop => ("shop", None),
         Shut::Hour(time) => ("hour", Some(time.to_string())),
         Shut::Product(code) => ("product", Some(code.clone())),
+        Shut::NoLines => ("no-lines", None),
         Shut::Times(most) => ("times", Some(most.to_string())),
         Shut::Day(most) => ("day", Some(most.0.to_string())),
         Shut::Empty => ("empty", None),
@@ -167,6 +168,7 @@ impl Page {
                 "shop" => say::SHUT_SHOP,
                 "hour" => say::SHUT_HOUR,
                 "product" => say::SHUT_PRODUCT,
+                "no-lines" => say::SHUT_NO_LINES,
                 "times" => say::SHUT_TIMES,
                 "day" => say::SHUT_DAY,
                 "too-little" => say::SHUT_TOO_LITTLE,

@@ -455,6 +455,7 @@ fn pocket(entry: &Entry<'_>, world: &WorldRead<'_>) -> Option<(Purse, Pocket)> {
     let carry_over = table.optional("carry_over", Value::boolean);
     let ends = table.optional("expiry", expiry);
     let spend_at = table.optional("spend_at", |value| places(world, value));
+    let products = table.optional("products", |value| value.each(code));
     let not_products = table.optional("not_products", |value| value.each(code));
     let hours = table.optional("hours", |value| value.each(Value::hours));
     let caps = table.optional("per_day", per_day);
@@ -529,12 +530,15 @@ fn pocket(entry: &Entry<'_>, world: &WorldRead<'_>) -> Option<(Purse, Pocket)> {
         step: 1,
         grace_days: RESTORE_GRACE_DAYS,
     };
+    let mut products = products.unwrap_or_default();
+    products.sort_unstable();
     let mut not_products = not_products.unwrap_or_default();
     not_products.sort_unstable();
     let pocket = Pocket {
         purse: NO_PURSE,
         owes,
         hours: hours.unwrap_or_default(),
+        products,
         not_products,
         per_day: (NO_RULE, caps.unwrap_or_default()),
         grant,

@@ -504,6 +504,7 @@ pub static POCKET: Shape = shape("a pocket", "جیب", &[
     may("carry_over", Boolean, "false: what is left of a grant lapses to the sponsor", "false: ماندهٔ بن به پشتیبان برمی‌گردد"),
     may("expiry", Table(&EXPIRY), "how long it lives; left out, for ever", "تا کی اعتبار دارد؛ اگر نیاید، همیشه"),
     may("spend_at", GROUPS, "the merchant groups where it pays; left out: everywhere", "گروه‌های پذیرنده‌ای که در آنها پرداخت می‌کند؛ اگر نیاید: همه جا"),
+    may("products", List(&Code), "codes of products that it pays for: nothing else may be in the purchase; where a message tells no products, the shop decides by `spend_at`", "کد کالاهایی که با آن خریدنی است و جز آنها نباید چیزی در خرید باشد؛ اگر پیام کالایی نگوید، پذیرنده با `spend_at` تعیین می‌کند"),
     may("not_products", List(&Code), "codes of products that it does not pay for", "کد کالاهایی که با آن خریدنی نیست"),
     may("hours", List(&Hours), "spans of the day in which it pays", "ساعت‌هایی که در آنها پرداخت می‌کند"),
     may("per_day", Table(&PER_DAY), "{ max_rial, max_times } of one day", "{ max_rial، max_times } در یک روز"),

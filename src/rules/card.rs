@@ -76,6 +76,8 @@ pub struct Pocket {
     pub owes: Owes,
     /// When it pays, each span from its start up to, not including, its end; none: always.
     pub hours: Vec<(TimeOfDay, TimeOfDay)>,
+    /// Codes of what alone it pays for, rising; none: of everything.
+    pub products: Vec<String>,
     /// Codes of what it does not pay for, rising.
     pub not_products: Vec<String>,
     /// What is counted of it, under a name that no rule has (`pocket/lunch`), and the most of a day.

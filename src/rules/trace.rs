@@ -287,6 +287,8 @@ pub enum Shut {
     Hour(TimeOfDay),
     /// It does not pay for this, which was bought.
     Product(String),
+    /// It pays for some products alone, and nobody says what was bought.
+    NoLines,
     /// It has paid so often today.
     Times(u64),
     /// It has paid so much today.

@@ -544,6 +544,10 @@ mod phrases {
         Phrase("does not pay in this shop", "در این پذیرنده پرداخت نمی‌کند");
     pub const SHUT_HOUR: Phrase = Phrase("does not pay at {0}", "در ساعت {0} پرداخت نمی‌کند");
     pub const SHUT_PRODUCT: Phrase = Phrase("does not pay for {0}", "برای {0} پرداخت نمی‌کند");
+    pub const SHUT_NO_LINES: Phrase = Phrase(
+        "pays for some products alone, and nobody says what is bought",
+        "تنها برای برخی کالاها پرداخت می‌کند و گفته نشده چه خریده می‌شود",
+    );
     pub const SHUT_TIMES: Phrase = Phrase(
         "has paid {0} times today, and may no more",
         "امروز {0} بار پرداخته است و بیش از آن نمی‌تواند",

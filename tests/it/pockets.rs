@@ -162,12 +162,44 @@ fn b12_b25_b29_a_bon_pays_at_its_shops_and_hours_and_so_often_a_day() {
 }
 
 #[test]
-fn m34_a_gift_pays_for_nothing_that_is_barred() {
+fn a_gift_pays_for_nothing_that_is_barred() {
     check(
         "open C1 in=bpcard gift=50000
          buy 10_000 card C1 at m-1001 bin 99991234 product bread,gold -> approved discount 0 redeemed 10000 -credit-line 10000 pays 0
          buy 10_000 card C1 at m-1001 bin 99991234 product bread -> approved discount 0 redeemed 10000 -gift 10000 pays 0",
     );
+}
+
+#[test]
+fn m33_m34_money_for_some_goods_or_one_shop_pays_for_nothing_else() {
+    let more = r#"
+products = ["book", "paper"]
+
+[purse.anywhere]
+kind = "prepaid"
+owed_by = "operator"
+load = { min_rial = 100 }
+products = ["book"]
+"#;
+    let card = card(
+        "pay_order = [\"anywhere\", \"credit-line\", \"bank\"]",
+        more,
+    );
+    let lists = [
+        ("cards/bpcard.toml", card.as_str()),
+        ("lists/staff.csv", STAFF),
+    ];
+    let mut town = Town::with_lists(WORLD, &[CLUB], &lists);
+    town.check(
+        "open C1 in=bpcard anywhere=100
+         buy 100 card C1 at m-1001 bin 99991234 product book,pen -> approved discount 0 pays 100
+         buy 100 card C1 at m-1001 bin 99991234 product paper -> approved discount 0 redeemed 100 -credit-line 100 pays 0
+         buy 100 card C1 at m-1001 bin 99991234 -> approved discount 0 redeemed 100 -credit-line 100 pays 0
+         buy 100 card C1 at m-2001 bin 99991234 product paper -> approved discount 0 pays 100
+         buy 100 card C1 at m-2001 bin 99991234 product book -> approved discount 0 redeemed 100 -anywhere 100 pays 0",
+    );
+    let why = town.why("buy 100 card C1 at m-2001 bin 99991234");
+    assert!(why.contains("nobody says what is bought"), "{why}");
 }
 
 #[test]

@@ -250,6 +250,19 @@ impl<'a, T: Trace> Work<'a, T> {
         if let Some(code) = barred.next() {
             return Err(Shut::Product(code.clone()));
         }
+        if !pocket.products.is_empty() {
+            let bought = &case.facts.products;
+            let other = bought
+                .iter()
+                .find(|code| pocket.products.binary_search(code).is_err());
+            if let Some(code) = other {
+                return Err(Shut::Product(code.clone()));
+            }
+            // Where nobody says what is bought, the shop has to be one of its own.
+            if bought.is_empty() && purse.spend_at == SpendAt::Anywhere {
+                return Err(Shut::NoLines);
+            }
+        }
         if holds.is_zero() {
             return Err(Shut::Empty);
         }
