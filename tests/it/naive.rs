@@ -7,8 +7,8 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use clubswitch::ledger::{
-    Asked, Book, Effects, Entry, Facts, Function, Head, Input, Key, MemberChange, Mode, Names,
-    Wishes,
+    Account, Asked, Book, Effects, Entry, Facts, Function, Head, Input, Key, MemberChange, Mode,
+    Names, Wishes,
 };
 use clubswitch::rulefile;
 use clubswitch::rules::{Case, Rulebook, judge};
@@ -108,6 +108,12 @@ struct Rule {
     /// Of an accrual: into points, or into credit.
     points: bool,
     tiered: bool,
+    /// Of a discount: given back, and not off the bill.
+    rebate: bool,
+    /// Of a discount: only multiples of this.
+    step: i64,
+    /// Of an accrual: the shop earns it.
+    seller: bool,
     caps: Vec<Cap>,
     skips: bool,
     stop: bool,
@@ -161,7 +167,8 @@ impl Meant {
         for rule in self.discounts.iter().filter(applies) {
             let amount = amount(&rule.gives, now.bill, 10);
             let amount = amount.min(rule.max.unwrap_or(amount)).min(now.bill);
-            let amount = self.capped(rule, amount, now, past);
+            let amount = self.capped(rule, amount - amount % rule.step, now, past);
+            let amount = amount - amount % rule.step;
             all.push((rule, amount));
             if self.stacks[0] == "first" || rule.stop && amount > 0 {
                 break;
@@ -171,15 +178,17 @@ impl Meant {
             best(&mut all, |(_, amount)| *amount);
         }
         let mut discounts = Vec::new();
-        let mut left = now.bill;
+        let (mut left, mut pays) = (now.bill, now.bill);
         for (rule, amount) in all {
             let amount = amount.min(left);
+            let amount = amount - amount % rule.step;
             left -= amount;
+            pays -= if rule.rebate { 0 } else { amount };
             discounts.push((rule.name.clone(), amount));
         }
         let mut all = Vec::new();
         for rule in self.accruals.iter().filter(applies) {
-            let base = if rule.base == "gross" { now.bill } else { left };
+            let base = if rule.base == "gross" { now.bill } else { pays };
             let times = match (rule.tiered, past.tiers[now.member as usize]) {
                 (true, tier) => TIERS[tier.unwrap_or(0)],
                 (false, _) => 10,
@@ -527,6 +536,12 @@ fn rule(dice: &mut Dice, name: String, accrues: bool, when: Vec<Wanted>) -> Rule
         tiered: accrues && dice.below(2) == 0,
         skips: !caps.is_empty() && dice.below(3) == 0,
         stop: dice.below(12) == 0,
+        rebate: !accrues && dice.below(4) == 0,
+        step: match accrues {
+            true => 1,
+            false => [1, 1, 500, 10_000][dice.below(4) as usize],
+        },
+        seller: accrues && dice.below(5) == 0,
         caps,
     }
 }
@@ -640,7 +655,13 @@ impl Meant {
             let max = rule
                 .max
                 .map_or(String::new(), |max| format!(", max_rial = {max}"));
-            let head = head("discount", rule, dice);
+            let mut head = head("discount", rule, dice);
+            if rule.rebate {
+                head.push_str("carry = \"rebate\"\nrebate_to = \"credit\"\n");
+            }
+            if rule.step > 1 {
+                writeln!(head, "round_rial = {}", rule.step).unwrap();
+            }
             writeln!(
                 out,
                 "{head}give = {{ {gives}{max} }}\npaid_by = {{ club = \"100%\" }}"
@@ -661,6 +682,10 @@ impl Meant {
             };
             let to = if rule.points { "points" } else { "credit" };
             let head = head("accrue", rule, dice);
+            let gives = match rule.seller {
+                true => format!("{gives}, for = \"merchant\""),
+                false => gives,
+            };
             writeln!(
                 out,
                 "{head}base = \"{}\"\nearn = {{ to = \"{to}\", {gives}, tiered = {} }}\nfunded_by = \"club\"",
@@ -964,7 +989,24 @@ impl Town {
                 "these fired: {fired:?}\nand should have: {reckoned:?}"
             ));
         }
-        let sum: i64 = discounts.iter().map(|(_, amount)| amount).sum();
+        let named = |list: &[Rule], name: &str, is: fn(&Rule) -> bool| {
+            list.iter().any(|rule| rule.name == name && is(rule))
+        };
+        let is_rebate = |name: &str| named(&meant.discounts, name, |rule| rule.rebate);
+        let is_sellers = |name: &str| named(&meant.accruals, name, |rule| rule.seller);
+        let lowers = discounts.iter().filter(|(name, _)| !is_rebate(name));
+        let sum: i64 = lowers.map(|(_, amount)| amount).sum();
+        let back = discounts.iter().filter(|(name, _)| is_rebate(name));
+        let his = accruals.iter().filter(|(name, _)| !is_sellers(name));
+        let his: Vec<(String, i64)> = back.chain(his).cloned().collect();
+        let sold: Vec<i64> = effects
+            .postings
+            .iter()
+            .filter(|posting| matches!(posting.to, Account::ShopPurse { .. }))
+            .map(|posting| posting.amount)
+            .collect();
+        let sellers = accruals.iter().filter(|(name, _)| is_sellers(name));
+        let sellers: Vec<i64> = sellers.map(|(_, amount)| *amount).collect();
         let earned: Vec<(String, i64)> = effects
             .lots
             .iter()
@@ -973,9 +1015,9 @@ impl Town {
                 (self.names.rule(rule).to_owned(), moved.amount)
             })
             .collect();
-        if told.discount != Some(Rials(sum)) || earned != accruals {
+        if told.discount != Some(Rials(sum)) || earned != his || sold != sellers {
             return Err(format!(
-                "given {:?} and {earned:?}\nand should have {discounts:?} = {sum} and {accruals:?}",
+                "given {:?}, {earned:?} and {sold:?}\nand should have {discounts:?} = {sum}, {his:?} and {sellers:?}",
                 told.discount
             ));
         }

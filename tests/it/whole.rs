@@ -273,3 +273,96 @@ fn the_example_of_the_language_loads_as_it_is() {
     }
     assert_eq!(loaded.rulebook.clubs.len(), 2);
 }
+
+/// What clubs of their own make of it: a sub-club whose discount is given back, whose shop and staff earn too.
+const BRANCH: &str = r#"
+format = 1
+
+[club]
+id = "north"
+alias = "NOR"
+title = "The branch in the north"
+sub_of = "golestan"
+
+[[discount]]
+name = "back"
+give = { percent = "10%" }
+carry = "rebate"
+rebate_to = "club-credit"
+paid_by = { merchant = "60%", club = "rest" }
+
+[[accrue]]
+name = "seller"
+earn = { to = "points", points = 1, per_rial = 100_000, for = "merchant" }
+funded_by = "club"
+
+[[accrue]]
+name = "served"
+earn = { to = "club-credit", percent = "0.1%", for = "staff" }
+funded_by = "merchant"
+"#;
+
+#[test]
+fn a_sub_club_sells_settles_and_takes_back() {
+    let mut house = House::new();
+    let rules = house.dir.path().join("rules");
+    for (name, text) in crate::rulefiles::texts(Path::new(&fixture("rules-whole"))) {
+        let path = rules.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    fs::write(rules.join("clubs/north.toml"), BRANCH).unwrap();
+    house.configure("rules = \"rules\"\n");
+    house.start();
+    let card = "9999120000000060";
+    house.pos_json(&["enrol", "--card", card, "--club", "north"], 0);
+    let more = ["--club", "north", "--staff", "p-77"];
+    let sold = buy(&house, card, "1000000", &more);
+    let rules = self::rules(&sold);
+    for rule in ["back", "seller", "served", "base"] {
+        assert!(rules.contains(&rule), "{rule} in {sold}");
+    }
+    check(
+        &sold,
+        &[
+            ("/discount", json!(0)),
+            ("/pays", json!(1_000_000)),
+            // A tenth back, and a hundredth by the rule of golestan.
+            ("/earned/club-credit", json!("110000")),
+            // Three fifths of the one, the other, and a thousandth for whom served.
+            ("/split/holder-saving", json!(71_000)),
+        ],
+    );
+    let accounts = |house: &House, words: &[&str]| {
+        let told = house.office_json(&[&["ledger", "balance"], words].concat());
+        told["accounts"].to_string()
+    };
+    let shops = accounts(&house, &["--shop", "m-1001"]);
+    assert!(
+        shops.contains("purse of shop m-1001: points of north"),
+        "{shops}"
+    );
+    let all = accounts(&house, &[]);
+    assert!(
+        all.contains("purse of person p-77: club-credit of north"),
+        "{all}"
+    );
+    let why = house.office(&["explain", sold["rrn"].as_str().unwrap(), "--lang", "en"]);
+    let why = String::from_utf8(why.stdout).unwrap();
+    for wanted in [
+        "from clubs/golestan.toml",
+        "given back into club-credit; the bill stays as it is",
+        "seller -> points of shop m-1001",
+        "served -> club-credit of p-77",
+    ] {
+        assert!(why.contains(wanted), "{wanted} in\n{why}");
+    }
+    let settled = house.office_json(&["settle", "--day", "today"]);
+    check(&settled, &[("/manifest/totals/purchases", json!(1))]);
+    house.pos_json(&["reverse", "--rrn", sold["rrn"].as_str().unwrap()], 0);
+    house.office_json(&["settle", "--day", "today"]);
+    let all = accounts(&house, &[]);
+    assert!(!all.contains("purse of"), "{all}");
+    house.stop();
+    assert_eq!(house.office_json(&["ledger", "verify"])["whole"], true);
+}
