@@ -298,21 +298,27 @@ impl<'a, T: Fn(TokenKind, &[u8]) -> Token> Reader<'a, T> {
         );
         let moved = moves.then(|| (&aim, purse.as_deref().unwrap_or_default()));
         let digest = digest(who, processing, amount, currency, moved);
+        let wishes = Wishes {
+            club: self.word(tagged.club.as_deref(), &tags.club)?,
+            purse,
+            redeem: self.redeem(tagged.rials_asked.as_deref(), mode)?,
+            discount_told: match mode {
+                Mode::Advise => self.rials(tagged.discount.as_deref(), &tags.discount)?,
+                Mode::Ask => None,
+            },
+        };
+        // A transfer names its purses so itself, one after the other.
+        let wishes = match function {
+            Function::Purchase | Function::Quote => wishes.by_club(),
+            _ => wishes,
+        };
         Ok(Request {
             acquirer: self.acquirer(link),
             repeat: mti.is_repeat(),
             card,
             named,
             introducer,
-            wishes: Wishes {
-                club: self.word(tagged.club.as_deref(), &tags.club)?,
-                purse,
-                redeem: self.redeem(tagged.rials_asked.as_deref(), mode)?,
-                discount_told: match mode {
-                    Mode::Advise => self.rials(tagged.discount.as_deref(), &tags.discount)?,
-                    Mode::Ask => None,
-                },
-            },
+            wishes,
             enrol,
             aim,
             balance_of: match function {
@@ -1025,6 +1031,20 @@ mod tests {
                 assert_eq!(entry_mode(&entry_field(entry, units)), Some(entry));
             }
         }
+    }
+
+    #[test]
+    fn a_purse_named_with_its_club_names_the_club() {
+        let wished = |more: &str| {
+            let wishes = ask(&changed(more)).wishes;
+            (wishes.club, wishes.purse)
+        };
+        let both = |club: &str, purse: &str| (Some(club.to_owned()), Some(purse.to_owned()));
+        assert_eq!(wished("48.20=pars:stars"), both("pars", "stars"));
+        assert_eq!(wished("48.20=pars:stars 48.16=pars"), both("pars", "stars"));
+        // Two clubs: there is no such purse.
+        let other = both("golestan", "pars:stars");
+        assert_eq!(wished("48.20=pars:stars 48.16=golestan"), other);
     }
 
     #[test]

@@ -194,6 +194,18 @@ pub struct Wishes {
     pub discount_told: Option<Rials>,
 }
 
+impl Wishes {
+    /// The same where a purse that is named with its club, `golestan:points`, names the club too.
+    pub fn by_club(mut self) -> Wishes {
+        if let Some((club, purse)) = self.purse.as_deref().and_then(|name| name.split_once(':'))
+            && self.club.as_deref().is_none_or(|named| named == club)
+        {
+            (self.club, self.purse) = (Some(club.to_owned()), Some(purse.to_owned()));
+        }
+        self
+    }
+}
+
 /// What an enrolment brings beside the member's own identity.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct EnrolWish {

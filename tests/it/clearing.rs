@@ -918,7 +918,7 @@ fn a8_a11_an_exchange_over_the_wire() {
         "m-2001",
     ];
     house.pos_json(
-        &[&["purchase", "--club", "golestan"], &sale[..]].concat(),
+        &[&["purchase", "--purse", "golestan:points"], &sale[..]].concat(),
         0,
     );
     swap("150000", 0);

@@ -216,7 +216,8 @@ fn request(words: &Value, identity: Option<Identity>) -> Result<Request, OfficeE
             purse: text("purse"),
             redeem,
             discount_told: None,
-        },
+        }
+        .by_club(),
         enrol: None,
         aim: Aim::default(),
         balance_of: None,
