@@ -579,3 +579,22 @@ paid_by = { merchant = "40%", club = "rest" }
         );
     }
 }
+
+#[test]
+fn one_purchase_makes_a_member_of_the_club_and_a_holder_of_the_card() {
+    let club = CLUB.replace("on_first_purchase = false", "on_first_purchase = true");
+    let card = card(HEAD, "");
+    let lists = [
+        ("cards/bpcard.toml", card.as_str()),
+        ("lists/staff.csv", STAFF),
+    ];
+    Town::with_lists(WORLD, &[&club], &lists).check(
+        "buy 10_000 card C1 at m-1001 bin 99991234 stan 1 -> approved discount 500 redeemed 9500 -credit-line 9500 pays 0 +points 9
+         has C1 -> points 9
+         has C1 in=bpcard -> credit-line 0 owes 9500
+         buy 1_000 card C2 at m-1001 bin 88881234 -> approved discount 50 pays 950
+         reverse stan 1 -> approved
+         has C1 ->
+         has C1 in=bpcard -> ",
+    );
+}
