@@ -278,6 +278,7 @@ impl<'a> Past<'a> {
                 member,
                 introducer: member.introducer().and_then(|id| pages.member(id)),
                 abroad: Some(abroad),
+                holder: None,
                 ..case
             };
             case.other = Some(&beside);

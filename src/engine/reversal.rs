@@ -42,7 +42,8 @@ impl Engine {
                 Exception::AmountDiffers,
             ));
         }
-        if self.is_settled_exchange(hand, original) {
+        // An advised reversal has its effect whenever it comes (S12).
+        if may_refuse(asked) && self.is_settled_exchange(hand, original) {
             return Ok(noted(
                 hand,
                 original,

@@ -450,7 +450,8 @@ impl Pages {
         if let Some(visit) = effects.visit {
             let sign = if effects.reverses { -1 } else { 1 };
             let spent = crate::terms::Rials(visit.spent.0 - visit.discount.0);
-            for member in [Some(visit.member), effects.holder].into_iter().flatten() {
+            let holder = effects.holder.filter(|holder| *holder != visit.member);
+            for member in [Some(visit.member), holder].into_iter().flatten() {
                 let log = &mut self.member_mut(member).purchases;
                 log.log(visit.day, visit.shop, spent, visit.redeemed, sign);
             }

@@ -290,7 +290,7 @@ pub(super) fn give(value: Value<'_>) -> Option<(Give, Option<Rials>)> {
     let give = match key {
         "percent" => Give::Percent(table.optional("percent", Value::percent)?),
         "fixed_rial" => Give::Fixed(table.optional("fixed_rial", Value::rials)?),
-        _ => Give::Bands(bands(&table)?),
+        _ => Give::Bands(Box::new(bands(&table)?)),
     };
     Some((give, max))
 }

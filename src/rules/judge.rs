@@ -156,7 +156,11 @@ pub fn judge_aloud<T: Trace>(case: &Case<'_>, trace: &T) -> Result<Effects, NotJ
     match &mut other {
         Some(other) if other.case.abroad.is_some_and(|abroad| abroad.spends) => {
             other.discount = work.discount;
-            other.redeem()?;
+            match (case.mode, case.wishes.redeem) {
+                (Mode::Ask, _) => other.redeem()?,
+                (Mode::Advise, Redeem::Exactly(told)) => work.as_told_beside(other, told)?,
+                (Mode::Advise, _) => {}
+            }
             work.redeemed = other.redeemed;
             work.owed = Rials(work.owed.0 + other.owed.0);
         }
@@ -170,7 +174,7 @@ pub fn judge_aloud<T: Trace>(case: &Case<'_>, trace: &T) -> Result<Effects, NotJ
         other.discount = work.discount;
         other.pays = work.pays;
         other.paid = work.paid;
-        other.seen.spends = work.pays;
+        other.seen.spends = work.paid;
         let (_, accruals) = other.candidates();
         other.accrue(&accruals)?;
     }
@@ -743,19 +747,44 @@ impl<'a, T: Trace> Work<'a, T> {
             return Ok(());
         };
         let asked = self.asked_pocket();
-        let terms = self.case.club.redeem.as_ref();
-        if let Some(terms) = terms.filter(|_| asked.is_none()) {
-            let there = told.min(self.redeemable(terms)?);
-            if !there.is_zero() {
-                self.within_cap(there)?;
-                self.take(there, terms)?;
-            }
+        if asked.is_none() {
+            self.take_as_told(told)?;
         }
         self.pockets_as_told(told.less(self.redeemed)?, asked)?;
         let over = told.less(self.redeemed)?.less(self.by_pockets)?;
+        self.owe_over(over)
+    }
+
+    /// The same where the purses are those of his own club, in a shop of another, and the pockets are of the card.
+    fn as_told_beside(&mut self, other: &mut Self, told: Rials) -> Result<(), NotJudged> {
+        let asked = self.asked_pocket();
+        if asked.is_none() {
+            other.take_as_told(told)?;
+        }
+        self.pockets_as_told(told.less(other.redeemed)?, asked)?;
+        let over = told.less(other.redeemed)?.less(self.by_pockets)?;
+        other.owe_over(over)
+    }
+
+    /// What is there of what an advice tells, from the purses of the club.
+    fn take_as_told(&mut self, told: Rials) -> Result<(), NotJudged> {
+        let Some(terms) = &self.case.club.redeem else {
+            return Ok(());
+        };
+        let there = told.min(self.redeemable(terms)?);
+        if !there.is_zero() {
+            self.within_cap(there)?;
+            self.take(there, terms)?;
+        }
+        Ok(())
+    }
+
+    /// What neither purses nor pockets held of what an advice tells: the member's debt where a purse lets him owe, else the shop's.
+    fn owe_over(&mut self, over: Rials) -> Result<(), NotJudged> {
         if over.is_zero() {
             return Ok(());
         }
+        let terms = self.case.club.redeem.as_ref();
         self.effects.exception = Some(Exception::RedeemedOverBalance);
         let purses = terms.map_or_else(Vec::new, |terms| self.purses(terms));
         let owing = purses
@@ -1293,7 +1322,8 @@ impl<'a, T: Trace> Work<'a, T> {
             Per::Merchant => Some(Who::Shop(self.case.shop.id)),
             Per::Introducer => member.introducer().map(Who::Introducer),
             Per::Rule => Some(Who::Rule),
-            Per::Club => Some(Who::Club(self.case.club.id)),
+            // Of the discounts of a card that is its product, in the shops of whatever club.
+            Per::Club => Some(Who::Club(member.club)),
         }
     }
 
@@ -1462,10 +1492,15 @@ impl<'a, T: Trace> Work<'a, T> {
             })
             .chain(self.pocket_balances())
             .collect();
-        // What he buys in shops of others does not count in the windows of his own club.
-        if self.case.abroad.is_none() {
+        // What he buys in shops of others does not count in the windows of his own club; in those of his card it does.
+        let his = self.case.abroad.is_none();
+        let logged = match his {
+            true => Some(self.case.member.id),
+            false => self.case.holder.map(|holder| holder.member.id),
+        };
+        if let Some(member) = logged {
             self.effects.visit = Some(Visit {
-                member: self.case.member.id,
+                member,
                 shop: self.case.shop.id,
                 day: self.case.local.day,
                 spent: self.bill,
@@ -1473,6 +1508,8 @@ impl<'a, T: Trace> Work<'a, T> {
                 // Money that was given for it lowers what he spent as a discount does.
                 discount: Rials(self.discount.0 + self.granted.0),
             });
+        }
+        if his {
             self.note_standing();
         }
         self.effects.told = Some(self.told);

@@ -410,7 +410,7 @@ pub enum Give {
     /// An amount.
     Fixed(Rials),
     /// A share by bands.
-    Bands(Bands),
+    Bands(Box<Bands>),
 }
 
 /// Whom a cap counts for.

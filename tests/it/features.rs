@@ -844,7 +844,7 @@ fn a4_explain_tells_a_rebate_and_the_conditions_of_spending() {
 }
 
 features! {
-    m31_tiers_by_points_earned: "A level by points" => &format!("{BASE}{}",
+    b56_tiers_by_points_earned: "A level by points" => &format!("{BASE}{}",
         "[tiers]
          measure = { earned = \"points\", in = \"30 days\" }
          level = [ { name = \"normal\" }, { name = \"gold\", from_points = \"20.00\" } ]

@@ -355,6 +355,44 @@ paid_by = { merchant = "40%", club = "rest" }
 }
 
 #[test]
+fn a_product_looks_at_its_holder_and_counts_in_all_shops() {
+    // He is member 1 of the club, and 2 as the holder of the card.
+    let discount = r#"
+[[discount]]
+name = "listed"
+when = { member_groups = ["holders"] }
+give = { percent = "10%" }
+paid_by = { merchant = "100%" }
+cap = [ { per = "club", window = "day", max_rial = 2_500 } ]
+"#;
+    let card = card("pay_order = [\"bank\"]", discount);
+    let world = format!("{WORLD}\n[member_group.holders]\nmembers = [2]\n");
+    let lists = [
+        ("cards/bpcard.toml", card.as_str()),
+        ("lists/staff.csv", STAFF),
+    ];
+    Town::with_lists(&world, &[CLUB], &lists).check(
+        "open C1
+         open C1 in=bpcard wallet=1
+         buy 10_000 card C1 at m-1001 bin 99991234 -> approved discount 1450 pays 8550 +points 8
+         buy 10_000 card C1 at m-1002 bin 99991234 -> approved discount 1000 pays 9000
+         buy 10_000 card C1 at m-1001 bin 99991234 -> approved discount 1050 pays 8950 +points 8
+         buy 10_000 card C1 at m-1002 bin 99991234 -> approved discount 0 pays 10000",
+    );
+}
+
+#[test]
+fn what_no_club_owes_of_an_advice_the_first_pocket_does() {
+    check(
+        "open C1 in=bpcard gift=2000
+         tell 10_000 card C1 at m-1002 bin 99991234 redeem 24_000 stan 7 -> approved discount 0 redeemed 24000 -gift 2000 -credit-line 20000 -gift 2000 pays 10000
+         has C1 in=bpcard -> credit-line 0 owes 20000, gift 0 owes 2000
+         reverse stan 7 at m-1002 advised -> approved
+         has C1 in=bpcard -> gift 2000",
+    );
+}
+
+#[test]
 fn b27_a_card_becomes_a_holders_with_its_first_purchase_and_a_quote_makes_none() {
     check(
         "quote 10_000 card C1 at m-2001 bin 99991234 -> approved discount 0 pays 10000

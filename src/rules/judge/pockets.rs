@@ -11,7 +11,7 @@ use crate::ledger::{
 use crate::rules::card::{Consume, Owes, Pocket};
 use crate::rules::trace::{Fact, Shut, Trace};
 use crate::rules::when::Circumstances;
-use crate::rules::{Card, Most, Negative, Purse, SpendAt};
+use crate::rules::{Card, Known, Most, Negative, Purse, SpendAt};
 use crate::terms::{Overflow, Rials, UnitId};
 
 /// The holder of the card that a purchase came with.
@@ -63,7 +63,8 @@ impl<'a, T: Trace> Work<'a, T> {
         }
         let seen = holder.seen(self.seen);
         // Of several that apply each gives, of what the ones before it left.
-        let candidates = club.indexes.discounts.candidates(&self.known);
+        let known = Known::new(&seen);
+        let candidates = club.indexes.discounts.candidates(&known);
         for candidate in candidates {
             let rule = &club.discounts[candidate.place()];
             if !seen.meet(club.indexes.discounts.rest(candidate)) {
@@ -175,9 +176,17 @@ impl<'a, T: Trace> Work<'a, T> {
                 left = left.less(there)?;
             }
         }
-        // Named, it owes what it had not.
-        let named = only.and_then(|pocket| Some((pocket, card.club.purse(pocket.purse)?)));
-        if let Some((pocket, purse)) = named.filter(|_| !left.is_zero()) {
+        // Named, it owes what it had not. Where no club's purse may, the first that lets him owe; no sponsor lends.
+        let owes = |pocket: &&&Pocket| {
+            let purse = card.club.purse(pocket.purse);
+            let lends = |purse: &Purse| purse.kind != PurseKind::Bon;
+            purse.is_some_and(|purse| purse.negative != Negative::Forbid && lends(purse))
+        };
+        let first = || pockets.iter().find(owes).copied();
+        let alone = self.case.other.is_none() && self.case.club.redeem.is_none();
+        let owing = only.or_else(|| first().filter(|_| alone));
+        let owing = owing.and_then(|pocket| Some((pocket, card.club.purse(pocket.purse)?)));
+        if let Some((pocket, purse)) = owing.filter(|_| !left.is_zero()) {
             self.effects.exception = Some(Exception::RedeemedOverBalance);
             if purse.negative == Negative::Forbid {
                 self.redeemed = self.redeemed.plus(left)?;
