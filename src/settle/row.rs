@@ -8,7 +8,7 @@ use crate::ledger::{
 use crate::settle::division::{Move, Payee};
 use crate::settle::payments::{self, Creditor};
 use crate::settle::{SettleError, add};
-use crate::terms::{Overflow, PurseId, ShopId};
+use crate::terms::{ClubId, MemberId, Overflow, PurseId, ShopId};
 
 /// Amounts of one row, in rials unless said otherwise; those of a reversal are below zero.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -58,9 +58,15 @@ struct Posted {
 }
 
 impl Posted {
-    fn of(entry: &Entry) -> Result<Posted, Overflow> {
+    fn of(entry: &Entry, names: &Names) -> Result<Posted, Overflow> {
         let mut posted = Posted::default();
-        let is_his = |posting: &Posting| posting.member() == entry.effects.member;
+        let abroad = of_other_club(entry, names);
+        let is_his = |posting: &Posting| match abroad {
+            Some((club, member)) if club_of(posting, names) == Some(club) => {
+                posting.member() == Some(member) && is_told(entry, posting)
+            }
+            _ => posting.member() == entry.effects.member,
+        };
         for posting in &entry.effects.postings {
             let (moved, amount) = Move::of(posting);
             match (posting.reason, moved) {
@@ -136,6 +142,35 @@ impl Posted {
     }
 }
 
+/// The club of the member's purse that a posting moves.
+fn club_of(posting: &Posting, names: &Names) -> Option<ClubId> {
+    let ((Account::Purse(key), _) | (_, Account::Purse(key))) = (posting.from, posting.to) else {
+        return None;
+    };
+    names.purse_particulars(key.purse).map(|(club, ..)| club)
+}
+
+/// Where a purchase earned in a second club too: that one, and who its customer is there. Whoever brought him there may earn by it
+/// as well, but was enrolled before him.
+fn of_other_club(entry: &Entry, names: &Names) -> Option<(ClubId, MemberId)> {
+    let earned = entry.effects.postings.iter();
+    let earned = earned.filter(|posting| posting.reason == Reason::Earned);
+    let others = earned.filter_map(|posting| {
+        let club = club_of(posting, names)?;
+        let member = posting.member()?;
+        (Some(club) != entry.effects.club).then_some((club, member))
+    });
+    others.max_by_key(|(_, member)| *member)
+}
+
+/// Whether the answer speaks of what a posting gave; that of a reversal repeats nothing.
+fn is_told(entry: &Entry, posting: &Posting) -> bool {
+    let (Some(told), Account::Purse(key)) = (&entry.effects.told, posting.to) else {
+        return true;
+    };
+    entry.effects.reverses || told.earned.iter().any(|piece| piece.purse == key.purse)
+}
+
 /// What a shop earned by a posting; below zero where it is taken back.
 fn of_shop(posting: &Posting) -> Option<(PurseId, i64)> {
     match (posting.from, posting.to) {
@@ -170,7 +205,7 @@ impl Row {
         if !of_shops.contains(&asked.function) || entry.effects.postings.is_empty() {
             return Ok(None);
         }
-        let posted = Posted::of(entry)?;
+        let posted = Posted::of(entry, names)?;
         posted.agrees(entry, names)?;
         // A conversion is none of the shop's business, and nor is its reversal.
         if posted.is_nothing() && asked.function == Function::Reversal {

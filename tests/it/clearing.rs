@@ -931,6 +931,43 @@ fn a8_a11_an_exchange_over_the_wire() {
     says(&verified, &[("/whole", json!(true))]);
 }
 
+/// What one purchase earns in two clubs is in its shop's row, and taken back from it.
+#[test]
+fn a_purchase_that_earns_in_two_clubs_is_settled() {
+    let (one, both) = (
+        "one_purchase_earns_in = \"shop-club\"",
+        "one_purchase_earns_in = \"both\"",
+    );
+    let mut house = house(&[(one, both)]);
+    let sale = [
+        "purchase",
+        "--card",
+        CARD,
+        "--amount",
+        "200000",
+        "--acceptor",
+        "m-2001",
+    ];
+    let receipt = house.pos_json(&sale, 0);
+    says(
+        &receipt,
+        &[
+            ("/earned/stars", json!("10.00")),
+            ("/earned/points", json!("20.00")),
+        ],
+    );
+    let settled = house.office_json(&["settle", "--day", "today"]);
+    says(&settled, &[("/manifest/totals/purchases", json!(1))]);
+    let rrn = receipt["rrn"].as_str().unwrap();
+    house.pos_json(&["reverse", "--rrn", rrn, "--acceptor", "m-2001"], 0);
+    house.pos_json(&sale, 0);
+    let settled = house.office_json(&["settle", "--day", "today", "--close"]);
+    says(&settled, &[("/manifest/totals/gross", json!(200_000))]);
+    house.stop();
+    let verified = house.office_json(&["ledger", "verify"]);
+    says(&verified, &[("/whole", json!(true))]);
+}
+
 /// A22 over the wire: the club is warned, and over its cap refused, while its own shops go on.
 #[test]
 fn a22_who_comes_near_his_cap_is_warned_and_over_it_refused() {
