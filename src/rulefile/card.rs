@@ -460,7 +460,9 @@ fn pocket(entry: &Entry<'_>, world: &WorldRead<'_>) -> Option<(Purse, Pocket)> {
     let hours = table.optional("hours", |value| value.each(Value::hours));
     let caps = table.optional("per_day", per_day);
     let load = table.optional("load", load);
-    let bonus = table.optional("bonus", |value| bonus(value, ends.unwrap_or(Expiry::Never)));
+    let bonus = table.optional("bonus", |value| {
+        bonus(value, ends.unwrap_or(Expiry::Never), world)
+    });
     let ways = [
         ("bonus-last", Consume::BonusLast),
         ("soonest-expiry", Consume::SoonestExpiry),
@@ -505,6 +507,14 @@ fn pocket(entry: &Entry<'_>, world: &WorldRead<'_>) -> Option<(Purse, Pocket)> {
         let title = format!("a pocket of kind {title} is not owed by the {owner}");
         let fault = value.fault("R09", title);
         value.report(fault.mend(format!("owed_by = \"{}\"", owners.first()?)));
+    }
+    if owner == Some("operator") {
+        needs_operator(
+            &table,
+            "owed_by",
+            "there is no operator to owe the pocket",
+            world,
+        );
     }
     let owes = match owner? {
         "sponsor" => Owes::Organisation(sponsor?),
@@ -679,7 +689,7 @@ fn turned(
 }
 
 /// `usual`: how long the pocket keeps what is in it.
-fn bonus(value: Value<'_>, usual: Expiry) -> Option<Bonus> {
+fn bonus(value: Value<'_>, usual: Expiry, world: &WorldRead<'_>) -> Option<Bonus> {
     let table = value.table(&BONUS)?;
     let percent = table.required("percent", Value::percent);
     let payers = [
@@ -689,6 +699,10 @@ fn bonus(value: Value<'_>, usual: Expiry) -> Option<Bonus> {
         ("issuer", Funder::Organisation(ISSUER)),
     ];
     let funded_by = table.required("funded_by", |value| value.one_of(&payers, &[]));
+    if funded_by == Some(Funder::Operator) {
+        let title = "there is no operator to pay what is added";
+        needs_operator(&table, "funded_by", title, world);
+    }
     let ends = table.optional("expiry", expiry);
     Some(Bonus {
         rule: NO_RULE,
@@ -696,6 +710,19 @@ fn bonus(value: Value<'_>, usual: Expiry) -> Option<Bonus> {
         funded_by: funded_by?,
         expiry: ends.unwrap_or(usual),
     })
+}
+
+/// What the operator owes or pays needs his account, or no day could be settled.
+fn needs_operator(
+    table: &Table<'_>,
+    key: &'static str,
+    title: &'static str,
+    world: &WorldRead<'_>,
+) {
+    if let Some(value) = table.get(key).filter(|_| !world.may_have_operator) {
+        let mend = "add [operator] with title, alias and iban to a world file";
+        value.report(value.fault("R08", title).mend(mend));
+    }
 }
 
 fn limit(value: Value<'_>) -> Option<CreditLimit> {
