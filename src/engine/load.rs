@@ -149,6 +149,14 @@ impl Engine {
         shop: &Shop,
         number: Token,
     ) -> Result<Effects, Verdict> {
+        // Nothing, or nothing but zeros, asks for all that it is worth.
+        let asked = &hand.request.asked;
+        let asked = match asked.amount.filter(|amount| !amount.is_zero()) {
+            Some(amount) if amount < Rials::ZERO || asked.currency != RIAL => {
+                return Err(Verdict::InvalidAmount);
+            }
+            asked => asked,
+        };
         let holder = self.holder(hand, hand.request.aim.to)?;
         may_get(&holder.member)?;
         let card = holder.card;
@@ -159,18 +167,8 @@ impl Engine {
             .get(terms.pocket)
             .zip(card.pockets.get(terms.pocket));
         let (purse, pocket) = into.ok_or(Verdict::NotAllowed)?;
-        // Of which card the number is tried, and where. The card need not be anybody's yet.
-        let own = hand
-            .request
-            .aim
-            .to
-            .map(|to| to.identity)
-            .or(hand.request.identity());
         let tried = [
-            (
-                Who::card(MemberId(0), own.and_then(Identity::token)),
-                WRONG_OF_CARD,
-            ),
+            (tries(hand, &holder)?, WRONG_OF_CARD),
             (
                 Who::terminal(shop.id, &hand.key.terminal),
                 WRONG_AT_TERMINAL,
@@ -210,8 +208,8 @@ impl Engine {
                 Verdict::NotEnough
             });
         }
-        let asked = hand.request.asked.amount.map_or(worth, |amount| amount.0);
-        if asked <= 0 || (terms.single_use && asked != worth) {
+        let asked = asked.map_or(worth, |amount| amount.0);
+        if terms.single_use && asked != worth {
             return Err(Verdict::InvalidAmount);
         }
         if asked > worth {
@@ -261,6 +259,20 @@ fn loadable<'h>(
         }
     };
     found.ok_or(Verdict::NotAllowed)
+}
+
+/// Who tries the number of a voucher: the card that is shown, which need not be anybody's; without one, whoever it is loaded to.
+fn tries(hand: &Hand<'_>, holder: &Holder<'_>) -> Result<Who, Verdict> {
+    let of_card = |token| Who::card(MemberId(0), Some(token));
+    if let Some(shown) = hand.request.card {
+        return Ok(of_card(shown));
+    }
+    if holder.new.is_none() {
+        return Ok(Who::Member(holder.member.id));
+    }
+    let to = hand.request.aim.to.map(|to| to.identity);
+    let token = to.or(hand.request.identity()).and_then(Identity::token);
+    token.map(of_card).ok_or(Verdict::MemberUnknown)
 }
 
 /// A card that is not in use yet can be loaded before it is; one that is stopped or gone cannot.

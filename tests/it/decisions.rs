@@ -17,8 +17,8 @@ use clubswitch::rulefile;
 use clubswitch::terms::money::pointed;
 use clubswitch::terms::person::Identity;
 use clubswitch::terms::{
-    AcquirerId, Bin, Channel, Day, EntryMode, JalaliDate, Local, Moment, Percent, Rials, Sequence,
-    Token, Zone,
+    AcquirerId, Bin, Channel, Day, EntryMode, JalaliDate, Local, MemberId, Moment, Percent, Rials,
+    Sequence, Token, Zone,
 };
 use clubswitch::words::Language;
 
@@ -239,7 +239,10 @@ impl Town {
         let amount = words[1].replace(['_', ','], "").parse().ok();
         request.asked.amount = amount.map(Rials);
         request.aim.to = after("to").map(|name| Aimed {
-            identity: Identity::Card(token(name)),
+            identity: match name.strip_prefix('#') {
+                Some(number) => Identity::Number(MemberId(number.parse().unwrap())),
+                None => Identity::Card(token(name)),
+            },
             bin: after("tobin").and_then(Bin::parse),
         });
         request.aim.voucher = after("voucher").map(token);

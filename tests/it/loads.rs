@@ -331,7 +331,10 @@ fn b90_c16_a_voucher_loads_a_pocket_once() {
          reverse stan 1 -> approved
          has S1 in=bpcard ->
          load 499 card B1 to G1 tobin 99991234 voucher V1 -> invalid-amount
+         load 500 card B1 to G1 tobin 99991234 voucher V1 currency 840 -> invalid-amount
          load 500 card B1 to G1 tobin 99991234 voucher V1 -> approved pays 0 +wallet 500
+         issue V4 wallet=200 in=bpcard
+         load 0 card S2 voucher V4 -> approved pays 0 +wallet 200
          has G1 in=bpcard -> wallet 500
          issue V2 wallet=200~1405/09/10 in=bpcard -> issued
          at 1405/09/11 00:00
@@ -359,6 +362,27 @@ fn numbers_of_vouchers_cannot_be_guessed() {
          at 1405/09/03 00:00
          load - card S1 voucher V1 -> not-enough",
     );
+    // By the number of a holder, wrong ones are his: nobody else is shut out.
+    let mut story = "load 100 card S1 purse wallet -> approved pays 100 +wallet 100
+         load 100 card S2 purse wallet -> approved pays 100 +wallet 100
+         issue V1 wallet=500 in=bpcard\n"
+        .to_owned();
+    for wrong in 1..=5 {
+        story += &format!("load - to #1 voucher W{wrong} -> wrong-pin\n");
+    }
+    story += "load - to #1 voucher V1 -> pin-tries
+              load - card S2 to #1 voucher W6 -> wrong-pin
+              load - to #2 voucher V1 -> approved pays 0 +wallet 500";
+    check(&story);
+    // The card that is shown is the one that tries, whoever it would load.
+    let mut story = "issue V1 wallet=500 in=bpcard\n".to_owned();
+    for wrong in 1..=5 {
+        story +=
+            &format!("load - card B1 to G{wrong} tobin 99991234 voucher W{wrong} -> wrong-pin\n");
+    }
+    story += "load - card B1 to G6 tobin 99991234 voucher V1 -> pin-tries
+              load - to G6 tobin 99991234 voucher V1 -> approved pays 0 +wallet 500";
+    check(&story);
     // One terminal and ever other cards.
     let mut story = String::new();
     for card in 0..20 {
