@@ -118,7 +118,7 @@ impl Payments {
                     to_shop -= piece.amount;
                 }
                 self.transfer(
-                    (Debtor::Club(club), shop, piece.creditor),
+                    (debtor_of(names, club), shop, piece.creditor),
                     piece.iban,
                     piece.amount,
                     names,
@@ -232,13 +232,17 @@ pub(crate) fn shop_iban(names: &Names, shop: ShopId) -> Result<Iban, SettleError
         .ok_or_else(|| unnamed("shop", shop.0, "an account"))
 }
 
-/// A club's account; of a card product, its issuer's.
-pub(crate) fn club_iban(names: &Names, club: ClubId) -> Result<Iban, SettleError> {
-    let debtor = match names.card_particulars(club) {
+/// Who pays for a club: itself; for a card product, its issuer.
+fn debtor_of(names: &Names, club: ClubId) -> Debtor {
+    match names.card_particulars(club) {
         Some((_, issuer)) => Debtor::Organisation(issuer),
         None => Debtor::Club(club),
-    };
-    Ok(debtor_account(names, debtor)?.1)
+    }
+}
+
+/// A club's account; of a card product, its issuer's.
+pub(crate) fn club_iban(names: &Names, club: ClubId) -> Result<Iban, SettleError> {
+    Ok(debtor_account(names, debtor_of(names, club))?.1)
 }
 
 pub(crate) fn unnamed(what: &'static str, id: u32, wanted: &'static str) -> SettleError {
@@ -246,5 +250,51 @@ pub(crate) fn unnamed(what: &'static str, id: u32, wanted: &'static str) -> Sett
         what,
         found: id.to_string(),
         wanted,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::Named;
+    use crate::terms::{OrganisationId, PersonId};
+
+    fn iban_of(number: usize) -> Iban {
+        let text = |check: usize| format!("IR{check:02}0170000000{number:012}");
+        (2..=98)
+            .find_map(|check| Iban::parse(&text(check)).ok())
+            .expect("one of all check digits fits")
+    }
+
+    #[test]
+    fn beyond_ten_accounts_a_card_product_pays_from_its_issuers() {
+        let (product, issuer) = (ClubId(0), OrganisationId(0));
+        let mut names = Names::default();
+        names.put(Named::Organisation {
+            id: issuer,
+            name: "parse".to_owned(),
+            title: "Parse".to_owned(),
+            iban: iban_of(1),
+        });
+        names.put(Named::Card {
+            id: product,
+            name: "bpcard".to_owned(),
+            title: "Card".to_owned(),
+            issuer,
+        });
+        let piece = |number: usize| Piece {
+            creditor: Creditor::Part(Payee::Person(PersonId(number as u32))),
+            club: Some(product),
+            iban: iban_of(10 + number),
+            amount: 100 - number as i64,
+        };
+        let pieces: Vec<Piece> = (0..12).map(piece).collect();
+        let mut payments = Payments::default();
+        let record = payments.record(ShopId(0), &pieces, &names).unwrap();
+        assert_eq!(record.shares.len(), SHARES_MAX);
+        assert_eq!(record.shares.last(), Some(&(iban_of(1), 91 + 90 + 89)));
+        let debtors = payments.transfers.keys().map(|(debtor, ..)| *debtor);
+        let debtors: Vec<Debtor> = debtors.collect();
+        assert_eq!(debtors, [Debtor::Organisation(issuer); 3]);
     }
 }
