@@ -34,7 +34,7 @@ const ZONE: &str = "Asia/Tehran";
 #[command(after_help = "Examples:
   clubswitch pos echo
   clubswitch pos enrol --card 9999120000001234 --mobile 09120000001
-  clubswitch pos add-card --mobile 09120000001 --new-card 9999120000005678
+  clubswitch pos add-card --card 9999120000001234 --new-card 9999120000005678
   clubswitch pos purchase --card 9999120000001234 --amount 2_755_555 --redeem max
   clubswitch pos balance --card 9999120000001234 --lang fa
   clubswitch pos load --card 9999120000001234 --to 9999123400001001 --purse gift --amount 1_000_000

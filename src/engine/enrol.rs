@@ -126,6 +126,9 @@ impl Engine {
             Err(NoCard::Most(_)) => return Decided::only(Verdict::OverTimesLimit),
             Err(NoCard::NotByCard) => return Decided::only(Verdict::NotAllowed),
         }
+        if !self.shows_his_own(hand, club, member) && !self.has_nothing(member) {
+            return Decided::only(Verdict::NotAllowed);
+        }
         let mut effects = Effects::told(told);
         effects.club = Some(club.id);
         effects.shop = Some(shop.id);
@@ -135,6 +138,18 @@ impl Engine {
             identity: card.identity,
         });
         Decided::new(effects)
+    }
+
+    /// Whether the card that was read is the member's. A mobile is known to many: with it alone a card would take what he has.
+    fn shows_his_own(&self, hand: &Hand<'_>, club: &Club, member: MemberId) -> bool {
+        let shown = hand.request.card.map(Identity::Card);
+        shown.and_then(|card| self.book.who(club.id, card)) == Some(member)
+    }
+
+    /// Whether there is nothing that a first card could take.
+    fn has_nothing(&self, member: MemberId) -> bool {
+        let member = self.book.member(member);
+        member.is_none_or(|member| member.cards == 0 && member.holdings().is_empty())
     }
 
     /// Whether a member may have this card too.

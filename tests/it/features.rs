@@ -884,7 +884,8 @@ fn m24_several_cards_on_one_member() {
             1,
         ),
         "enrol card C1 mobile M1 -> approved member 1
-         add C2 to M1 -> approved member 1
+         add C2 to M1 -> not-allowed
+         add C2 to C1 -> approved member 1
          add C2 to M1 -> already-there member 1
          add C3 to M1 -> over-times-limit
          add C3 to M9 -> member-unknown
@@ -892,7 +893,17 @@ fn m24_several_cards_on_one_member() {
          add C4 to M1 -> already-there
          buy 1000 card C1 -> approved discount 100 pays 900
          buy 1000 card C1 -> approved discount 0 pays 1000
-         buy 1000 card C2 -> approved discount 100 pays 900",
+         buy 1000 card C2 -> approved discount 100 pays 900
+         enrol mobile M5 -> approved member 3
+         add C5 to M5 -> approved member 3
+         add C6 to M5 -> not-allowed",
+    );
+    // A first card by the mobile alone, while there is nothing that it could take.
+    check(
+        &club(BASE).replace("enrol =", "identify_by = [\"card\", \"mobile\"]\nenrol ="),
+        "enrol mobile M1 -> approved member 1
+         buy 1000 mobile M1 -> approved discount 0 pays 1000 +points 10.00
+         add C1 to M1 -> not-allowed",
     );
     check(
         &club(&rules),
