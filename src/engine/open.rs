@@ -151,6 +151,9 @@ impl Engine {
             effects.members.push(MemberChange::Born { member, day });
         }
         let zone = &self.rules.world.zone;
+        // What is brought into a pocket that is loaded was loaded, before.
+        let card = self.rules.card(opened.club);
+        let loaded = |purse| card?.pocket(purse)?.load.as_ref().map(|load| load.rule);
         for (at, lot) in opened.lots.iter().enumerate() {
             let key = PurseKey {
                 member,
@@ -171,7 +174,7 @@ impl Engine {
                 key,
                 lot: LotId(at as u32),
                 terms: LotTerms {
-                    rule: None,
+                    rule: loaded(lot.purse),
                     booked: lot.booked,
                     usable_from: zone.midnight(lot.booked).min(now),
                     dies: lot.last_day.map(|last| last.plus(1)),

@@ -217,6 +217,25 @@ fn own_money_is_consumed_before_what_was_added_to_it_and_only_it_earns() {
 }
 
 #[test]
+fn what_was_given_earns_nothing_when_it_became_a_gift() {
+    let convert = "[[convert]]
+        name = \"sport-to-gift\"
+        from = \"sport\"
+        to = \"gift\"
+        rate = { give = 1, get = 1 }";
+    check_with(
+        HEAD,
+        convert,
+        "open C1
+         open C1 in=bpcard sport=5000
+         convert 5_000 card C1 bin 99991234 purse sport>gift -> approved redeemed 5000 -sport 5000 +gift 5000
+         buy 4_000 card C1 at m-1001 bin 99991234 -> approved discount 200 redeemed 3800 -gift 3800 pays 0
+         load 10_000 card B1 to C1 tobin 99991234 purse gift -> approved pays 10000 +gift 11000
+         has C1 in=bpcard -> gift 12200",
+    );
+}
+
+#[test]
 fn what_the_purses_of_the_club_leave_goes_on_to_the_pockets() {
     check(
         "open C1 credit=30000
@@ -322,7 +341,7 @@ fn an_advice_takes_from_the_pocket_that_it_names_and_else_what_is_there() {
     check(
         "open C1 credit=3000
          open C1 in=bpcard wallet=5000 gift=2000
-         tell 10_000 card C1 at m-1001 bin 99991234 redeem 4_000 purse gift stan 7 -> approved discount 0 redeemed 4000 -gift 2000 -gift 2000 pays 10000 +points 14
+         tell 10_000 card C1 at m-1001 bin 99991234 redeem 4_000 purse gift stan 7 -> approved discount 0 redeemed 4000 -gift 2000 -gift 2000 pays 10000 +points 12
          has C1 in=bpcard -> gift 0 owes 2000, wallet 5000
          reverse stan 7 advised -> approved
          has C1 in=bpcard -> gift 2000, wallet 5000

@@ -320,17 +320,18 @@ impl<'a, T: Trace> Work<'a, T> {
             )
         });
         let mut left = rials.0;
-        let mut granted = match purse.kind {
-            PurseKind::Bon => rials.0,
-            _ => 0,
-        };
+        // S4: what was loaded is paid, by a voucher too, and what is owed to a credit line; all else was given, whatever it was before.
+        let voucher = holder.card.voucher.as_ref().map(|voucher| voucher.rule);
+        let loaded = [pocket.load.as_ref().map(|load| load.rule), voucher];
+        let is_paid = |lot: &Lot| lot.terms.rule.is_some() && loaded.contains(&lot.terms.rule);
+        let mut granted = 0;
         for lot in lots {
             let taken = left.min(lot.amount);
             if taken == 0 {
                 continue;
             }
             left -= taken;
-            if purse.kind != PurseKind::Bon && is_added(&lot) {
+            if !is_paid(&lot) {
                 granted += taken;
             }
             self.effects.lots.push(LotMove {
@@ -341,6 +342,9 @@ impl<'a, T: Trace> Work<'a, T> {
             });
         }
         if left > 0 {
+            if purse.kind != PurseKind::CreditLine {
+                granted += left;
+            }
             let (owed, to) = (Account::Debt(key), Account::Purse(key));
             self.post(owed, to, left, UnitId::RIAL, Reason::DebtBooked);
             self.debts.push((key, left));
