@@ -938,16 +938,21 @@ fn a_purchase_that_earns_in_two_clubs_is_settled() {
         "one_purchase_earns_in = \"shop-club\"",
         "one_purchase_earns_in = \"both\"",
     );
-    let mut house = house(&[(one, both)]);
-    let sale = [
-        "purchase",
-        "--card",
-        CARD,
-        "--amount",
-        "200000",
-        "--acceptor",
-        "m-2001",
-    ];
+    let base = "[[accrue]]\nname = \"base\"\nearn = { to = \"points\"";
+    let friend = "[[accrue]]\nname = \"friend\"\nearn = { to = \"points\", fixed = \"50\", for = \"introducer\" }\nfunded_by = \"club\"\n";
+    let parent = "parent = \"yalda-federation\"";
+    let mut house = house(&[
+        (one, both),
+        (base, &format!("{friend}{base}")),
+        (parent, &format!("enrol = {{ at_pos = true }}\n{parent}")),
+    ]);
+    let sale_of = |card| {
+        ["purchase", "--card", card, "--amount", "200000"]
+            .into_iter()
+            .chain(["--acceptor", "m-2001"])
+            .collect::<Vec<&str>>()
+    };
+    let sale = sale_of(CARD);
     let receipt = house.pos_json(&sale, 0);
     says(
         &receipt,
@@ -960,7 +965,19 @@ fn a_purchase_that_earns_in_two_clubs_is_settled() {
     says(&settled, &[("/manifest/totals/purchases", json!(1))]);
     let rrn = receipt["rrn"].as_str().unwrap();
     house.pos_json(&["reverse", "--rrn", rrn, "--acceptor", "m-2001"], 0);
-    house.pos_json(&sale, 0);
+    // What whoever brought him earns at home is in no row.
+    let brought = "9999120000000094";
+    let by = format!("C{CARD}");
+    let enrol = ["enrol", "--card", brought, "--club"];
+    house.pos_json(
+        &[&enrol[..], &["golestan", "--introducer", &by]].concat(),
+        0,
+    );
+    house.pos_json(&[&enrol[..], &["pars", "--acceptor", "m-2001"]].concat(), 0);
+    let receipt = house.pos_json(&sale_of(brought), 0);
+    says(&receipt, &[("/earned/points", json!("20.00"))]);
+    let held = house.pos_json(&["balance", "--card", CARD], 0);
+    says(&held, &[("/balances/points", json!("2050.00"))]);
     let settled = house.office_json(&["settle", "--day", "today", "--close"]);
     says(&settled, &[("/manifest/totals/gross", json!(200_000))]);
     house.stop();
