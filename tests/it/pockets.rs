@@ -231,7 +231,10 @@ fn what_was_given_earns_nothing_when_it_became_a_gift() {
          convert 5_000 card C1 bin 99991234 purse sport>gift -> approved redeemed 5000 -sport 5000 +gift 5000
          buy 4_000 card C1 at m-1001 bin 99991234 -> approved discount 200 redeemed 3800 -gift 3800 pays 0
          load 10_000 card B1 to C1 tobin 99991234 purse gift -> approved pays 10000 +gift 11000
-         has C1 in=bpcard -> gift 12200",
+         has C1 in=bpcard -> gift 12200
+         open C2
+         give C2 in=bpcard gift=5000 first -> given
+         buy 4_000 card C2 at m-1001 bin 99991234 -> approved discount 200 redeemed 3800 -gift 3800 pays 0",
     );
 }
 
