@@ -18,7 +18,8 @@ use crate::words::Language;
 ///
 /// Of a real purchase, name its receipt's retrieval reference or its entry: it is judged again under the rules and in the book of its own
 /// time, and where that differs from what was decided, what was decided counts and the difference is told. Without one, describe a
-/// purchase that nobody makes: nothing is posted. Works beside the running switch, and without it.
+/// purchase that nobody makes: nothing is posted. Of a load, a conversion or a grant it tells what moved, between which accounts and
+/// purses. Works beside the running switch, and without it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   clubswitch explain 000000000017
@@ -30,10 +31,10 @@ use crate::words::Language;
 
 Exit status: 0 told, 1 it is not there, 2 a fault in the command, the configuration or a rule file, 74 the disk failed.")]
 pub(super) struct Args {
-    /// A purchase that was made: the retrieval reference of its receipt (12 characters), or the number of its entry
+    /// A purchase, load, conversion or grant that was made: the retrieval reference of its receipt (12 characters), or the number of its entry
     #[arg(value_name = "RRN|SEQUENCE", conflicts_with_all = ["seq", "Supposed"])]
     entry: Option<String>,
-    /// A purchase that was made: the number of its entry
+    /// A purchase, load, conversion or grant that was made: the number of its entry
     #[arg(long, value_name = "SEQUENCE", conflicts_with = "Supposed")]
     seq: Option<u64>,
     #[command(flatten)]

@@ -11,7 +11,8 @@ use crate::config::Config;
 use crate::serve::commands::backup;
 use crate::terms::money::grouped;
 
-/// Look into the ledger: verify it, balances of now and then, histories, entries; book opening states.
+/// Look into the ledger and put into it by hand: verify it, balances of now and then, histories, entries; grants, vouchers, cards,
+/// opening states.
 ///
 /// Works beside the running switch, and without it.
 #[derive(Debug, clap::Args)]
@@ -36,7 +37,7 @@ use crate::terms::money::grouped;
   clubswitch ledger card --card 9999123400001234
   clubswitch ledger card --card 9999123400001234 --set suspended --reason 'lost, call of 1405/08/30'
   clubswitch ledger card --member 17 --limit credit-line=5000000 --reason 'letter 12'
-  clubswitch ledger tokens cards.txt > rules/lists/staff.csv
+  clubswitch ledger tokens cards.txt > conf/rules/lists/staff.csv
   clubswitch ledger archive --dry-run
   clubswitch ledger archive --before 1405/08/01
   clubswitch ledger restore --from 90071

@@ -135,7 +135,7 @@ enum Act {
     Load(LoadArgs),
     /// Make of one purse's content another's
     Convert(ConvertArgs),
-    /// Undo a purchase, named as its receipt names it
+    /// Undo a purchase, a load or a conversion, named as its receipt names it
     Reverse(ReverseArgs),
     /// Make somebody a member
     Enrol(EnrolArgs),
@@ -242,7 +242,7 @@ struct ConvertArgs {
     #[command(flatten)]
     who: WhoArgs,
     /// What is made of what, as "sport>lunch"
-    #[arg(long, value_name = "FROM>TO")]
+    #[arg(long, value_name = "PAIR")]
     purse: String,
     /// How much of the first, rials; of points: smallest units, with --currency 999
     #[arg(long, value_name = "N", value_parser = rials)]
@@ -256,7 +256,7 @@ struct ConvertArgs {
 
 #[derive(Debug, clap::Args)]
 struct ReverseArgs {
-    /// What `pos purchase --json` printed; - reads it from standard input
+    /// What `pos purchase`, `pos load` or `pos convert` printed with --json; - reads it from standard input
     #[arg(long, value_name = "FILE", conflicts_with_all = ["stan", "rrn", "time", "amount"])]
     from: Option<PathBuf>,
     /// Trace number of the original
@@ -658,7 +658,7 @@ fn sold(path: &std::path::Path) -> Result<Value, Failure> {
     let unread = |why: String| {
         let from = path.display();
         Failure::Usage(format!(
-            "--from {from}: what `pos purchase --json` prints is wanted: {why}"
+            "--from {from}: what `pos purchase`, `load` or `convert` prints with --json is wanted: {why}"
         ))
     };
     read.map_err(|error| unread(error.to_string()))?;

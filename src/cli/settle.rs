@@ -93,10 +93,10 @@ pub(super) fn in_words(settled: &Value) -> String {
         out.push_str(&format!("  {label:<34}{:>22} {unit}\n", grouped(amount, 0)));
     };
     let number = |key: &str| totals[key].as_i64().unwrap_or(0);
-    line("purchases", number("purchases"), "");
+    line("purchases and loads", number("purchases"), "");
     line("reversals", number("reversals"), "");
     for (key, label) in [
-        ("gross", "bills"),
+        ("gross", "bills and loads"),
         ("discount", "discounts"),
         ("card_paid", "paid by bank cards"),
         ("fee", "fees"),

@@ -152,11 +152,15 @@ pub fn moved(entry: &Entry, names: &Names, zone: &Zone, rules: Option<&Rulebook>
 pub fn write_moved(moved: &Moved, language: Language) -> String {
     let say = |name: &str| called(&MOVED, name, language);
     let rials = |rials: i64| for_people(&rials.to_string(), language);
+    let comma = match language {
+        Language::English => ", ",
+        Language::Persian => "، ",
+    };
     let mut out = String::new();
     let head = phrase::ENTRY.say(language, &[&digits(&moved.entry.to_string(), language)]);
     let told = moved.outcome.as_deref().map(|name| outcome(name, language));
     let told = told.map_or_else(String::new, |told| format!(": {told}"));
-    let _ = writeln!(out, "{head}, {}{told}", say(&moved.what));
+    let _ = writeln!(out, "{head}{comma}{}{told}", say(&moved.what));
     let mut about = vec![digits(&moved.at, language)];
     if let Some(shop) = &moved.shop {
         about.push(phrase::SHOP.say(language, &[shop, ""]).trim().to_owned());
@@ -170,7 +174,7 @@ pub fn write_moved(moved: &Moved, language: Language) -> String {
         about.push(phrase::ASKED.say(language, &[&rials(asked)]));
     }
     about.extend(moved.why.as_ref().map(|why| digits(why, language)));
-    let _ = writeln!(out, "{}", about.join(", "));
+    let _ = writeln!(out, "{}", about.join(comma));
     for sum in &moved.sums {
         let share = digits(&sum.share, language);
         let share = phrase::SHARE_OF.say(language, &[&share, &rials(sum.of)]);

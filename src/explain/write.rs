@@ -135,13 +135,6 @@ impl Page {
         digits(text, self.language)
     }
 
-    fn percent(&self, percent: &str) -> String {
-        match self.language {
-            Language::English => percent.to_owned(),
-            Language::Persian => self.digits(percent).replace('%', "٪"),
-        }
-    }
-
     pub(super) fn name(&self, name: &str) -> String {
         called(&NAMES, name, self.language)
     }
@@ -389,7 +382,7 @@ impl Page {
     fn reckoned(&self, how: &Reckoned, tier: Option<&str>) -> String {
         let of = self.number(how.of);
         let mut text = match &how.how {
-            How::Percent(percent) => self.say(say::SHARE_OF, &[&self.percent(percent), &of]),
+            How::Percent(percent) => self.say(say::SHARE_OF, &[&self.digits(percent), &of]),
             How::Fixed(sum) => self.say(say::FIXED, &[&self.amount(sum)]),
             How::Per { sum, rials } => {
                 self.say(say::PER, &[&self.amount(sum), &self.number(*rials), &of])
@@ -399,7 +392,7 @@ impl Page {
                 let taken = bands.iter().filter(|band| band.part > 0);
                 let parts: Vec<String> = taken
                     .map(|band| {
-                        let percent = self.percent(&band.percent);
+                        let percent = self.digits(&band.percent);
                         let (part, from) = (self.number(band.part), self.number(band.from));
                         self.say(say::BAND, &[&percent, &part, &from])
                     })
@@ -492,7 +485,7 @@ impl Page {
             let pays = rule.paid_by.iter().map(|paid| {
                 let (who, rials) = (self.name(&paid.payer), self.number(paid.rials));
                 match &paid.share {
-                    Some(share) => self.say(say::PAYS_SHARE, &[&who, &self.percent(share), &rials]),
+                    Some(share) => self.say(say::PAYS_SHARE, &[&who, &self.digits(share), &rials]),
                     None => self.say(say::PAYS_REST, &[&who, &rials]),
                 }
             });
@@ -513,7 +506,7 @@ impl Page {
             pieces.push(self.say(say::ONLY_PURSE, &[&self.name(purse)]));
         }
         if let (Some(share), Some(of), Some(of_bill)) = (&redeem.share, redeem.of, redeem.of_bill) {
-            let parts = [self.percent(share), self.number(of), self.number(of_bill)];
+            let parts = [self.digits(share), self.number(of), self.number(of_bill)];
             pieces.push(self.say(say::LIMIT, &[&parts[0], &parts[1], &parts[2]]));
         }
         if let (Some(most), Some(used)) = (redeem.day_most, redeem.day_used) {
@@ -761,7 +754,7 @@ impl Page {
             return;
         }
         let share = match (&part.share, part.rest) {
-            (Some(share), _) => self.percent(share),
+            (Some(share), _) => self.digits(share),
             (None, true) => self.say(say::REST, &[]),
             (None, false) => String::new(),
         };
@@ -781,7 +774,7 @@ impl Page {
             return;
         };
         let parts = [
-            self.percent(&fee.percent),
+            self.digits(&fee.percent),
             self.number(fee.of),
             self.number(fee.share),
         ];

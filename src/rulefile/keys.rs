@@ -65,7 +65,7 @@ pub static WORLD: Shape = shape("a world file", "پروندهٔ جهان", &[
     may("season", Entries(&Name, &SPAN), "named spans of days", "بازه‌های نام‌دار از روزها (فصل‌ها)"),
     may("merchant", Entries(&Acceptor, &MERCHANT), "the shops, by acceptor number", "پذیرنده‌ها، با شمارهٔ پذیرنده"),
     may("merchant_group", Entries(&Name, &MERCHANT_GROUP), "groups of shops, by list or by category code", "گروه‌های پذیرنده، با فهرست یا با کد صنف"),
-    may("person", Entries(&Name, &PERSON), "marketers who get a share of money", "بازاریابانی که سهمی از پول می‌گیرند"),
+    may("person", Entries(&Name, &PERSON), "marketers who get a share of money, and staff who earn", "بازاریابانی که سهمی از پول می‌گیرند، و کارکنانی که کسب می‌کنند"),
     may("organisation", Entries(&Name, &PERSON), "sponsors and card issuers", "پشتیبانان و صادرکنندگان کارت"),
     may("member_group", Entries(&Name, &MEMBER_GROUP), "groups of members, by list", "گروه‌های عضو، با فهرست"),
     may("terminal_group", Entries(&Name, &TERMINAL_GROUP), "groups of terminals", "گروه‌های پایانه"),
@@ -435,7 +435,7 @@ pub static EARN: Shape = shape("what is earned", "آنچه کسب می‌شود"
     beside("bands_apply", &["bands"], BANDS_APPLY, "to-each-part or to-whole-amount", "to-each-part (هر پله جدا) یا to-whole-amount (همهٔ مبلغ)"),
     one("times", Times, "so many times what the rule `of` earns", "این‌قدر برابر آنچه قاعدهٔ `of` می‌دهد"),
     with("of", &["times"], Ref("accrual above"), "a rule above this one, into the same purse", "قاعده‌ای بالاتر، در همین کیف"),
-    may("for", OneOf(&["member", "introducer", "merchant", "staff", "marketer"], &[]), "who earns it: member, introducer, merchant (the shop), staff (the person who served) or marketer (the person who enrolled him); what shops and persons earn neither waits nor expires", "چه کسی کسب می‌کند: member (عضو)، introducer (معرف)، merchant (پذیرنده)، staff (کسی که خدمت داده) یا marketer (کسی که او را عضو کرده)؛ آنچه پذیرنده و شخص کسب می‌کند نه می‌ماند و نه منقضی می‌شود"),
+    may("for", OneOf(&["member", "introducer", "merchant", "staff", "marketer"], &[]), "who earns it: member, introducer, merchant (the shop), staff (the person who served) or marketer (the person who enrolled him); what shops and persons earn neither waits nor expires", "چه کسی کسب می‌کند: member (عضو)، introducer (معرف)، merchant (پذیرنده)، staff (کسی که خدمت داده) یا marketer (کسی که او را عضو کرده)؛ آنچه پذیرنده و شخص کسب می‌کند نه در انتظار می‌ماند و نه منقضی می‌شود"),
     may("tiered", Boolean, "true: times the tier's earn_times", "true: در earn_times سطح عضو ضرب می‌شود"),
 ], &["max_rial", "max_points"]);
 
@@ -490,7 +490,7 @@ pub static CARD: Shape = shape("a card product", "محصول کارت", &[
     may("status", List(&OneOf(&["issued", "suspended", "inactive", "terminated", "void"], &[])), "issued (the only one that may spend), suspended, inactive, terminated, void", "وضعیت‌های کارت: issued (تنها این خرج می‌کند)، suspended، inactive، terminated، void"),
     may("pin", Boolean, "whether its PIN must come with a purchase", "آیا رمز کارت باید همراه خرید باشد"),
     must("pay_order", List(&Ref("pocket")), "pockets in the order of paying; \"bank\" is the holder's own account", "جیب‌ها به ترتیب پرداخت؛ \"bank\" حساب خود دارنده است"),
-    may("mixed", Boolean, "false: one pocket must pay the whole bill", "false: یک جیب باید همهٔ مبلغ را بپردازد"),
+    may("mixed", Boolean, "false: one pocket pays all that is left of the bill, or no pocket pays", "false: یک جیب همهٔ ماندهٔ مبلغ را می‌پردازد، یا هیچ جیبی نمی‌پردازد"),
 ], &[]);
 
 /// `[purse.NAME]` of a card.
@@ -512,7 +512,7 @@ pub static POCKET: Shape = shape("a pocket", "جیب", &[
     may("bonus", Table(&BONUS), "{ percent, funded_by, expiry }: what is added to a load", "{ percent، funded_by، expiry }: آنچه به شارژ افزوده می‌شود"),
     may("consume", OneOf(&["bonus-last", "soonest-expiry"], &[]), "which part pays first: bonus-last or soonest-expiry", "کدام بخش زودتر خرج می‌شود: bonus-last (پاداش آخر) یا soonest-expiry (زودترین انقضا)"),
     may("cash_out", Boolean, "whether it can be paid out", "آیا می‌توان آن را نقد کرد"),
-    may("reload", Boolean, "false: it is loaded once, and not again; left out, true", "false: فقط یک بار شارژ می‌شود؛ اگر نیاید، true"),
+    may("reload", Boolean, "false: money is loaded into it once in 400 days; left out, true", "false: در ۴۰۰ روز فقط یک بار با پول شارژ می‌شود؛ اگر نیاید، true"),
     may("limit", Table(&LIMIT), "{ from, default_rial, max_rial } of a credit line", "{ from، default_rial، max_rial } سقف خط اعتبار"),
     may("bill", Table(&BILL), "when a credit line is billed and how it is paid back", "خط اعتبار کی صورت‌حساب می‌شود و چگونه پس داده می‌شود"),
     may("installments", Table(&INSTALLMENTS), "{ count, from_rial }: a big bill is paid back in parts", "{ count، from_rial }: مبلغ بزرگ در چند قسط پس داده می‌شود"),
@@ -550,7 +550,7 @@ pub static BONUS: Shape = shape("a bonus", "پاداش شارژ", &[
 
 /// `limit` of a pocket.
 pub static LIMIT: Shape = shape("the limit of a credit line", "سقف خط اعتبار", &[
-    may("from", OneOf(&["member-file"], &[]), "member-file: each member's limit stands in his file", "member-file: سقف هر عضو در پروندهٔ او می‌آید"),
+    may("from", OneOf(&["member-file"], &[]), "member-file: each holder's limit is what `ledger card --limit` set", "member-file: سقف هر دارنده همان است که با `ledger card --limit` گذاشته شده"),
     may("default_rial", Rials, "the limit of who has none of his own", "سقف کسی که از خود سقفی ندارد"),
     must("max_rial", Rials, "the most that any limit can be", "بیشترین سقف ممکن"),
 ], &[]);

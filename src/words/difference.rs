@@ -37,7 +37,7 @@ pub const ALSO: Phrase = Phrase("(also {0})", "({0} نیز)");
 pub const SAME: Phrase = Phrase("no difference", "فرقی نیست");
 
 /// What the tables of rule files are called: key, English, Persian.
-pub const THINGS: [(&str, &str, &str); 20] = [
+pub const THINGS: [(&str, &str, &str); 23] = [
     ("discount", "rule", "قاعده"),
     ("accrue", "rule", "قاعده"),
     ("split", "split", "تسهیم"),
@@ -55,6 +55,9 @@ pub const THINGS: [(&str, &str, &str); 20] = [
     ("merchant", "merchant", "پذیرنده"),
     ("merchant_group", "merchant group", "گروه پذیرنده"),
     ("person", "person", "شخص"),
+    ("organisation", "organisation", "سازمان"),
+    ("member_group", "member group", "گروه عضو"),
+    ("terminal_group", "terminal group", "گروه پایانه"),
     ("rate", "rate", "نرخ"),
     ("member", "member of the house", "عضو اتاق پایاپای"),
     ("federation", "federation", "فراباشگاه"),

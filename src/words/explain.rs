@@ -514,7 +514,7 @@ mod phrases {
     pub const CLEARING: Phrase = Phrase("clearing", "پایاپای");
     pub const GUEST: Phrase = Phrase(
         "member {0} of {1} in a shop of {2}",
-        "عضو {0} {1} نزد پذیرنده‌ی {2}",
+        "عضو {0} از باشگاه {1} نزد پذیرنده‌ای از باشگاه {2}",
     );
     pub const GUEST_EARNS: Phrase = Phrase("{0} earned in {1}", "{0} در {1} به‌دست آمد");
     pub const RATE_SINCE: Phrase = Phrase(

@@ -79,7 +79,7 @@ pub fn for_people(number: &str, language: Language) -> String {
     digits(&grouped, language)
 }
 
-/// A text with its digits, and the separators between digits, in those of a language.
+/// A text with its digits, the separators between digits, and the percent sign behind them, in those of a language.
 pub fn digits(text: &str, language: Language) -> String {
     if language == Language::English {
         return text.to_owned();
@@ -93,6 +93,7 @@ pub fn digits(text: &str, language: Language) -> String {
                 '0'..='9' => char::from_u32(0x06f0 + (c as u32 - '0' as u32)).unwrap_or(c),
                 ',' if after_digit => '٬',
                 '.' if after_digit => '٫',
+                '%' if after_digit => '٪',
                 _ => c,
             }
         })

@@ -33,7 +33,7 @@ const TITLES: [(&str, &str, &str); 12] = [
     ("advice", "Purchase (told later)", "خرید (اعلام بعدی)"),
     ("quote", "Price enquiry", "استعلام خرید"),
     ("balance", "Balance", "مانده حساب"),
-    ("reversal", "Reversal", "برگشت خرید"),
+    ("reversal", "Reversal", "برگشت"),
     ("enrol", "New member", "عضویت"),
     ("add-card", "New card", "کارت تازه"),
     ("load", "Load", "شارژ"),
@@ -44,10 +44,14 @@ const TITLES: [(&str, &str, &str); 12] = [
 ];
 
 /// Purses that shops know by a usual name.
-const PURSES: [(&str, &str, &str); 3] = [
+const PURSES: [(&str, &str, &str); 7] = [
     ("points", "points", "امتیاز"),
     ("club-credit", "club credit", "اعتبار باشگاه"),
     ("merchant-credit", "shop credit", "اعتبار پذیرنده"),
+    ("bon", "bon", "بن"),
+    ("gift", "gift", "هدیه"),
+    ("prepaid", "prepaid", "پیش‌پرداخت"),
+    ("credit-line", "credit line", "خط اعتبار"),
 ];
 
 /// Characters of a line of a paper slip.

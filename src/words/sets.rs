@@ -7,8 +7,8 @@ use crate::words::explain::Phrase;
 
 /// Above the table of a club.
 pub const MOST: Phrase = Phrase(
-    "club {0}: the most that its rules can give away",
-    "باشگاه {0}: بیشترین چیزی که قاعده‌هایش می‌توانند بدهند",
+    "{0}: the most that its rules can give away",
+    "{0}: بیشترین چیزی که قاعده‌هایش می‌توانند بدهند",
 );
 /// A stage, and how its rules go together.
 pub const STAGE: Phrase = Phrase("{0}: {1}", "{0}: {1}");
@@ -34,12 +34,12 @@ pub const DAY: Phrase = Phrase("{0}; at most {1} rial a day", "{0}؛ دست‌ب
 pub const NO_DAY: Phrase = Phrase("{0}; no bound a day", "{0}؛ بی‌سقف در روز");
 /// A bound for each of somebody, a day.
 pub const EACH_DAY: Phrase = Phrase(
-    "; at most {0} rial a {1} and day",
+    "; at most {0} rial for each {1} and day",
     "؛ دست‌بالا {0} ریال برای هر {1} در روز",
 );
 /// The same in more days.
 pub const EACH_DAYS: Phrase = Phrase(
-    "; at most {0} rial a {1} in {2} days",
+    "; at most {0} rial for each {1} in {2} days",
     "؛ دست‌بالا {0} ریال برای هر {1} در {2} روز",
 );
 /// What is counted of each member.

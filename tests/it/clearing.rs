@@ -1106,7 +1106,7 @@ fn points_of_another_club_and_a_pocket_pay_one_bill() {
          has C1 -> points 830.50
          has C1 in=pars ->
          owes shop ->
-         tell 150000 card C1 at m-2001 bin 99991234 redeem 50000 club golestan purse wallet stan 3 -> approved discount 0 redeemed 50000 -wallet 25000 -wallet 25000 pays 150000 +stars 10.00
+         tell 150000 card C1 at m-2001 bin 99991234 redeem 50000 club golestan purse wallet stan 3 -> approved discount 0 redeemed 50000 -wallet 25000 -wallet 25000 pays 150000 +stars 8.75
          has C1 -> points 830.50
          has C1 in=bpcard -> wallet 0 owes 25000
          reverse stan 3 at m-2001 advised -> approved

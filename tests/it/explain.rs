@@ -283,7 +283,7 @@ fn a_purchase_is_told_from_the_journal_after_a_kill_and_after_it_was_undone() {
         &house,
         &["explain", "--seq", &by],
         1,
-        &["is a reversal of purchase", &format!("explain {number}")],
+        &["is a reversal of entry", &format!("explain {number}")],
     );
     // The one after it, from the journal of a switch that does not run.
     house.stop();

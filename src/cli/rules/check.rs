@@ -33,7 +33,7 @@ Exit status: 0 no fault, 1 there are notes and --strict was asked for, 2 errors.
 pub(super) struct Args {
     /// The folder, with world/, clubs/, cards/ and clearing/ in it; left out, the one that the configuration names
     dir: Option<PathBuf>,
-    /// Tell the most that each rule can give away, a purchase and a day
+    /// Tell the most that each rule can give away, a purchase, a load or a grant and a day, and what is counted
     #[arg(long)]
     cost: bool,
     /// Exit with 1 when there are notes

@@ -426,14 +426,14 @@ fn purchase(entry: &Entry) -> Result<&Asked, OfficeError> {
         },
         Input::Request(asked) if asked.function == Function::Reversal => match original {
             Some(original) => refused(format!(
-                "entry {number} is a reversal of purchase {original}; explain {original}"
+                "entry {number} is a reversal of entry {original}; explain {original}"
             )),
             None => refused(format!(
                 "entry {number} is a reversal that found no purchase; `ledger entry {number}` shows it"
             )),
         },
         _ => refused(format!(
-            "entry {number} is no purchase; `ledger entry {number}` shows what it is"
+            "entry {number} is no purchase, load, conversion or grant; `ledger entry {number}` shows what it is"
         )),
     }
 }
