@@ -37,6 +37,7 @@ use crate::terms::money::grouped;
   clubswitch ledger card --card 9999123400001234
   clubswitch ledger card --card 9999123400001234 --set suspended --reason 'lost, call of 1405/08/30'
   clubswitch ledger card --member 17 --limit credit-line=5000000 --reason 'letter 12'
+  clubswitch ledger card --card 9999123400001234 --given-by 17 --reason 'guest card, form 8'
   clubswitch ledger tokens cards.txt > conf/rules/lists/staff.csv
   clubswitch ledger archive --dry-run
   clubswitch ledger archive --before 1405/08/01
@@ -232,6 +233,9 @@ struct CardArgs {
     /// How far a credit line goes below zero; without the rials: as the card file says
     #[arg(long, value_name = "POCKET=RIALS")]
     limit: Option<String>,
+    /// The member, by his number, who gave this card to a guest; only a card that nothing has happened to
+    #[arg(long, value_name = "N", requires = "card")]
+    given_by: Option<u32>,
     /// Why; it stands in the entry
     #[arg(long, value_name = "WORDS", default_value = "")]
     reason: String,
@@ -531,6 +535,7 @@ impl CardArgs {
             "card_product": self.card_product,
             "set": self.set,
             "limit": limit.transpose()?,
+            "given_by": self.given_by,
             "reason": self.reason,
         }))
     }
@@ -685,6 +690,9 @@ fn card_in_words(done: &Value) -> String {
         plain(&done["card_product"]),
         plain(&done["state"])
     );
+    if let Some(giver) = done["given_by"].as_u64() {
+        text += &format!("  a guest's: member {giver} gave it away\n");
+    }
     for pocket in done["pockets"].as_array().into_iter().flatten() {
         let rials = |key: &str| grouped(pocket[key].as_i64().unwrap_or_default(), 0);
         let limit = match pocket["limit"].is_null() {

@@ -2,8 +2,9 @@
 
 use crate::engine::{Engine, moves};
 use crate::ledger::{By, CardState, Effects, Input, MemberChange};
+use crate::rules::Card;
 use crate::terms::person::Identity;
-use crate::terms::{ClubId, Moment, PurseId, Rials, Sequence};
+use crate::terms::{ClubId, MemberId, Moment, PurseId, Rials, Sequence};
 
 /// What is to change for the holder of a card.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -27,6 +28,8 @@ pub enum CardChange {
     State(CardState),
     /// A credit line goes so far below zero; none: as its card file says.
     Limit(PurseId, Option<Rials>),
+    /// A member gave it away: it becomes a guest's.
+    Given(MemberId),
 }
 
 /// Why nothing changes.
@@ -44,6 +47,17 @@ pub enum CardError {
     /// Only a credit line has a limit.
     #[error("the pocket \"{0}\" is no credit line")]
     NoCredit(String),
+    /// The product knows no guests.
+    #[error("the file of {0} has no guest card")]
+    NoGuests(String),
+    /// A card that something has happened to is no guest's any more.
+    #[error(
+        "this card is a holder's already, {0}: only one that nothing has happened to can be given away"
+    )]
+    Taken(MemberId),
+    /// Who gives it has to be a member where he earns by it.
+    #[error("{0} is no member of {1}: only a member gives this card away")]
+    NoGiver(MemberId, String),
     /// More than the card file allows.
     #[error("the limit of a pocket \"{0}\" is at most {1} rials")]
     Most(String, Rials),
@@ -66,7 +80,7 @@ impl Engine {
                 moves::Holder::known(card, known.ok_or(CardError::NoHolder)?)
             }
         };
-        let member = holder.member.id;
+        let (member, mut new) = (holder.member.id, holder.new);
         let name = |purse: PurseId| self.book.names().purse(purse).to_owned();
         let change = match order.change {
             CardChange::State(state) => {
@@ -75,7 +89,7 @@ impl Engine {
                     let club = card.club.name.clone();
                     return Err(CardError::State(club, state.name(), known.join(", ")));
                 }
-                MemberChange::Card { member, state }
+                Some(MemberChange::Card { member, state })
             }
             CardChange::Limit(purse, limit) => {
                 let terms = card.pocket(purse).and_then(|pocket| pocket.limit);
@@ -83,11 +97,19 @@ impl Engine {
                 if limit.is_some_and(|limit| limit > terms.most || limit < Rials::ZERO) {
                     return Err(CardError::Most(name(purse), terms.most));
                 }
-                MemberChange::Limit {
+                Some(MemberChange::Limit {
                     member,
                     purse,
                     limit,
-                }
+                })
+            }
+            CardChange::Given(giver) => {
+                self.may_give(card, giver)?;
+                let Some(MemberChange::Enrolled { introducer, .. }) = &mut new else {
+                    return Err(CardError::Taken(member));
+                };
+                *introducer = Some(giver);
+                None
             }
         };
         let mut effects = Effects {
@@ -95,8 +117,8 @@ impl Engine {
             member: Some(member),
             ..Effects::none()
         };
-        effects.members.extend(holder.new);
-        effects.members.push(change);
+        effects.members.extend(new);
+        effects.members.extend(change);
         let input = Input::Holder {
             by: order.by,
             why: order.why,
@@ -104,5 +126,26 @@ impl Engine {
         let number = self.rules.number;
         self.enter(input, effects, None, day, now, number);
         Ok(self.book.sequence())
+    }
+
+    /// Whether a member may give a card of the product away: one of the club that he earns in by it, else of any club.
+    fn may_give(&self, card: &Card, giver: MemberId) -> Result<(), CardError> {
+        let guest = card.guest.as_ref();
+        let guest = guest.ok_or_else(|| CardError::NoGuests(card.club.name.clone()))?;
+        let club = self.book.member(giver).map(|member| member.club);
+        let (may, of) = match &guest.earns {
+            Some(earns) => (
+                club == Some(earns.club),
+                self.book.names().club(earns.club).to_owned(),
+            ),
+            None => (
+                club.is_some_and(|club| self.rules.club(club).is_some()),
+                "any club".to_owned(),
+            ),
+        };
+        match may {
+            true => Ok(()),
+            false => Err(CardError::NoGiver(giver, of)),
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::story::DiscountRule;
+use super::story::{DiscountRule, Sum};
 use super::tell::{Teller, payer};
 use super::write::{DEEP, INDENT, Page};
 use crate::rules::trace::{Fact, Shut};
@@ -18,6 +18,9 @@ pub struct OfCard {
     pub holder: Option<u32>,
     /// Its discounts, in file order.
     pub rules: Vec<DiscountRule>,
+    /// What the giver of a guest card earned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub giver: Option<GiverTold>,
     /// What they gave.
     pub discount: i64,
     /// What was left of the bill behind all discounts.
@@ -28,6 +31,17 @@ pub struct OfCard {
     pub paid: i64,
     /// What nobody paid, so that nothing was bought.
     pub unpaid: Option<i64>,
+}
+
+/// The member who gave a guest card away.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct GiverTold {
+    /// His number.
+    pub member: u32,
+    /// The purse he earned in.
+    pub purse: String,
+    /// How much.
+    pub earned: Sum,
 }
 
 /// A pocket whose turn it was.
@@ -96,6 +110,17 @@ impl Teller<'_> {
                         about,
                     });
                 }
+                Fact::GiverEarns {
+                    giver,
+                    purse,
+                    amount,
+                } => {
+                    told.giver = Some(GiverTold {
+                        member: giver.0,
+                        purse: names.purse(*purse).to_owned(),
+                        earned: self.facts.sum(*purse, *amount),
+                    });
+                }
                 Fact::Unpaid(left) => told.unpaid = Some(left.0),
                 _ => {}
             }
@@ -131,6 +156,16 @@ impl Page {
         }
         self.stage(say::OF_CARD, &self.name(&card.product));
         self.discount_rules(&card.rules);
+        if let Some(giver) = &card.giver {
+            let earned = format!("+{}", self.plain(&giver.earned));
+            let member = self.digits(&giver.member.to_string());
+            let purse = self.name(&giver.purse);
+            self.sum(
+                INDENT,
+                &self.say(say::GIVER_EARNS, &[&purse, &member]),
+                &earned,
+            );
+        }
         let after = self.number(card.bill_after);
         self.sum(INDENT, &self.say(say::AFTER_DISCOUNT, &[]), &after);
     }

@@ -160,7 +160,7 @@ impl Facts<'_> {
         }
     }
 
-    fn sum(&self, purse: PurseId, amount: i64) -> Sum {
+    pub(super) fn sum(&self, purse: PurseId, amount: i64) -> Sum {
         self.units(self.names.purse_unit(purse), amount)
     }
 

@@ -140,7 +140,7 @@ impl Page {
     }
 
     /// An amount without its unit.
-    fn plain(&self, sum: &Sum) -> String {
+    pub(super) fn plain(&self, sum: &Sum) -> String {
         for_people(&sum.amount, self.language)
     }
 

@@ -17,12 +17,13 @@ use super::world::{WorldRead, check_format, code};
 use crate::ledger::PurseKind::{self, Bon, CreditLine, Gift, Prepaid};
 use crate::ledger::{CardState, Window};
 use crate::rules::card::{
-    Bill, Bonus, Consume, Convert, CreditLimit, Funder, Grant, GuestCard, Installments, LoadTerms,
-    LoadWay, Owes, Pocket, Voucher,
+    Bill, Bonus, Consume, Convert, CreditLimit, Funder, GiverEarns, Grant, GuestCard, Installments,
+    LoadTerms, LoadWay, Owes, Pocket, Voucher,
 };
 use crate::rules::{
-    Available, Cap, Caps, Card, Club, Enrol, Expiry, Identify, Indexes, Most, Negative, Per,
-    Places, Purse, RESTORE_GRACE_DAYS, Roster, SpendAt, Stack,
+    Available, Cap, Caps, Card, Club, Condition, Discount, Enrol, Expiry, Identify, Indexes, Most,
+    Negative, PaidBy, Payer, Per, Places, Purse, RESTORE_GRACE_DAYS, Roster, Said, Share, SpendAt,
+    Stack, When,
 };
 use crate::source::{Entry, Fault, FaultLog, File, Table, Value};
 use crate::terms::{Bin, ClubId, OrganisationId, PurseId, Rials, RuleId, Token, UnitId};
@@ -31,6 +32,8 @@ use crate::terms::{Bin, ClubId, OrganisationId, PurseId, Rials, RuleId, Token, U
 const CONVERTS_MAX: usize = 32;
 /// The most of either side of a conversion.
 const CONVERT_MOST: i64 = 1_000_000;
+/// For so many days a use of a guest card is remembered: nothing is counted for longer.
+const USES_COUNT_FOR: u16 = 400;
 /// In `pay_order`: the holder's own account at the issuer.
 const BANK: &str = "bank";
 /// Of what has no id yet.
@@ -147,8 +150,6 @@ pub(super) fn open<'f>(
 pub(super) fn note<'f>(files: &[&'f File], log: &'f FaultLog) {
     let tables = files.iter();
     for table in tables.filter_map(|file| file.root(log).table(&CARD_FILE)) {
-        let why = "no guest card can be registered in this version";
-        not_yet(&table, "guest_card", why);
         let pockets = table.get("purse").and_then(Value::entries);
         let pockets = pockets.into_iter().flatten();
         for pocket in pockets.filter_map(|entry| entry.value.table(&POCKET)) {
@@ -240,13 +241,16 @@ fn compiled<'f>(
     let mut rules = Known::new("rule", true);
     let values = table.optional("discount", Value::list).unwrap_or_default();
     let discounts = values.into_iter();
-    let discounts: Vec<_> = discounts
+    let mut discounts: Vec<_> = discounts
         .filter_map(|value| discount(value, &scope, &mut rules, ids))
         .collect();
     let guest = table.optional("guest_card", |value| guest_card(value, clubs));
-    let guest = guest.map(|guest| GuestCard {
-        rule: ids.rule(id, "guest/give"),
-        ..guest
+    let guest = guest.map(|(mut gives, earns)| {
+        gives.id = ids.rule(id, "guest/give");
+        let rule = gives.id;
+        // No discount of the product takes away what a guest was promised.
+        discounts.insert(0, gives);
+        GuestCard { rule, earns }
     });
     let head = head?;
     let shops = world.merchants.iter().count();
@@ -861,7 +865,8 @@ fn convert<'f>(
     Some((convert, edge))
 }
 
-fn guest_card(value: Value<'_>, clubs: &Clubs<'_>) -> Option<GuestCard> {
+/// What the guest gets, without its id, and what the giver does.
+fn guest_card(value: Value<'_>, clubs: &Clubs<'_>) -> Option<(Discount, Option<GiverEarns>)> {
     let table = value.table(&GUEST_CARD)?;
     table.required("title", Value::title);
     table.required("linked_to", |value| value.one_of(&[("member", ())], &[]));
@@ -884,17 +889,49 @@ fn guest_card(value: Value<'_>, clubs: &Clubs<'_>) -> Option<GuestCard> {
         let decimals = purse.map_or(4, |purse| purse.decimals);
         let fixed = table.required("fixed", |value| whole_units(value, decimals));
         let club = clubs.read.iter().find(|known| Some(&*known.name) == club)?;
-        Some((club.id, purse?.id, fixed?))
+        Some(GiverEarns {
+            club: club.id,
+            purse: purse?.clone(),
+            amount: fixed?,
+        })
     });
     let uses = table.optional("max_uses", |value| value.integer(1, 1_000_000));
+    let cap = |uses| Cap {
+        per: Per::Member,
+        window: Window::Days(USES_COUNT_FOR),
+        most: Most::Times(uses),
+    };
+    let uses = uses.and_then(|uses| u64::try_from(uses).ok()).map(cap);
+    let mut when = When::default();
+    let brought = Condition::Introduced {
+        first_purchase: None,
+    };
+    let said = Said {
+        key: "introduced",
+        text: "{}".to_owned(),
+        ..Said::default()
+    };
+    when.add(brought, said);
     let (give, max) = given?;
-    Some(GuestCard {
-        rule: NO_RULE,
+    let gives = Discount {
+        id: NO_RULE,
+        when,
         give,
         max,
-        earns,
-        max_uses: uses.and_then(|uses| u32::try_from(uses).ok()),
-    })
+        rebate: None,
+        step: Rials::ZERO,
+        paid_by: vec![PaidBy {
+            payer: Payer::Club,
+            share: Share::Rest,
+        }],
+        caps: Caps {
+            rows: uses.into_iter().collect(),
+            skips: false,
+        },
+        say: None,
+        stop: false,
+    };
+    Some((gives, earns))
 }
 
 fn voucher(value: Value<'_>, pockets: &Pockets) -> Option<Voucher> {

@@ -152,13 +152,30 @@ fn of_card(card: &Card, names: &Names) -> ClubCost {
             each: Vec::new(),
         })
     });
+    let mut stages = vec![
+        StageCost::new("discount", card.club.discount_stack, discounts.collect()),
+        StageCost::new("load", Stack::All, loads.collect()),
+        StageCost::new("grant", Stack::All, grants.collect()),
+    ];
+    let earns = card.guest.as_ref();
+    let earns = earns.and_then(|guest| Some((guest.rule, guest.earns.as_ref()?)));
+    if let Some((rule, earns)) = earns {
+        // The club pays it, not the issuer.
+        let gives = Bound {
+            share: None,
+            purchase: earns.purse.worth(earns.amount).ok(),
+            day: None,
+        };
+        let giver = RuleCost {
+            rule: name(rule),
+            gives,
+            each: Vec::new(),
+        };
+        stages.push(StageCost::new("accrue", Stack::All, vec![giver]));
+    }
     ClubCost {
         club: card.club.name.clone(),
-        stages: vec![
-            StageCost::new("discount", card.club.discount_stack, discounts.collect()),
-            StageCost::new("load", Stack::All, loads.collect()),
-            StageCost::new("grant", Stack::All, grants.collect()),
-        ],
+        stages,
         counted: Vec::new(),
         tiers: None,
     }

@@ -595,9 +595,9 @@ pub static CONVERT_DAYS: Shape = shape("days of a month", "روزهایی از �
 pub static GUEST_CARD: Shape = shape("a guest card", "کارت مهمان", &[
     must("title", Title, "the name for people", "نام برای نمایش"),
     must("linked_to", OneOf(&["member"], &[]), "member: its number names who gave it away", "member: شمارهٔ آن می‌گوید چه کسی آن را داده"),
-    must("give", Table(&GIVE), "what the guest gets off the bill", "آنچه از خرید مهمان کم می‌شود"),
-    may("introducer_earns", Table(&INTRODUCER_EARNS), "{ club, to, fixed }: what the giver earns", "{ club، to، fixed }: آنچه دهندهٔ کارت کسب می‌کند"),
-    may("max_uses", Integer(1, 1_000_000), "how often one card can be used", "هر کارت چند بار به کار می‌رود"),
+    must("give", Table(&GIVE), "what the guest gets off the bill, before the other discounts of the card; the issuer pays it. A guest is who holds a card that `ledger card --given-by` has put down", "آنچه پیش از تخفیف‌های دیگر کارت از خرید مهمان کم می‌شود، به پای صادرکننده. مهمان دارندهٔ کارتی است که با `ledger card --given-by` ثبت شده است"),
+    may("introducer_earns", Table(&INTRODUCER_EARNS), "{ club, to, fixed }: what the giver, a member of that club, earns each time the guest gets his discount", "{ club، to، fixed }: آنچه دهندهٔ کارت، عضو همان باشگاه، با هر تخفیف مهمان کسب می‌کند"),
+    may("max_uses", Integer(1, 1_000_000), "how often one card can be used; a use counts for 400 days", "هر کارت چند بار به کار می‌رود؛ هر بار تا ۴۰۰ روز شمرده می‌شود"),
 ], &[]);
 
 /// `introducer_earns` of a guest card.

@@ -1,7 +1,7 @@
 //! Card products as they are judged by: the pockets of a card, who owes each of them, and where and when it pays.
 
 use crate::ledger::CardState;
-use crate::rules::{Caps, Club, Expiry, Give, Roster};
+use crate::rules::{Caps, Club, Expiry, Purse, Roster};
 use crate::terms::{
     Bin, ClubId, OrganisationId, Percent, PurseId, Rials, RuleId, TimeOfDay, Token,
 };
@@ -226,19 +226,25 @@ pub struct Convert {
     pub max: Option<Rials>,
 }
 
-/// A card that a member gives to a guest: money off the bill of who shows it, and something for the member.
+/// A card that a member gives to a guest: money off the bill of who shows it, and something for the member. A guest is a holder who was
+/// brought by somebody. What he gets is the first discount of the product, and its only one that asks for it by this name.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct GuestCard {
-    /// What stands for it among the rules that fired (`guest/give`).
+    /// The discount that it stands for (`guest/give`): the issuer pays it.
     pub rule: RuleId,
-    /// What the guest gets off the bill; the issuer pays it.
-    pub give: Give,
-    /// At most this.
-    pub max: Option<Rials>,
-    /// What the giver earns with each use: in which club, into which purse, how much in its smallest units.
-    pub earns: Option<(ClubId, PurseId, i64)>,
-    /// How often one card can be used; none: always.
-    pub max_uses: Option<u32>,
+    /// What the giver earns each time it is given.
+    pub earns: Option<GiverEarns>,
+}
+
+/// What the giver of a guest card earns.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct GiverEarns {
+    /// The club that he is a member of, and that owes it.
+    pub club: ClubId,
+    /// Into which of its purses, and on what terms.
+    pub purse: Purse,
+    /// How much, in its smallest units.
+    pub amount: i64,
 }
 
 /// A number that loads a pocket.

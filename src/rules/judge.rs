@@ -588,12 +588,13 @@ impl<'a, T: Trace> Work<'a, T> {
         before + moved - self.debt(key)
     }
 
-    /// Whose purse it is: the member's, his introducer's, or the holder's of the card.
+    /// Whose purse it is: the member's, his introducer's, the holder's of the card, or of who gave him that.
     fn person(&self, key: PurseKey) -> &'a Member {
         let holder = self.case.holder.map(|holder| holder.member);
         let mut others = self.case.introducer.into_iter().chain(holder);
         let other = others.find(|other| other.id == key.member);
-        other.unwrap_or(self.case.member)
+        let giver = || self.giver().filter(|giver| giver.id == key.member);
+        other.or_else(giver).unwrap_or(self.case.member)
     }
 
     fn debt(&self, key: PurseKey) -> i64 {

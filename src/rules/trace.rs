@@ -74,6 +74,15 @@ pub enum Fact {
         /// His account.
         to: Account,
     },
+    /// The giver of a guest card earned by it.
+    GiverEarns {
+        /// Who.
+        giver: MemberId,
+        /// In which purse.
+        purse: PurseId,
+        /// How much, in its smallest units.
+        amount: i64,
+    },
     /// They hold, but the shop is another club's, and does not pay for what this one gives.
     NotOurs(RuleId),
     /// What a discount is worth, before its caps.

@@ -517,6 +517,10 @@ mod phrases {
         "عضو {0} از باشگاه {1} نزد پذیرنده‌ای از باشگاه {2}",
     );
     pub const GUEST_EARNS: Phrase = Phrase("{0} earned in {1}", "{0} در {1} به‌دست آمد");
+    pub const GIVER_EARNS: Phrase = Phrase(
+        "{0} of member {1}, who gave the card away",
+        "{0} عضو {1}، دهندهٔ کارت",
+    );
     pub const RATE_SINCE: Phrase = Phrase(
         "{0}  {1}: {2} {3} = {4} rial since {5}",
         "{0}  {1}: {2} {3} = {4} ریال از {5}",

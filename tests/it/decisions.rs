@@ -365,6 +365,13 @@ impl Town {
                 let state = CardState::ALL.iter().find(|(_, n)| *n == words[3]);
                 self.order_card(&words, CardChange::State(state.unwrap().0))
             }
+            "given" => {
+                let club = self.engine.names().club_id("golestan").unwrap();
+                let giver = Identity::Card(token(words[4]));
+                let giver = self.engine.book().who(club, giver);
+                let giver = giver.unwrap_or(MemberId(999));
+                self.order_card(&words, CardChange::Given(giver))
+            }
             "limit" => {
                 let (purse, limit) = words[3].split_once('=').unwrap();
                 let club = self.engine.names().club_id(club_of(&words)).unwrap();
@@ -547,7 +554,7 @@ impl Town {
         }
     }
 
-    /// `state CARD in=PRODUCT STATE`, `limit CARD in=PRODUCT PURSE=RIALS`.
+    /// `state CARD in=PRODUCT STATE`, `limit CARD in=PRODUCT PURSE=RIALS`, `given CARD in=PRODUCT by CARD`.
     fn order_card(&mut self, words: &[&str], change: CardChange) -> String {
         let order = CardOrder {
             club: self.engine.names().club_id(club_of(words)).unwrap(),

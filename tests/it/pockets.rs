@@ -376,6 +376,116 @@ paid_by = { merchant = "40%", club = "rest" }
     );
 }
 
+const GUESTS: &str = r#"
+[[discount]]
+name = "ten"
+give = { percent = "10%" }
+paid_by = { merchant = "100%" }
+
+[guest_card]
+title = "Guest card"
+linked_to = "member"
+give = { percent = "5%", max_rial = 400 }
+introducer_earns = { club = "golestan", to = "points", fixed = "20" }
+max_uses = 2
+"#;
+
+const BANK: &str = "pay_order = [\"bank\"]";
+
+#[test]
+fn c17_a_guest_gets_his_discount_so_often_and_who_gave_the_card_earns() {
+    check_with(
+        BANK,
+        GUESTS,
+        "open C1 points=7
+         given C2 in=bpcard by C1 -> done
+         buy 10_000 card C2 at m-2001 bin 99991234 stan 1 -> approved discount 1360 pays 8640
+         has C1 -> points 27
+         owes organisation -> -400
+         owes shop -> 9040
+         quote 10_000 card C2 at m-2001 bin 99991234 -> approved discount 1360 pays 8640
+         tell 10_000 card C2 at m-2001 bin 99991234 -> approved discount 0 pays 10000
+         has C1 -> points 27
+         buy 1_000 card C2 at m-1001 bin 99991234 stan 2 -> approved discount 145 pays 855
+         has C1 -> points 47
+         buy 1_000 card C2 at m-2001 bin 99991234 -> approved discount 100 pays 900
+         has C1 -> points 47
+         reverse stan 1 at m-2001 -> approved
+         has C1 -> points 27
+         buy 1_000 card C2 at m-2001 bin 99991234 -> approved discount 145 pays 855
+         buy 1_000 card C3 at m-2001 bin 99991234 -> approved discount 100 pays 900
+         has C1 -> points 47",
+    );
+}
+
+#[test]
+fn c17_the_giver_pays_what_he_owes_first_and_gives_it_back_with_a_reversal() {
+    check_with(
+        BANK,
+        GUESTS,
+        "open C1
+         given C2 in=bpcard by C1 -> done
+         buy 10_000 card C2 at m-2001 bin 99991234 stan 1 -> approved discount 1360 pays 8640
+         has C1 -> points 20
+         reverse stan 1 at m-2001 -> approved
+         has C1 -> points 0",
+    );
+}
+
+#[test]
+fn c17_only_an_untouched_card_of_a_product_with_guests_is_given_away_by_a_member() {
+    check_with(
+        BANK,
+        GUESTS,
+        "open C1
+         given C2 in=bpcard by C3 -> 999 is no member of golestan: only a member gives this card away
+         given C2 in=bpcard by C1 -> done
+         given C2 in=bpcard by C1 -> this card is a holder's already, 2: only one that nothing has happened to can be given away
+         buy 1_000 card C3 at m-2001 bin 99991234 -> approved discount 100 pays 900
+         given C3 in=bpcard by C1 -> this card is a holder's already, 3: only one that nothing has happened to can be given away",
+    );
+    check_with(
+        BANK,
+        "",
+        "open C1
+         given C2 in=bpcard by C1 -> the file of bpcard has no guest card",
+    );
+}
+
+#[test]
+fn c17_nobody_is_his_own_guest() {
+    check_with(
+        BANK,
+        GUESTS,
+        "open C1
+         given C1 in=bpcard by C1 -> done
+         buy 1_000 card C1 at m-1001 bin 99991234 -> approved discount 187 pays 813
+         has C1 -> ",
+    );
+}
+
+#[test]
+fn c17_it_is_explained_what_the_giver_of_a_guest_card_earned() {
+    let mut town = town(BANK, GUESTS);
+    town.check(
+        "open C1
+         given C2 in=bpcard by C1 -> done",
+    );
+    let line = "buy 10_000 card C2 at m-2001 bin 99991234";
+    let why = town.why(line);
+    for wanted in [
+        "guest/give",
+        "points of member 1, who gave the card away",
+        "+20",
+    ] {
+        assert!(why.contains(wanted), "{wanted}\n{why}");
+    }
+    let why = town.why_in(line, Language::Persian);
+    for wanted in ["عضو ۱، دهندهٔ کارت", "معرفی‌شده"] {
+        assert!(why.contains(wanted), "{wanted}\n{why}");
+    }
+}
+
 #[test]
 fn a_product_looks_at_its_holder_and_counts_in_all_shops() {
     // He is member 1 of the club, and 2 as the holder of the card.

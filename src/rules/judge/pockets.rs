@@ -8,7 +8,7 @@ use crate::ledger::{
     Account, Counted, Exception, Lot, LotMove, Member, Mode, PurseKey, PurseKind, Reason, Verdict,
     Who,
 };
-use crate::rules::card::{Consume, Owes, Pocket};
+use crate::rules::card::{Consume, GiverEarns, GuestCard, Owes, Pocket};
 use crate::rules::trace::{Fact, Shut, Trace};
 use crate::rules::when::Circumstances;
 use crate::rules::{Card, Known, Most, Negative, Purse, SpendAt};
@@ -82,11 +82,45 @@ impl<'a, T: Trace> Work<'a, T> {
             let issuer = Account::Organisation(holder.card.issuer);
             self.give_discount(rule, amount, issuer, None)?;
             self.count(counts, &rule.caps, amount.0, holder.member);
+            if let Some(guest) = &holder.card.guest
+                && guest.rule == rule.id
+            {
+                self.giver_earns(guest);
+            }
             if rule.stop {
                 break;
             }
         }
         Ok(())
+    }
+
+    /// Who gave the guest card that it came with.
+    pub(super) fn giver(&self) -> Option<&'a Member> {
+        let giver = self.case.holder?.member.introducer()?;
+        self.case.book.member(giver)
+    }
+
+    /// A guest has bought: who gave him the card earns in his own club. The guest is told nothing of it, and nobody is his own guest.
+    fn giver_earns(&mut self, guest: &GuestCard) {
+        let Some((giver, earns)) = self.giver().zip(guest.earns.as_ref()) else {
+            return;
+        };
+        let buyers = [Some(self.case), self.case.other];
+        let mut buyers = buyers.into_iter().flatten();
+        if giver.club != earns.club || buyers.any(|case| case.member.id == giver.id) {
+            return;
+        }
+        let GiverEarns { purse, amount, .. } = earns;
+        if self.is_dead_at_once(purse) {
+            return;
+        }
+        let terms = self.lot_terms(guest.rule, None, purse);
+        self.book(guest.rule, purse, (giver.id, terms, *amount));
+        self.trace.hear(|| Fact::GiverEarns {
+            giver: giver.id,
+            purse: purse.id,
+            amount: *amount,
+        });
     }
 
     /// The pockets pay in their order, each what it may, up to the bank.

@@ -1,5 +1,5 @@
-//! `ledger card`: how a card of a card product stands, what is in its pockets, and a change of either its state or the limit of a
-//! credit line.
+//! `ledger card`: how a card of a card product stands, what is in its pockets, and a change of its state or of the limit of a
+//! credit line; and who gave it to a guest.
 
 use serde_json::{Value, json};
 
@@ -11,9 +11,9 @@ use crate::rules::{Card, Rulebook};
 use crate::serve::office::{Office, OfficeError};
 use crate::source::nearest;
 use crate::terms::person::Identity;
-use crate::terms::{Bin, Moment, Pan, Rials};
+use crate::terms::{Bin, MemberId, Moment, Pan, Rials};
 
-/// `{"card" | "member": …, "card_product": …, "set": "suspended", "limit": {"pocket": …, "rials": …}, "reason": …}` → how the card
+/// `{"card" | "member": …, "card_product": …, "set": "suspended", "limit": {"pocket": …, "rials": …}, "given_by": 17, "reason": …}` → how the card
 /// stands now, and the entry where something was changed.
 pub(super) fn card(
     office: &mut Office,
@@ -34,7 +34,9 @@ pub(super) fn card(
     });
     let reason = words["reason"].as_str().unwrap_or_default().trim();
     let reason = reason.to_owned();
-    if (set.is_some() || limit.is_some()) && reason.is_empty() {
+    let given_by = words["given_by"].as_u64();
+    let given_by = given_by.and_then(|number| Some(MemberId(u32::try_from(number).ok()?)));
+    if (set.is_some() || limit.is_some() || given_by.is_some()) && reason.is_empty() {
         return Err(refused("why? a reason stands in the entry"));
     }
     let product = words["card_product"].as_str().map(str::to_owned);
@@ -56,6 +58,9 @@ pub(super) fn card(
             entry = Some(done.map_err(|error| error.to_string())?.0);
             Ok::<(), String>(())
         };
+        if let Some(giver) = given_by {
+            change(engine, CardChange::Given(giver))?;
+        }
         if let Some(state) = set {
             change(engine, CardChange::State(state))?;
         }
@@ -138,6 +143,7 @@ fn told(engine: &Engine, card: &Card, whose: Identity, now: Moment) -> Value {
         "issuer": names.organisation(card.issuer),
         "holder": member.map(|member| member.id.0),
         "state": holder.member.card.name(),
+        "given_by": holder.member.introducer().map(|giver| giver.0),
         "pockets": pockets.collect::<Vec<_>>(),
     })
 }
