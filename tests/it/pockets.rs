@@ -419,16 +419,22 @@ fn c17_a_guest_gets_his_discount_so_often_and_who_gave_the_card_earns() {
 }
 
 #[test]
-fn c17_the_giver_pays_what_he_owes_first_and_gives_it_back_with_a_reversal() {
-    check_with(
-        BANK,
-        GUESTS,
+fn c17_what_the_giver_owes_is_paid_first() {
+    let club = CLUB.replace(r#"from = ["credit"]"#, r#"from = ["points"]"#);
+    let card = card(BANK, GUESTS);
+    let lists = [
+        ("cards/bpcard.toml", card.as_str()),
+        ("lists/staff.csv", STAFF),
+    ];
+    Town::with_lists(WORLD, &[&club], &lists).check(
         "open C1
          given C2 in=bpcard by C1 -> done
          buy 10_000 card C2 at m-2001 bin 99991234 stan 1 -> approved discount 1360 pays 8640
-         has C1 -> points 20
+         buy 150 card C1 at m-1001 bin 88881234 redeem 142 -> approved discount 7 redeemed 142 -points 15 pays 1
          reverse stan 1 at m-2001 -> approved
-         has C1 -> points 0",
+         has C1 -> points 0 owes 15
+         buy 10_000 card C2 at m-2001 bin 99991234 -> approved discount 1360 pays 8640
+         has C1 -> points 5",
     );
 }
 
@@ -681,6 +687,70 @@ fn pockets_pay_through_the_daemon_and_their_debtors_stand_in_the_settlement() {
     let settled = house.office_json(&["settle", "--day", "today", "--close"]);
     let nothing = json!({ "gift": 0, "prepaid": 0, "credit-line": 0 });
     assert_eq!(settled["manifest"]["totals"]["redeemed"], nothing);
+}
+
+/// A card given away, shown by a guest, explained, settled, undone, and over a kill.
+#[test]
+fn c17_a_guest_buys_through_the_daemon() {
+    let (giver, guest) = ("9999120000001234", "9999123400001001");
+    let mut house = House::new();
+    let put = |name: &str, text: &str| {
+        let path = house.dir.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+    };
+    put("rules/world/shared.toml", WORLD);
+    let club = CLUB.replace("on_first_purchase = false", "on_first_purchase = true");
+    put("rules/clubs/golestan.toml", &club);
+    put("rules/cards/bpcard.toml", &card(BANK, GUESTS));
+    put("rules/lists/staff.csv", "token\n# nobody\n");
+    house.configure("rules = \"rules\"\n");
+    house.start();
+    let buy = |house: &House, card: &str, amount: &str| {
+        house.pos_json(&["purchase", "--card", card, "--amount", amount], 0)
+    };
+    buy(&house, giver, "1_000");
+    let given = ["ledger", "card", "--card", guest, "--given-by", "1"];
+    let given = house.office_json(&[&given[..], &["--reason", "form 8"]].concat());
+    assert_eq!(
+        (&given["holder"], &given["given_by"]),
+        (&json!(2), &json!(1))
+    );
+    let entry = house.office_json(&["ledger", "entry", &given["entry"].to_string()]);
+    assert_eq!(entry["input"]["reason"], "form 8", "{entry:#}");
+    let sold = buy(&house, guest, "10_000");
+    // 5% of the club, 400 of the guest card, and 10% of what they left.
+    assert_eq!(
+        (&sold["discount"], &sold["pays"]),
+        (&json!(1_810), &json!(8_190))
+    );
+    assert_eq!(sold["earned"], json!({ "points": "8" }), "{sold:#}");
+    house.kill();
+    house.start();
+    let points = |house: &House| {
+        let told = house.office_json(&["ledger", "balance", "--member", "1"]);
+        told["members"][0]["purses"][0]["total"].clone()
+    };
+    assert_eq!(points(&house), 20);
+    let settled = house.office_json(&["settle", "--day", "today"]);
+    assert_eq!(
+        settled["manifest"]["totals"]["discount"], 1_860,
+        "{settled:#}"
+    );
+    let rrn = sold["rrn"].as_str().unwrap();
+    let explained = house.office(&["explain", rrn]);
+    let explained = String::from_utf8(explained.stdout).unwrap();
+    let line = "points of member 1, who gave the card away";
+    assert!(explained.contains(line), "{explained}");
+    assert!(!explained.contains("judged otherwise"), "{explained}");
+    house.pos_json(&["reverse", "--rrn", rrn], 0);
+    assert_eq!(points(&house), Value::Null);
+    assert_eq!(buy(&house, guest, "10_000")["pays"], 8_190);
+    house.stop();
+    assert_eq!(house.office_json(&["ledger", "verify"])["whole"], true);
+    house.start();
+    assert_eq!(points(&house), 20);
+    house.office_json(&["settle", "--day", "today", "--close"]);
 }
 
 /// Whatever is bought and undone, in whatever order: all is there again, and nobody owes anything. `SEED=0x5eed` replays one.
