@@ -227,10 +227,10 @@ pub struct Convert {
 }
 
 /// A card that a member gives to a guest: money off the bill of who shows it, and something for the member. A guest is a holder who was
-/// brought by somebody. What he gets is the first discount of the product, and its only one that asks for it by this name.
+/// introduced by somebody; no other holder is. What he gets is the first discount of the product.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct GuestCard {
-    /// The discount that it stands for (`guest/give`): the issuer pays it.
+    /// The discount that he gets (`guest/give`); the issuer pays it.
     pub rule: RuleId,
     /// What the giver earns each time it is given.
     pub earns: Option<GiverEarns>,

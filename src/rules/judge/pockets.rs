@@ -100,7 +100,8 @@ impl<'a, T: Trace> Work<'a, T> {
         self.case.book.member(giver)
     }
 
-    /// A guest has bought: who gave him the card earns in his own club. The guest is told nothing of it, and nobody is his own guest.
+    /// A guest has bought: who gave him the card earns in his own club. The guest is told nothing of it, and who uses it himself earns
+    /// nothing.
     fn giver_earns(&mut self, guest: &GuestCard) {
         let Some((giver, earns)) = self.giver().zip(guest.earns.as_ref()) else {
             return;
