@@ -713,7 +713,7 @@ parts = [{ to = "club-owner", percent = "0.60%" }, { to = "merchant", percent = 
         let found = diff(&[("a.toml", OLD)], &[("a.toml", &new)]);
         assert_eq!(
             found[0].in_words(Language::Persian),
-            "قاعده morning-5: percent از ۵% به ۶%"
+            "قاعده morning-5: percent از ۵٪ به ۶٪"
         );
     }
 }

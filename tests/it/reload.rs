@@ -787,7 +787,7 @@ fn what_a_load_would_change_is_told_before_it_is_loaded() {
     assert_eq!(words, wanted);
     let persian = ends(&house, &["diff", "1", "new", "--lang", "fa"], 0);
     assert!(
-        persian.contains("قاعده always: percent از ۵% به ۶%"),
+        persian.contains("قاعده always: percent از ۵٪ به ۶٪"),
         "{persian}"
     );
     let found = told(&house, &["diff", "new"]);
