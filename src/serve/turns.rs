@@ -38,6 +38,8 @@ fn give_way() -> io::Result<()> {
     let mut attr = current()?;
     if attr.sched_policy == libc::SCHED_OTHER as u32 {
         attr.sched_nice = attr.sched_nice.max(GIVES_WAY);
+        // Whoever is waked would else wait for the end of a turn of milliseconds, at each step of a message's way.
+        attr.sched_runtime = TURN_NS;
         set(&attr)?;
     }
     Ok(())
