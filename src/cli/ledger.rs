@@ -318,90 +318,56 @@ struct HistoryArgs {
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let config = Config::find(args.config.as_deref())?;
+    // Most of them ask the switch one thing, and tell its answer.
+    let tell = |command: &str, words: &Value, in_words: fn(&Value) -> String| {
+        let answer = desk::carry_out(&config, command, words)?;
+        show(args.json, &answer, in_words);
+        Ok(())
+    };
     match &args.act {
         Act::Verify => verify(&config, args.json),
-        Act::Balance(balance) => {
-            let words = balance.words()?;
-            let found = desk::carry_out(&config, "ledger-balance", &words)?;
-            show(args.json, &found, balance_in_words);
-            Ok(())
-        }
-        Act::History(history) => {
-            let words = history.words()?;
-            let found = desk::carry_out(&config, "ledger-history", &words)?;
-            show(args.json, &found, history_in_words);
-            Ok(())
-        }
-        Act::Entry { entry } => {
-            let words = json!({ "entry": entry });
-            let found = desk::carry_out(&config, "ledger-entry", &words)?;
-            show(args.json, &found, entry_in_words);
-            Ok(())
-        }
-        Act::Event(event) => {
-            let words = event.words()?;
-            let done = desk::carry_out(&config, "ledger-event", &words)?;
-            show(args.json, &done, event_in_words);
-            Ok(())
-        }
-        Act::Card(card) => {
-            let words = card.words()?;
-            let done = desk::carry_out(&config, "ledger-card", &words)?;
-            show(args.json, &done, card_in_words);
-            Ok(())
-        }
-        Act::AddCard(add) => {
-            let words = add.words()?;
-            let done = desk::carry_out(&config, "ledger-add-card", &words)?;
-            show(args.json, &done, added_in_words);
-            Ok(())
-        }
-        Act::Grant(grant) => {
-            let words = grant.words()?;
-            let done = desk::carry_out(&config, "ledger-grant", &words)?;
-            show(args.json, &done, given_in_words);
-            Ok(())
-        }
+        Act::Balance(balance) => tell("ledger-balance", &balance.words()?, balance_in_words),
+        Act::History(history) => tell("ledger-history", &history.words()?, history_in_words),
+        Act::Entry { entry } => tell("ledger-entry", &json!({ "entry": entry }), entry_in_words),
+        Act::Event(event) => tell("ledger-event", &event.words()?, event_in_words),
+        Act::Card(card) => tell("ledger-card", &card.words()?, card_in_words),
+        Act::AddCard(add) => tell("ledger-add-card", &add.words()?, added_in_words),
+        Act::Grant(grant) => tell("ledger-grant", &grant.words()?, given_in_words),
         Act::Vouchers {
             file,
             card_product,
             reason,
             dry_run,
-        } => {
-            let words = json!({
+        } => tell(
+            "ledger-vouchers",
+            &json!({
                 "card_product": card_product,
                 "text": read(file)?,
                 "reason": reason,
                 "dry_run": dry_run,
-            });
-            let done = desk::carry_out(&config, "ledger-vouchers", &words)?;
-            show(args.json, &done, taken_in_words);
-            Ok(())
-        }
-        Act::Position { club } => {
-            let words = json!({ "club": club });
-            let found = desk::carry_out(&config, "ledger-position", &words)?;
-            show(args.json, &found, position_in_words);
-            Ok(())
-        }
-        Act::Obligations { club, from, to } => {
-            let words = json!({ "club": club, "from": from, "to": to });
-            let found = desk::carry_out(&config, "ledger-obligations", &words)?;
-            show(args.json, &found, obligations_in_words);
-            Ok(())
-        }
-        Act::Tokens { file } => {
-            let words = json!({ "text": read(file)? });
-            let found = desk::carry_out(&config, "ledger-tokens", &words)?;
-            show(args.json, &found, tokens_in_words);
-            Ok(())
-        }
-        Act::Archive { before, dry_run } => {
-            let words = json!({ "before": before, "dry_run": dry_run });
-            let done = desk::carry_out(&config, "ledger-archive", &words)?;
-            show(args.json, &done, archived_in_words);
-            Ok(())
-        }
+            }),
+            taken_in_words,
+        ),
+        Act::Position { club } => tell(
+            "ledger-position",
+            &json!({ "club": club }),
+            position_in_words,
+        ),
+        Act::Obligations { club, from, to } => tell(
+            "ledger-obligations",
+            &json!({ "club": club, "from": from, "to": to }),
+            obligations_in_words,
+        ),
+        Act::Tokens { file } => tell(
+            "ledger-tokens",
+            &json!({ "text": read(file)? }),
+            tokens_in_words,
+        ),
+        Act::Archive { before, dry_run } => tell(
+            "ledger-archive",
+            &json!({ "before": before, "dry_run": dry_run }),
+            archived_in_words,
+        ),
         Act::Restore { from } => {
             let bar = desk::Bar::new();
             let back = backup::restore(&config, *from, |step| bar.show(&step));
